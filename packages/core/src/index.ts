@@ -1,0 +1,14 @@
+export type {
+  Clustering,
+  EdgeBatch,
+  EmbeddingBatch,
+  FailedImage,
+  ImageBatch,
+  PathBatch,
+} from './batches.js'
+export { NO_CLASS, NOT_A_DUPLICATE } from './batches.js'
+export { FacekitError, OptionError } from './errors.js'
+export { checkCosine, checkOneOf, checkPositiveInteger } from './options.js'
+export { PendingFiles } from './pending-files.js'
+export { mapBatches } from './map-batches.js'
+export type { MapBatchesOptions } from './map-batches.js'

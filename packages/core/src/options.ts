@@ -1,0 +1,26 @@
+import { OptionError } from './errors.js'
+
+/** @throws OptionError unless `value` is an integer ≥ 1. */
+export function checkPositiveInteger(name: string, value: number): number {
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new OptionError(`Expected positive integer for ${name} but received ${value}`)
+  }
+  return value
+}
+
+/** @throws OptionError unless `value` is a cosine, that is in [-1, 1]. */
+export function checkCosine(name: string, value: number): number {
+  if (!(value >= -1 && value <= 1)) {
+    throw new OptionError(`Expected a cosine between -1 and 1 for ${name} but received ${value}`)
+  }
+  return value
+}
+
+/** @throws OptionError unless `value` is one of `allowed`. */
+export function checkOneOf<const T extends string>(name: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((candidate) => candidate === value)
+  if (found === undefined) {
+    throw new OptionError(`Expected one of ${allowed.join(', ')} for ${name} but received ${value}`)
+  }
+  return found
+}
