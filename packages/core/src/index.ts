@@ -7,6 +7,7 @@ export type {
   PathBatch,
 } from './batches.js'
 export { NO_CLASS, NOT_A_DUPLICATE } from './batches.js'
+export type { LabelArrayWriter, LabelRecord } from './label-arrays.js'
 export { FacekitError, OptionError } from './errors.js'
 export { checkCosine, checkOneOf, checkPositiveInteger } from './options.js'
 export { PendingFiles } from './pending-files.js'
