@@ -1,11 +1,4 @@
-export type {
-  Clustering,
-  EdgeBatch,
-  EmbeddingBatch,
-  FailedImage,
-  ImageBatch,
-  PathBatch,
-} from './batches.js'
+export type { Clustering, EdgeBatch, EmbeddingBatch, FailedImage, ImageBatch, PathBatch } from './batches.js'
 export { NO_CLASS, NOT_A_DUPLICATE } from './batches.js'
 export type { LabelArrayWriter, LabelRecord } from './label-arrays.js'
 export { FacekitError, OptionError } from './errors.js'

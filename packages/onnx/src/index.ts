@@ -1,1 +1,5 @@
-export {}
+export type { Attribute, ElementType, Graph, Initializer, Model, Node, TensorInfo } from './model.js'
+export { OnnxError } from './errors.js'
+export { readModel } from './read-model.js'
+export { buildModel } from './build-model.js'
+export { replaceInput } from './replace-input.js'

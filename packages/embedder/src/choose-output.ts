@@ -1,0 +1,49 @@
+import { EmbedderError } from './errors.js'
+import type { OutputInfo } from './session-messages.js'
+
+export interface OutputWish {
+  outputName?: string | undefined
+  embDim?: number | undefined
+}
+
+/**
+ * The output that holds the embedding: the one named, else the only one of the dimension asked for, else the only one
+ * that is a vector per image.
+ *
+ * @throws EmbedderError `MODEL_OUTPUT`, listing the outputs that there are
+ */
+export function chooseOutput(outputs: readonly OutputInfo[], wish: OutputWish, file: string): OutputInfo {
+  const { outputName, embDim } = wish
+  const usable = outputs.filter(
+    (output) =>
+      output.elementType === 'float32' &&
+      (outputName === undefined ? isVector(output) : output.name === outputName) &&
+      (embDim === undefined || output.dim === embDim),
+  )
+  const [chosen, ...others] = usable
+  if (chosen && others.length === 0) return chosen
+  const wished = [
+    outputName === undefined
+      ? 'an output that is one float32 vector per image'
+      : `a float32 output named ${outputName}`,
+    ...(embDim === undefined ? [] : [`of dimension ${embDim}`]),
+  ].join(' ')
+  const ambiguous = chosen ? ` Choose one by its name (--output-name).` : ''
+  throw new EmbedderError(
+    'MODEL_OUTPUT',
+    `Expected ${wished} but ${file} gives ${list(outputs)}.${ambiguous}`,
+  )
+}
+
+/** One row of numbers per image, with axes of size 1 that some exports leave behind. */
+function isVector(output: OutputInfo): boolean {
+  return output.shape.slice(1).filter((size) => size !== 1).length <= 1
+}
+
+function list(outputs: readonly OutputInfo[]): string {
+  return outputs
+    .map(
+      (output) => `${output.name} (${output.elementType} ${output.shape.join('×')}, dimension ${output.dim})`,
+    )
+    .join(', ')
+}

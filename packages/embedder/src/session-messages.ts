@@ -1,0 +1,37 @@
+/** What the main thread and the session's worker say to one another. */
+
+export interface SessionSetup {
+  /** The model, taking its pixels as uint8. */
+  model: Uint8Array
+  /** Where a model with external data keeps it. */
+  modelFolder: string | undefined
+  width: number
+  height: number
+  fixedBatch: number | undefined
+  threads: number
+}
+
+export interface OutputInfo {
+  name: string
+  elementType: string
+  /** Numbers per image. */
+  dim: number
+  /** As the runtime gave it for one run. */
+  shape: readonly number[]
+}
+
+export interface RunRequest {
+  id: number
+  /** rows × height × width × 3 uint8. */
+  pixels: Uint8Array
+  rows: number
+  outputName: string
+  /** Whether to divide each embedding by its L2 norm. */
+  normalize: boolean
+}
+
+export type SessionReply =
+  | { kind: 'ready'; outputs: OutputInfo[] }
+  | { kind: 'result'; id: number; embeddings: Float32Array }
+  /** Without an id: the session could not be made. */
+  | { kind: 'failure'; id?: number; message: string }

@@ -1,0 +1,69 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { EmbedderError } from './errors.js'
+import type { OutputInfo, RunRequest, SessionReply, SessionSetup } from './session-messages.js'
+
+// Always the built file, also when this one runs from `src` under a test runner: a thread starts plain Node, which
+// reads no TypeScript.
+const WORKER = new URL('../dist/session-worker.js', import.meta.url)
+
+interface Waiting {
+  resolve: (embeddings: Float32Array) => void
+  reject: (error: Error) => void
+}
+
+/** A session in a thread of its own. Runs are answered in the order of their requests. */
+export class SessionThread {
+  readonly outputs: readonly OutputInfo[]
+  readonly #worker: Worker
+  readonly #waiting = new Map<number, Waiting>()
+  #nextId = 0
+
+  private constructor(worker: Worker, outputs: readonly OutputInfo[], file: string) {
+    this.#worker = worker
+    this.outputs = outputs
+    worker.on('message', (reply: SessionReply) => this.#settle(reply, file))
+    worker.on('error', (cause) =>
+      this.#failAll(new EmbedderError('MODEL_RUN', `Inference of ${file} crashed`, { cause })),
+    )
+    worker.on('exit', () => this.#failAll(new EmbedderError('MODEL_RUN', `Inference of ${file} was stopped`)))
+  }
+
+  /** @throws EmbedderError `MODEL_FILE` if the runtime does not take the model */
+  static async start(setup: SessionSetup, file: string): Promise<SessionThread> {
+    const worker = new Worker(WORKER, { workerData: setup, name: 'facekit-session' })
+    const [reply] = (await once(worker, 'message')) as [SessionReply]
+    if (reply.kind === 'ready') return new SessionThread(worker, reply.outputs, file)
+    await worker.terminate()
+    const reason = reply.kind === 'failure' ? reply.message : reply.kind
+    throw new EmbedderError('MODEL_FILE', `ONNX Runtime does not run ${file}: ${reason}`)
+  }
+
+  /** Embeds `rows` images. `pixels` is transferred: it is empty afterwards. */
+  async run(request: Omit<RunRequest, 'id'>): Promise<Float32Array> {
+    const id = this.#nextId++
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject })
+      this.#worker.postMessage({ ...request, id } satisfies RunRequest, [
+        request.pixels.buffer as ArrayBuffer,
+      ])
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.terminate()
+  }
+
+  #settle(reply: SessionReply, file: string): void {
+    if (reply.kind === 'ready' || reply.id === undefined) return
+    const waiting = this.#waiting.get(reply.id)
+    this.#waiting.delete(reply.id)
+    if (reply.kind === 'result') waiting?.resolve(reply.embeddings)
+    else waiting?.reject(new EmbedderError('MODEL_RUN', `Inference of ${file} failed: ${reply.message}`))
+  }
+
+  #failAll(error: EmbedderError): void {
+    for (const { reject } of this.#waiting.values()) reject(error)
+    this.#waiting.clear()
+  }
+}

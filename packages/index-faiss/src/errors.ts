@@ -1,0 +1,17 @@
+import { FacekitError } from '@facekit/core'
+
+export type SearchErrorCode =
+  /** More or other embeddings than the gallery was made for. */
+  | 'GALLERY_SHAPE'
+  /** The gallery does not fit into memory. */
+  | 'GALLERY_MEMORY'
+  /** The engine asked for cannot be used. */
+  | 'ENGINE'
+  /** The search stopped before its end. */
+  | 'SEARCH'
+
+export class SearchError extends FacekitError {
+  constructor(code: SearchErrorCode, message: string, options?: ErrorOptions) {
+    super(code, message, options)
+  }
+}

@@ -1,0 +1,7 @@
+export { Gallery } from './gallery.js'
+export { gatherGallery } from './gather-gallery.js'
+export { SearchError } from './errors.js'
+export { ENGINES, chooseEngine } from './choose-engine.js'
+export type { Engine } from './choose-engine.js'
+export { searchNeighbors } from './search-neighbors.js'
+export type { SearchOptions } from './search-neighbors.js'

@@ -1,0 +1,57 @@
+/** The element types that face models use, by the names and numbers of onnx.proto's TensorProto.DataType. */
+export const ELEMENT_TYPES = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  float16: 10,
+  float64: 11,
+} as const
+
+export type ElementType = keyof typeof ELEMENT_TYPES
+
+/** An input or output of a graph. */
+export interface TensorInfo {
+  name: string
+  /** Undefined where the model uses a type outside `ElementType`. */
+  elementType: ElementType | undefined
+  /** Sizes; a name (or an empty string) where an axis is free. */
+  shape: (number | string)[]
+}
+
+/** Integers, lists of integers and strings are what our nodes need. */
+export type Attribute = number | readonly number[] | string
+
+export interface Node {
+  opType: string
+  inputs: readonly string[]
+  outputs: readonly string[]
+  attributes?: Readonly<Record<string, Attribute>>
+}
+
+/** A constant of the graph. */
+export interface Initializer {
+  name: string
+  elementType: ElementType
+  shape: readonly number[]
+  /** Little-endian elements, row-major. */
+  data: ArrayBufferView
+}
+
+export interface Graph {
+  name: string
+  inputs: readonly (TensorInfo & { elementType: ElementType })[]
+  outputs: readonly (TensorInfo & { elementType: ElementType })[]
+  nodes: readonly Node[]
+  initializers: readonly Initializer[]
+}
+
+/** What a model file says of itself. */
+export interface Model {
+  /** Inputs that a caller feeds; initialisers that older files list among them are left out. */
+  inputs: TensorInfo[]
+  outputs: TensorInfo[]
+  /** Version of the default operator set. */
+  opset: number
+}

@@ -1,0 +1,89 @@
+import { OnnxError } from './errors.js'
+import {
+  DIMENSION,
+  GRAPH,
+  MODEL,
+  OPERATOR_SET,
+  SHAPE,
+  TENSOR,
+  TENSOR_TYPE,
+  TYPE,
+  VALUE_INFO,
+} from './fields.js'
+import { ELEMENT_TYPES, type ElementType, type Model, type TensorInfo } from './model.js'
+import { contentsOf, fieldsOf, textOf, valueOf } from './wire.js'
+
+/**
+ * Reads the inputs and outputs of an ONNX file, without its weights.
+ *
+ * @param bytes the file's content
+ * @param source named in errors, usually the file's path
+ * @throws OnnxError `ONNX_INVALID`
+ */
+export function readModel(bytes: Uint8Array, source = 'model'): Model {
+  try {
+    const graph = contentsOf(bytes, MODEL.graph)[0]
+    const opset = contentsOf(bytes, MODEL.opsetImport).find((set) =>
+      isDefaultDomain(textOf(set, OPERATOR_SET.domain)),
+    )
+    if (graph && opset) {
+      const { inputs, outputs } = readInterface(graph)
+      if (outputs.length > 0) return { inputs, outputs, opset: valueOf(opset, OPERATOR_SET.version) }
+    }
+  } catch (cause) {
+    throw notAModel(source, bytes, cause)
+  }
+  throw notAModel(source, bytes)
+}
+
+function isDefaultDomain(domain: string): boolean {
+  return domain === '' || domain === 'ai.onnx'
+}
+
+function readInterface(graph: Uint8Array): Pick<Model, 'inputs' | 'outputs'> {
+  const inputs: TensorInfo[] = []
+  const outputs: TensorInfo[] = []
+  const initializers = new Set<string>()
+  for (const { number, content } of fieldsOf(graph)) {
+    if (number === GRAPH.input) inputs.push(readTensorInfo(content))
+    else if (number === GRAPH.output) outputs.push(readTensorInfo(content))
+    else if (number === GRAPH.initializer) initializers.add(textOf(content, TENSOR.name))
+  }
+  return { inputs: inputs.filter((input) => !initializers.has(input.name)), outputs }
+}
+
+function readTensorInfo(valueInfo: Uint8Array): TensorInfo {
+  const [type] = contentsOf(valueInfo, VALUE_INFO.type)
+  const [tensorType] = type ? contentsOf(type, TYPE.tensorType) : []
+  const [shape] = tensorType ? contentsOf(tensorType, TENSOR_TYPE.shape) : []
+  return {
+    name: textOf(valueInfo, VALUE_INFO.name),
+    elementType: tensorType && elementTypeOf(valueOf(tensorType, TENSOR_TYPE.elemType)),
+    shape: shape ? contentsOf(shape, SHAPE.dim).map(readDimension) : [],
+  }
+}
+
+function readDimension(dimension: Uint8Array): number | string {
+  return valueOf(dimension, DIMENSION.value) || textOf(dimension, DIMENSION.param)
+}
+
+function elementTypeOf(number: number): ElementType | undefined {
+  const names = Object.keys(ELEMENT_TYPES) as ElementType[]
+  return names.find((name) => ELEMENT_TYPES[name] === number)
+}
+
+function notAModel(source: string, bytes: Uint8Array, cause?: unknown): OnnxError {
+  return new OnnxError(
+    'ONNX_INVALID',
+    `Expected an ONNX model in ${source} but got ${describe(bytes)}. Check that the file is complete and was exported with torch.onnx.export or an equal.`,
+    { cause },
+  )
+}
+
+function describe(bytes: Uint8Array): string {
+  const head = Buffer.from(bytes.subarray(0, 8)).toString('latin1')
+  if (bytes.length === 0) return 'an empty file'
+  if (head.startsWith('PK')) return `a zip file of ${bytes.length} bytes (a PyTorch checkpoint?)`
+  if (head.startsWith('version ')) return 'a Git LFS pointer (run git lfs pull)'
+  return `${bytes.length} bytes that do not parse as one`
+}

@@ -1,0 +1,59 @@
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
+import { encodeInitializer, encodeNode, encodeTensorInfo, writeMessage } from './build-model.js'
+import { OnnxError } from './errors.js'
+import { GRAPH, MODEL, VALUE_INFO } from './fields.js'
+import type { Graph } from './model.js'
+import { fieldsOf, textOf } from './wire.js'
+
+/**
+ * Puts nodes in front of a model: its input `name` is no longer fed by the caller but computed from the inputs of
+ * `prelude` by its nodes, one of which must have `name` among its outputs. Everything else in the file stays as it is,
+ * to the byte, parts that this package does not know included.
+ *
+ * @throws OnnxError `ONNX_INPUT` if the model has no such input
+ */
+export function replaceInput(
+  bytes: Uint8Array,
+  name: string,
+  prelude: Omit<Graph, 'name' | 'outputs'>,
+): Uint8Array {
+  const parts: Uint8Array[] = []
+  for (const field of fieldsOf(bytes)) {
+    if (field.number !== MODEL.graph) {
+      parts.push(field.raw)
+      continue
+    }
+    const graphParts = replaceInGraph(field.content, name, prelude)
+    const header = new BinaryWriter()
+    header.tag(MODEL.graph, WireType.LengthDelimited).uint32(totalLength(graphParts))
+    parts.push(header.finish(), ...graphParts)
+  }
+  return Buffer.concat(parts)
+}
+
+function replaceInGraph(
+  graph: Uint8Array,
+  name: string,
+  prelude: Omit<Graph, 'name' | 'outputs'>,
+): Uint8Array[] {
+  const added = new BinaryWriter()
+  for (const node of prelude.nodes) writeMessage(added, GRAPH.node, encodeNode(node))
+  for (const initializer of prelude.initializers) {
+    writeMessage(added, GRAPH.initializer, encodeInitializer(initializer))
+  }
+  for (const input of prelude.inputs) writeMessage(added, GRAPH.input, encodeTensorInfo(input))
+
+  const fields = [...fieldsOf(graph)]
+  const kept = fields.filter(
+    (field) => field.number !== GRAPH.input || textOf(field.content, VALUE_INFO.name) !== name,
+  )
+  if (kept.length === fields.length) {
+    throw new OnnxError('ONNX_INPUT', `Expected an input named ${name} in the model but found none`)
+  }
+  // The prelude comes first: ONNX wants nodes in topological order.
+  return [added.finish(), ...kept.map((field) => field.raw)]
+}
+
+function totalLength(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, part) => sum + part.length, 0)
+}
