@@ -3,8 +3,8 @@ import { Worker } from 'node:worker_threads'
 import { EmbedderError } from './errors.js'
 import type { OutputInfo, RunRequest, SessionReply, SessionSetup } from './session-messages.js'
 
-// Always the built file, also when this one runs from `src` under a test runner: a thread starts plain Node, which
-// reads no TypeScript.
+// Always the built file and no flags of this process, also where a test runner runs `src`: a thread starts plain Node,
+// which reads no TypeScript.
 const WORKER = new URL('../dist/session-worker.js', import.meta.url)
 
 interface Waiting {
@@ -18,20 +18,21 @@ export class SessionThread {
   readonly #worker: Worker
   readonly #waiting = new Map<number, Waiting>()
   #nextId = 0
+  #stopped: EmbedderError | undefined
 
   private constructor(worker: Worker, outputs: readonly OutputInfo[], file: string) {
     this.#worker = worker
     this.outputs = outputs
     worker.on('message', (reply: SessionReply) => this.#settle(reply, file))
     worker.on('error', (cause) =>
-      this.#failAll(new EmbedderError('MODEL_RUN', `Inference of ${file} crashed`, { cause })),
+      this.#stop(new EmbedderError('MODEL_RUN', `Inference of ${file} crashed`, { cause })),
     )
-    worker.on('exit', () => this.#failAll(new EmbedderError('MODEL_RUN', `Inference of ${file} was stopped`)))
+    worker.on('exit', () => this.#stop(new EmbedderError('MODEL_RUN', `Inference of ${file} was stopped`)))
   }
 
   /** @throws EmbedderError `MODEL_FILE` if the runtime does not take the model */
   static async start(setup: SessionSetup, file: string): Promise<SessionThread> {
-    const worker = new Worker(WORKER, { workerData: setup, name: 'facekit-session' })
+    const worker = new Worker(WORKER, { workerData: setup, execArgv: [], name: 'facekit-session' })
     const [reply] = (await once(worker, 'message')) as [SessionReply]
     if (reply.kind === 'ready') return new SessionThread(worker, reply.outputs, file)
     await worker.terminate()
@@ -41,6 +42,7 @@ export class SessionThread {
 
   /** Embeds `rows` images. `pixels` is transferred: it is empty afterwards. */
   async run(request: Omit<RunRequest, 'id'>): Promise<Float32Array> {
+    if (this.#stopped) throw this.#stopped
     const id = this.#nextId++
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject })
@@ -62,7 +64,8 @@ export class SessionThread {
     else waiting?.reject(new EmbedderError('MODEL_RUN', `Inference of ${file} failed: ${reply.message}`))
   }
 
-  #failAll(error: EmbedderError): void {
+  #stop(error: EmbedderError): void {
+    this.#stopped ??= error
     for (const { reject } of this.#waiting.values()) reject(error)
     this.#waiting.clear()
   }

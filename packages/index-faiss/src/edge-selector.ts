@@ -40,7 +40,7 @@ export class EdgeSelector {
       const cosine = similarity(this.#gallery, row, candidate)
       if (cosine >= this.#threshold) neighbors.push({ row: candidate, similarity: cosine })
     }
-    if (neighbors.length > this.#listLength) {
+    if (neighbors.length >= this.#listLength) {
       neighbors.sort((a, b) => b.similarity - a.similarity || a.row - b.row)
       neighbors = neighbors.slice(0, this.#listLength)
       const last = neighbors.at(-1)

@@ -20,8 +20,8 @@ export interface SearchOptions {
   onProgress?: (rowsDone: number) => void
 }
 
-// Always the built file, also when this one runs from `src` under a test runner: a thread starts plain Node, which
-// reads no TypeScript.
+// Always the built file and no flags of this process, also where a test runner runs `src`: a thread starts plain Node,
+// which reads no TypeScript.
 const WORKER = new URL('../dist/search-worker.js', import.meta.url)
 
 /**
@@ -51,7 +51,7 @@ async function* searchRows(
   onProgress: (rowsDone: number) => void,
 ): AsyncGenerator<EdgeBatch> {
   if (setup.gallery.rows === 0) return
-  const worker = new Worker(WORKER, { workerData: setup, name: 'facekit-search' })
+  const worker = new Worker(WORKER, { workerData: setup, execArgv: [], name: 'facekit-search' })
   try {
     let rowsDone = 0
     while (rowsDone < setup.gallery.rows) {

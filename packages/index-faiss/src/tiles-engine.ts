@@ -1,6 +1,5 @@
 import { buildModel } from '@facekit/onnx'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
-import type { Candidates } from './candidates.js'
 import type { SearchEngine } from './engine.js'
 import type { GalleryData } from './gallery.js'
 
@@ -11,7 +10,7 @@ const GALLERY_ROWS = 2048
 
 /** Exact search by float32 products of tiles, run by ONNX Runtime. */
 export async function tilesEngine(gallery: GalleryData, threads: number): Promise<SearchEngine> {
-  const { rows, dim, units } = gallery
+  const { rows, dim, units, unusable } = gallery
   const session = await InferenceSession.create(productModel(dim), {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
@@ -38,28 +37,17 @@ export async function tilesEngine(gallery: GalleryData, threads: number): Promis
             ]),
           },
         )
-        collect(products, width, start, end, tileStart, bound, candidates)
+        for (let row = start; row < end; row++) {
+          const found = candidates[row - start]!
+          const offset = (row - start) * width
+          for (let column = 0; column < width; column++) {
+            const product = products[offset + column]!
+            const other = tileStart + column
+            if (product >= bound && other !== row && !unusable[other]) found.add(other, product)
+          }
+        }
       }
     },
-  }
-}
-
-function collect(
-  products: Float32Array,
-  width: number,
-  start: number,
-  end: number,
-  tileStart: number,
-  bound: number,
-  candidates: readonly Candidates[],
-): void {
-  for (let row = start; row < end; row++) {
-    const offset = (row - start) * width
-    const found = candidates[row - start]!
-    for (let column = 0; column < width; column++) {
-      const product = products[offset + column]!
-      if (product >= bound && tileStart + column !== row) found.add(tileStart + column, product)
-    }
   }
 }
 

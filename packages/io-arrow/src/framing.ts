@@ -42,6 +42,7 @@ export async function* readFrames(source: AsyncIterable<Uint8Array>, name: strin
     if (metadataLength === 0) break
     const metadata = await bytes.take(metadataLength)
     const message = decodeMetadata(metadata, name)
+    if (!(message.bodyLength >= 0)) throw invalid(name)
     const body = await bytes.take(message.bodyLength)
     yield { message, bytes: Buffer.concat([prefix, metadata, body]) }
   }

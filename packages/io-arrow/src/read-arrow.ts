@@ -56,11 +56,14 @@ function toEmbeddingBatch(batch: RecordBatch, name: string): EmbeddingBatch {
     throw new ArrowError('ARROW_SCHEMA', `Expected no nulls in the columns on ${name}`)
   }
   const dim = list.type.listSize
+  const values = list.children[0].values as Float32Array
+  const rows = Math.min(index.data[0]!.values.length, path.data[0]!.valueOffsets.length - 1, values.length / dim)
+  if (!(dim > 0 && batch.numRows <= rows)) throw invalid(name)
   return {
     indices: Uint32Array.from({ length: batch.numRows }, (_, row) => Number(index.get(row))),
     paths: Array.from({ length: batch.numRows }, (_, row) => String(path.get(row))),
     // A copy: the list may start at an odd offset of a buffer that many batches share.
-    embeddings: Float32Array.from(list.children[0].values as Float32Array).subarray(0, batch.numRows * dim),
+    embeddings: values.slice(0, batch.numRows * dim),
     dim,
     normalized: isNormalized(batch.schema),
   }

@@ -1,0 +1,83 @@
+import { fstatSync } from 'node:fs'
+import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
+import { EXIT } from '../exit-codes.js'
+import { COMMON_FLAGS, cosine, count } from '../flags.js'
+import { printSummary } from '../summary.js'
+import { createTalk } from '../talk.js'
+
+export const name = 'cluster'
+export const describe = 'Embeddings to training labels'
+
+const DEFAULT_INPUT = './02_input/extrac_full'
+
+export const flags = {
+  input: {
+    type: 'string',
+    describe: `Folder with the NPY files of extract. Left out: its stream on stdin if that is a pipe, else ${DEFAULT_INPUT}`,
+  },
+  output: { type: 'string', default: './02_output/current', describe: 'Folder for the labels' },
+  'use-gpu': { type: 'boolean', default: true, describe: 'Search on the GPUs if there are any' },
+  'remove-duplicates': { type: 'boolean', default: true, describe: 'Keep one image of each set of duplicates' },
+  'duplicate-thresh': {
+    type: 'string',
+    default: '0.9',
+    coerce: cosine('duplicate-thresh'),
+    describe: 'Cosine at or above which two images are duplicates',
+  },
+  'cluster-thresh': {
+    type: 'string',
+    default: '0.7',
+    coerce: cosine('cluster-thresh'),
+    describe: 'Cosine at or above which two images are the same person',
+  },
+  'top-k': {
+    type: 'string',
+    default: '100',
+    coerce: count('top-k'),
+    describe: 'Neighbors per image, the image itself counted',
+  },
+  batch: {
+    type: 'string',
+    default: '20000000',
+    coerce: count('batch'),
+    describe: 'Rows per search chunk, at most; searches take far fewer at once by themselves',
+  },
+  'save-groups': { type: 'number', default: 50, describe: 'Largest classes to save previews of' },
+  engine: {
+    choices: ['auto', 'faiss', 'tiles'] as const,
+    default: 'auto' as const,
+    describe: 'faiss: FAISS IndexFlatIP; tiles: ONNX Runtime; auto: faiss where faiss-node is installed. Same result',
+  },
+  ...COMMON_FLAGS,
+} as const
+
+export function builder(yargs: Argv): Argv<InferredOptionTypes<typeof flags>> {
+  return yargs
+    .options(flags)
+    .example('$0 cluster --input embeddings/ --output labels/', 'NPY files to labels')
+    .example('$0 cluster --input embeddings/ --cluster_thresh 0.6 --no-remove_duplicates', 'Looser, duplicates kept')
+    .example('$0 extract --input crops/ --weights model.onnx | $0 cluster --output labels/', 'As a pipe')
+}
+
+export async function handler(
+  args: ArgumentsCamelCase<InferredOptionTypes<typeof flags>>,
+  signal: AbortSignal,
+): Promise<number> {
+  const { cluster } = await import('./run.js')
+  const talk = createTalk(process.stderr, args.quiet)
+  const input = args.input === '-' ? undefined : (args.input ?? (isStdinPiped() ? undefined : DEFAULT_INPUT))
+  if (args.useGpu) talk.info('No GPU search in this version: searching on the CPU')
+  const summary = await cluster({ ...args, input }, talk, signal)
+  const { images, classes, labelled, duplicates, seconds } = summary
+  talk.info(
+    `${images} images: ${classes} classes of ${labelled} images, ${duplicates} duplicates removed, in ${seconds.toFixed(1)} s: see ${args.output}`,
+  )
+  if (args.json) printSummary(summary, process.stdout)
+  return EXIT.ok
+}
+
+/** A terminal or /dev/null is not; a pipe, a socket or a redirected file is. */
+function isStdinPiped(): boolean {
+  const stdin = fstatSync(0)
+  return stdin.isFIFO() || stdin.isSocket() || stdin.isFile()
+}

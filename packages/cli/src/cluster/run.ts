@@ -1,0 +1,113 @@
+import { PendingFiles, type EdgeBatch } from '@facekit/core'
+import { clusterEdges } from '@facekit/graph'
+import { chooseEngine, Gallery, gatherGallery, searchNeighbors, type ENGINES } from '@facekit/index-faiss'
+import { npyLabelArrays, openFileSet, readEmbeddings, readPaths, type FileSet } from '@facekit/io-npy'
+import { writeLabels } from '@facekit/labels'
+import { decodeImage } from '@facekit/preprocess'
+import { flow, tap } from '../flow.js'
+import { grouped, Progress } from '../progress.js'
+import type { Talk } from '../talk.js'
+import { spoolStdin } from './spool-stdin.js'
+
+export interface ClusterOptions {
+  /** Folder with NPY file sets; undefined for an Arrow stream on stdin. */
+  input: string | undefined
+  output: string
+  useGpu: boolean
+  removeDuplicates: boolean
+  /** Cosine at or above which two images are duplicates. */
+  duplicateThresh: number
+  /** Cosine at or above which two images are the same person. */
+  clusterThresh: number
+  /** Neighbors per row, the row itself counted. */
+  topK: number
+  engine: (typeof ENGINES)[number]
+  /** Classes that get a folder of preview images. */
+  saveGroups: number
+}
+
+export interface ClusterSummary {
+  /** Embeddings read. */
+  images: number
+  /** Embeddings with NaN or infinite values: in no class. */
+  unusable: number
+  duplicates: number
+  classes: number
+  /** Images in a class. */
+  labelled: number
+  edges: number
+  engine: string
+  /** Names of the files and folders in the output folder. */
+  files: string[]
+  seconds: number
+}
+
+/** @throws FacekitError */
+export async function cluster(options: ClusterOptions, talk: Talk, signal?: AbortSignal): Promise<ClusterSummary> {
+  const startMs = Date.now()
+  const { engine, reason } = await chooseEngine(options.engine)
+  const summarize = async (set: FileSet) => {
+    const summary = await clusterFileSet(set, options, engine, reason, talk, signal)
+    return { ...summary, seconds: (Date.now() - startMs) / 1000 }
+  }
+  if (options.input !== undefined) return summarize(await openFileSet(options.input))
+  const spool = await PendingFiles.in(options.output)
+  try {
+    return await summarize(await spoolStdin(spool.scratchPath('spool'), talk, signal))
+  } finally {
+    await spool.discard()
+  }
+}
+
+async function clusterFileSet(
+  set: FileSet,
+  options: ClusterOptions,
+  engine: 'faiss' | 'tiles',
+  engineReason: string,
+  talk: Talk,
+  signal: AbortSignal | undefined,
+): Promise<Omit<ClusterSummary, 'seconds'>> {
+  const { clusterThresh, removeDuplicates, topK } = options
+  const duplicateThreshold = removeDuplicates ? options.duplicateThresh : undefined
+  const { rows, dim } = set
+  talk.info(`${grouped(rows)} embeddings of ${dim} numbers; search: ${engineReason}`)
+
+  const gallery = new Gallery(rows, dim)
+  await flow(readEmbeddings(set), [], gatherGallery(gallery), signal)
+  const unusable = gallery.unusableRows()
+  if (unusable.length > 0) {
+    talk.warn(`Left out ${grouped(unusable.length)} embeddings with NaN or infinite values, the first in row ${unusable[0]}`)
+  }
+
+  const progress = new Progress('search', 'rows', rows)
+  let edges = 0
+  const labels = writeLabels({
+    output: options.output,
+    paths: () => readPaths(set),
+    arrays: npyLabelArrays,
+    previews: { groups: options.saveGroups, decode: (path) => decodeImage(path, { width: 112, height: 112 }) },
+    removedDuplicates: removeDuplicates,
+  })
+  await flow(
+    searchNeighbors(gallery, {
+      engine,
+      topK,
+      // One search serves both steps.
+      threshold: Math.min(clusterThresh, duplicateThreshold ?? clusterThresh),
+      onProgress(rowsDone) {
+        progress.count = rowsDone
+        talk.progress(progress)
+      },
+    }),
+    [
+      tap((batch: EdgeBatch) => {
+        edges += batch.source.length
+        progress.note = `${grouped(edges)} edges`
+      }),
+      clusterEdges({ rows, duplicateThreshold, clusterThreshold: clusterThresh, excluded: unusable }),
+    ],
+    labels,
+    signal,
+  )
+  return { images: rows, unusable: unusable.length, ...labels.result, edges, engine }
+}

@@ -1,0 +1,28 @@
+import type { EmbeddingBatch } from '@facekit/core'
+import { readArrow } from '@facekit/io-arrow'
+import { openFileSet, shardEmbeddings, type FileSet } from '@facekit/io-npy'
+import { flow, tap } from '../flow.js'
+import { Progress } from '../progress.js'
+import type { Talk } from '../talk.js'
+
+/**
+ * Stores the Arrow stream on stdin as a file set: clustering starts when all is there, and a pipe and a folder take the
+ * same way from here on.
+ */
+export async function spoolStdin(folder: string, talk: Talk, signal: AbortSignal | undefined): Promise<FileSet> {
+  const progress = new Progress('receive', 'embeddings')
+  await flow(
+    readArrow(process.stdin),
+    [
+      tap((batch: EmbeddingBatch) => {
+        progress.count += batch.indices.length
+        talk.progress(progress)
+      }),
+    ],
+    shardEmbeddings({ output: folder }),
+    signal,
+  )
+  progress.finish()
+  talk.progress(progress)
+  return openFileSet(folder)
+}

@@ -1,0 +1,104 @@
+import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
+import { EXIT } from '../exit-codes.js'
+import { COMMON_FLAGS, count, countOrAuto, oneOrThreeNumbers } from '../flags.js'
+import { printSummary } from '../summary.js'
+import { createTalk } from '../talk.js'
+
+export const name = 'extract'
+export const describe = 'Images to embeddings'
+
+const DEFAULT_OUTPUT = './01_output/current'
+
+export const flags = {
+  input: {
+    type: 'string',
+    default: '01_input/5M_127M_CFSC_data_list.txt',
+    describe: 'Folder of images, or a text file with one path per line, or - for such a list on stdin',
+  },
+  output: {
+    type: 'string',
+    describe: `Folder for the NPY files. Left out: an Arrow stream on stdout if that is no terminal, else ${DEFAULT_OUTPUT}`,
+  },
+  weights: { type: 'string', demandOption: true, describe: 'The model, an ONNX file' },
+  'batch-size': {
+    type: 'string',
+    default: 'auto',
+    coerce: countOrAuto('batch-size'),
+    describe: 'Images per forward pass',
+  },
+  'num-workers': {
+    type: 'string',
+    default: 'auto',
+    coerce: countOrAuto('num-workers'),
+    describe: 'Images decoded at once; auto: one per core',
+  },
+  'emb-dim': {
+    type: 'string',
+    coerce: count('emb-dim'),
+    describe: "Length of an embedding. Left out: the model's",
+  },
+  'use-l2-norm': { type: 'boolean', default: false, describe: 'Divide each embedding by its L2 norm' },
+  'merge-embs': { type: 'boolean', default: true, describe: 'One merged file set; --no-merge-embs: one per batch' },
+  'split-threshold': {
+    type: 'string',
+    default: '1000000',
+    coerce: count('split-threshold'),
+    describe: 'Above this many rows the merged set is split into files of this many rows',
+  },
+  'pixel-mean': {
+    type: 'string',
+    coerce: oneOrThreeNumbers('pixel-mean'),
+    describe: 'Subtracted from each channel, 0–255: one number or three  [default: 127.5]',
+  },
+  'pixel-std': {
+    type: 'string',
+    coerce: oneOrThreeNumbers('pixel-std'),
+    describe: 'Each channel is divided by it: one number or three  [default: 127.5]',
+  },
+  channels: { choices: ['rgb', 'bgr'] as const, default: 'rgb' as const, describe: 'Order of the channels' },
+  'output-name': { type: 'string', describe: 'Output of the model that holds the embedding, where it has several' },
+  'max-pixels': {
+    type: 'string',
+    coerce: count('max-pixels'),
+    describe: 'Larger images count as failed: they may be decompression bombs',
+  },
+  strict: { type: 'boolean', default: false, describe: `Exit with ${EXIT.failedImages} if an image failed` },
+  ...COMMON_FLAGS,
+} as const
+
+export function builder(yargs: Argv): Argv<InferredOptionTypes<typeof flags>> {
+  return yargs
+    .options(flags)
+    .example('$0 extract --input crops/ --weights model.onnx --output embeddings/', 'A folder to NPY files')
+    .example('$0 extract --input list.txt --weights model.onnx --use-l2-norm', 'A list of paths, embeddings of length 1')
+    .example('$0 extract --input crops/ --weights model.onnx | $0 cluster', 'Labels without files in between')
+}
+
+export async function handler(
+  args: ArgumentsCamelCase<InferredOptionTypes<typeof flags>>,
+  signal: AbortSignal,
+): Promise<number> {
+  const { extract } = await import('./run.js')
+  const talk = createTalk(process.stderr, args.quiet)
+  const output = args.output === '-' ? undefined : (args.output ?? (process.stdout.isTTY ? DEFAULT_OUTPUT : undefined))
+  const summary = await extract(
+    {
+      ...args,
+      output,
+      useL2Norm: args.useL2Norm,
+      embDim: args.embDim,
+      pixelMean: args.pixelMean,
+      pixelStd: args.pixelStd,
+      outputName: args.outputName,
+      maxPixels: args.maxPixels,
+    },
+    talk,
+    signal,
+  )
+  const { embedded, images, failed } = summary
+  talk.info(
+    `Embedded ${embedded} of ${images} images${failed > 0 ? `, ${failed} failed${output ? `: see ${output}/failed.ndjson` : ''}` : ''}`,
+  )
+  if (args.json) printSummary(summary, output === undefined ? process.stderr : process.stdout)
+  return args.strict && failed > 0 ? EXIT.failedImages : EXIT.ok
+}

@@ -1,0 +1,58 @@
+import type { Duplex, Writable } from 'node:stream'
+import type { FailedImage } from '@facekit/core'
+import type { Embedder } from '@facekit/embedder'
+import { writeArrow } from '@facekit/io-arrow'
+import { shardEmbeddings } from '@facekit/io-npy'
+import { stdoutSink } from '../stdout-sink.js'
+import type { Talk } from '../talk.js'
+import { FailureLog } from './failure-log.js'
+
+/** Where the embeddings of a run go. */
+export interface ExtractOutput {
+  stages: Duplex[]
+  sink: Writable
+  reportFailed(failed: readonly FailedImage[]): Promise<void>
+  /** @returns the files that appeared */
+  commit(): Promise<string[]>
+  discard(): Promise<void>
+}
+
+export interface FolderOutputOptions {
+  output: string
+  splitThreshold: number
+  mergeEmbs: boolean
+}
+
+/** NPY files and `failed.ndjson` in a folder. */
+export async function folderOutput(options: FolderOutputOptions, talk: Talk): Promise<ExtractOutput> {
+  const failures = await FailureLog.in(options.output)
+  const shards = shardEmbeddings({
+    output: options.output,
+    splitThreshold: options.splitThreshold,
+    merge: options.mergeEmbs,
+  })
+  return {
+    stages: [],
+    sink: shards,
+    reportFailed: (failed) => failures.add(failed),
+    async commit() {
+      const { files, removed } = shards.result
+      if (removed.length > 0) talk.warn(`Removed ${removed.length} files of an earlier run: ${removed.join(', ')}`)
+      return [...files, await failures.commit()]
+    },
+    discard: () => failures.discard(),
+  }
+}
+
+/** An Arrow stream on stdout; images that failed are told on stderr. */
+export function streamOutput({ dim, normalized, modelHash }: Embedder, talk: Talk): ExtractOutput {
+  return {
+    stages: [writeArrow({ dim, normalized, modelHash })],
+    sink: stdoutSink(),
+    async reportFailed(failed) {
+      for (const { path, reason } of failed) talk.warn(`Left out ${path}: ${reason}`)
+    },
+    commit: async () => [],
+    discard: async () => {},
+  }
+}

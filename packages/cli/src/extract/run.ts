@@ -1,0 +1,138 @@
+import { availableParallelism } from 'node:os'
+import type { EmbeddingBatch, ImageBatch } from '@facekit/core'
+import { embed, openEmbedder, type Embedder } from '@facekit/embedder'
+import { imageList, preprocess } from '@facekit/preprocess'
+import { flow, tap } from '../flow.js'
+import { grouped, Progress } from '../progress.js'
+import type { Talk } from '../talk.js'
+import { countImages } from './count-images.js'
+import { folderOutput, streamOutput, type ExtractOutput } from './output.js'
+
+export interface ExtractOptions {
+  /** A folder, a list of paths, or `-` for a list on stdin. */
+  input: string
+  /** Folder for NPY files; undefined for an Arrow stream on stdout. */
+  output: string | undefined
+  /** An ONNX model. */
+  weights: string
+  /** Images per forward pass. */
+  batchSize: number | 'auto'
+  /** Decoders at work at once. */
+  numWorkers: number | 'auto'
+  /** Length of an embedding; the model's if undefined. */
+  embDim: number | undefined
+  useL2Norm: boolean
+  mergeEmbs: boolean
+  splitThreshold: number
+  pixelMean: readonly number[] | undefined
+  pixelStd: readonly number[] | undefined
+  channels: 'rgb' | 'bgr'
+  outputName: string | undefined
+  maxPixels: number | undefined
+}
+
+export interface ExtractSummary {
+  /** Images in the input. */
+  images: number
+  embedded: number
+  failed: number
+  dim: number
+  normalized: boolean
+  modelSha256: string
+  /** Names of the files in the output folder; none for a stream. */
+  files: string[]
+  seconds: number
+  imagesPerSecond: number
+}
+
+/**
+ * Images per forward pass on a CPU. The rate is flat from 8 up; more only lengthens the first and the last batch, where
+ * decoding and inference do not overlap.
+ */
+const CPU_BATCH = 16
+
+/** @throws FacekitError */
+export async function extract(options: ExtractOptions, talk: Talk, signal?: AbortSignal): Promise<ExtractSummary> {
+  const { output } = options
+  const embedder = await openEmbedder({
+    model: options.weights,
+    outputName: options.outputName,
+    embDim: options.embDim,
+    normalize: options.useL2Norm,
+    pixels: { mean: options.pixelMean, std: options.pixelStd, channels: options.channels },
+  })
+  try {
+    const target = output === undefined ? streamOutput(embedder, talk) : await folderOutput({ ...options, output }, talk)
+    return await run(options, embedder, target, talk, signal).catch(async (error: unknown) => {
+      await target.discard()
+      throw error
+    })
+  } finally {
+    await embedder.close()
+  }
+}
+
+async function run(
+  options: ExtractOptions,
+  embedder: Embedder,
+  target: ExtractOutput,
+  talk: Talk,
+  signal: AbortSignal | undefined,
+): Promise<ExtractSummary> {
+  const batchSize = options.batchSize === 'auto' ? autoBatch(embedder) : options.batchSize
+  const { width, height, dim, normalized } = embedder
+  talk.info(`${options.weights}: ${width}×${height} pixels to ${dim} numbers, on the CPU, ${batchSize} images at once`)
+
+  const startMs = Date.now()
+  const progress = new Progress('extract', 'images')
+  let failed = 0
+  const stopCounting = countImages(options.input, (total) => (progress.total = total))
+  try {
+    await flow(
+      imageList(options.input, { batchSize }),
+      [
+        preprocess({
+          width,
+          height,
+          workers: options.numWorkers === 'auto' ? availableParallelism() : options.numWorkers,
+          maxPixels: options.maxPixels,
+        }),
+        tap(async (batch: ImageBatch) => {
+          failed += batch.failed.length
+          if (failed > 0) progress.note = `${grouped(failed)} failed`
+          await target.reportFailed(batch.failed)
+        }),
+        embed(embedder),
+        tap((batch: EmbeddingBatch) => {
+          progress.count += batch.indices.length
+          talk.progress(progress)
+        }),
+        ...target.stages,
+      ],
+      target.sink,
+      signal,
+    )
+  } finally {
+    stopCounting()
+  }
+  const files = await target.commit()
+  const seconds = (Date.now() - startMs) / 1000
+  progress.finish()
+  talk.progress(progress)
+  return {
+    images: progress.count + failed,
+    embedded: progress.count,
+    failed,
+    dim,
+    normalized,
+    modelSha256: embedder.modelHash,
+    files,
+    seconds,
+    imagesPerSecond: progress.count / seconds,
+  }
+}
+
+/** A model of fixed batch size runs whole batches only. */
+function autoBatch({ fixedBatch }: Embedder): number {
+  return fixedBatch === undefined ? CPU_BATCH : fixedBatch * Math.ceil(CPU_BATCH / fixedBatch)
+}

@@ -1,0 +1,5 @@
+export { cluster } from './cluster/run.js'
+export type { ClusterOptions, ClusterSummary } from './cluster/run.js'
+export { extract } from './extract/run.js'
+export type { ExtractOptions, ExtractSummary } from './extract/run.js'
+export { main } from './main.js'

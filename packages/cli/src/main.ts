@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs'
+import { FacekitError, OptionError } from '@facekit/core'
+import yargs from 'yargs'
+import * as clusterCommand from './cluster/command.js'
+import { EXIT } from './exit-codes.js'
+import * as extractCommand from './extract/command.js'
+import { canonicalFlags } from './flags.js'
+import { Interruption } from './interruption.js'
+
+const FLAGS_OF = new Map([extractCommand, clusterCommand].map(({ name, flags }) => [name, flags]))
+
+/**
+ * Runs the program.
+ *
+ * @param args the command line without the program
+ * @param signal stops the work, with an `Interruption` as its reason
+ * @returns the exit status; what went wrong has been said on stderr
+ */
+export async function main(args: readonly string[], signal: AbortSignal): Promise<number> {
+  let status: number = EXIT.ok
+  try {
+    const flags = FLAGS_OF.get(args[0] ?? '')
+    await yargs(flags ? canonicalFlags(args, flags) : [...args])
+      .scriptName('facekit')
+      .usage('$0 <command>\n\nMillions of unlabelled face crops to training labels.')
+      .command(extractCommand.name, extractCommand.describe, extractCommand.builder, async (argv) => {
+        status = await extractCommand.handler(argv, signal)
+      })
+      .command(clusterCommand.name, clusterCommand.describe, clusterCommand.builder, async (argv) => {
+        status = await clusterCommand.handler(argv, signal)
+      })
+      .completion('completion', 'Print a completion script for bash or zsh')
+      .example('$0 extract --input crops/ --weights model.onnx | $0 cluster --output labels/', 'Crops to labels')
+      .epilogue('Flags may be written --like-this, --like_this or --likeThis.')
+      .demandCommand(1, 'Name a command: extract or cluster')
+      .recommendCommands()
+      .strict()
+      .version(version())
+      .wrap(Math.min(100, process.stdout.columns ?? 100))
+      .exitProcess(false)
+      .fail((message, error) => {
+        throw error ?? new OptionError(`${message} See facekit --help.`)
+      })
+      .parseAsync()
+    return status
+  } catch (error) {
+    return report(error)
+  }
+}
+
+function report(error: unknown): number {
+  if (isBrokenPipe(error)) return EXIT.brokenPipe
+  if (error instanceof Interruption) {
+    console.error(`facekit: ${error.message}`)
+    return error.status
+  }
+  if (error instanceof FacekitError) {
+    console.error(`facekit: ${error.message} [${error.code}]`)
+    return error instanceof OptionError ? EXIT.usage : EXIT.failure
+  }
+  if (isSystemError(error)) console.error(`facekit: ${error.message}`)
+  else console.error('facekit: unexpected error', error)
+  return EXIT.failure
+}
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error
+}
+
+function isBrokenPipe(error: unknown): boolean {
+  return isSystemError(error) && error.code === 'EPIPE'
+}
+
+function version(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  return version
+}

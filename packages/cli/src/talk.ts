@@ -1,0 +1,42 @@
+import type { Progress } from './progress.js'
+
+/** What a command says to a person. Everything goes to stderr: stdout is data. */
+export interface Talk {
+  /** Said unless --quiet. */
+  info(line: string): void
+  /** Always said. */
+  warn(line: string): void
+  /** Shown unless --quiet: redrawn in place on a terminal, else a line every few seconds. */
+  progress(progress: Progress): void
+}
+
+const TERMINAL_INTERVAL_MS = 200
+const LINE_INTERVAL_MS = 5000
+
+export function createTalk(stderr: NodeJS.WriteStream, quiet: boolean): Talk {
+  const terminal = stderr.isTTY
+  const intervalMs = terminal ? TERMINAL_INTERVAL_MS : LINE_INTERVAL_MS
+  // On a log the first line is due after an interval: short runs stay silent.
+  let lastMs = terminal ? 0 : Date.now()
+  let drawn = false
+
+  const say = (line: string) => {
+    stderr.write(drawn ? `\r\x1b[K${line}\n` : `${line}\n`)
+    drawn = false
+  }
+  return {
+    info: (line) => {
+      if (!quiet) say(line)
+    },
+    warn: say,
+    progress(progress) {
+      const now = Date.now()
+      if (quiet || (now - lastMs < intervalMs && !progress.finished)) return
+      lastMs = now
+      const line = progress.describe()
+      if (!terminal) return say(line)
+      stderr.write(`\r\x1b[K${line.slice(0, stderr.columns - 1)}${progress.finished ? '\n' : ''}`)
+      drawn = !progress.finished
+    },
+  }
+}

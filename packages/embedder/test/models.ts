@@ -1,0 +1,83 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { buildModel, type ElementType, type Node } from '@facekit/onnx'
+
+export interface TestModel {
+  layout?: 'NCHW' | 'NHWC'
+  elementType?: ElementType
+  batch?: number | string
+  height?: number
+  width?: number
+}
+
+/**
+ * Writes a model whose embedding of a picture is the mean of each of its channels: three numbers that a test can
+ * compute by itself.
+ */
+export function channelMeans(folder: string, options: TestModel = {}): string {
+  const { layout = 'NCHW', elementType = 'float32', batch = 'N', height = 4, width = 6 } = options
+  const file = join(folder, `means-${layout}-${elementType}-${batch}-${height}x${width}.onnx`)
+  const nodes: Node[] = [
+    { opType: 'Cast', inputs: ['image'], outputs: ['float'], attributes: { to: 1 } },
+    {
+      opType: 'ReduceMean',
+      inputs: ['float'],
+      outputs: ['embedding'],
+      attributes: { axes: layout === 'NCHW' ? [2, 3] : [1, 2], keepdims: 0 },
+    },
+  ]
+  const shape = layout === 'NCHW' ? [batch, 3, height, width] : [batch, height, width, 3]
+  writeFileSync(
+    file,
+    buildModel({
+      name: 'channel-means',
+      inputs: [{ name: 'image', elementType, shape }],
+      outputs: [{ name: 'embedding', elementType: 'float32', shape: [batch, 3] }],
+      nodes,
+      initializers: [],
+    }),
+  )
+  return file
+}
+
+/** A model with outputs of 3 and 6 numbers, and the picture itself. */
+export function severalOutputs(folder: string): string {
+  const file = join(folder, 'several.onnx')
+  const mean = { axes: [2, 3], keepdims: 0 }
+  writeFileSync(
+    file,
+    buildModel({
+      name: 'several',
+      inputs: [{ name: 'image', elementType: 'float32', shape: ['N', 3, 4, 6] }],
+      outputs: [
+        { name: 'means', elementType: 'float32', shape: ['N', 3] },
+        { name: 'both', elementType: 'float32', shape: ['N', 6] },
+        { name: 'map', elementType: 'float32', shape: ['N', 3, 4, 6] },
+      ],
+      nodes: [
+        { opType: 'ReduceMean', inputs: ['image'], outputs: ['means'], attributes: mean },
+        { opType: 'ReduceMax', inputs: ['image'], outputs: ['maxima'], attributes: mean },
+        { opType: 'Concat', inputs: ['means', 'maxima'], outputs: ['both'], attributes: { axis: 1 } },
+        { opType: 'Identity', inputs: ['image'], outputs: ['map'] },
+      ],
+      initializers: [],
+    }),
+  )
+  return file
+}
+
+/** A model that is no face model: it takes a vector. */
+export function takesVector(folder: string): string {
+  const file = join(folder, 'vector.onnx')
+  writeFileSync(
+    file,
+    buildModel({
+      name: 'vector',
+      inputs: [{ name: 'features', elementType: 'float32', shape: ['N', 10] }],
+      outputs: [{ name: 'same', elementType: 'float32', shape: ['N', 10] }],
+      nodes: [{ opType: 'Identity', inputs: ['features'], outputs: ['same'] }],
+      initializers: [],
+    }),
+  )
+  return file
+}

@@ -1,0 +1,53 @@
+/** mulberry32: numbers in [0, 1) that a seed decides. */
+export function randomFrom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/** Rows around a centre per identity. */
+export function normalRows(
+  random: () => number,
+  count: number,
+  dim: number,
+  { perIdentity, spread }: { perIdentity: number; spread: number },
+): Float32Array[] {
+  const vector = () => Float32Array.from({ length: dim }, () => random() - 0.5)
+  let centre = vector()
+  return Array.from({ length: count }, (_, i) => {
+    if (i % perIdentity === 0) centre = vector()
+    const noise = vector()
+    return centre.map((value, j) => value + spread * noise[j]!)
+  })
+}
+
+/**
+ * Edges by the definition, in float64: rows sorted by cosine, ties by row, each lists its topK - 1 best at or above the
+ * threshold; a pair is an edge if either end lists the other.
+ */
+export function bruteForceEdges(rows: readonly Float32Array[], threshold: number, topK: number): string[] {
+  const edges = new Set<string>()
+  const lengths = rows.map((row) => Math.sqrt(dot(row, row)))
+  rows.forEach((row, i) => {
+    const list = rows
+      .map((other, j) => {
+        const product = lengths[i]! * lengths[j]!
+        return { j, cosine: product === 0 ? 0 : Math.fround(dot(row, other) / product) }
+      })
+      .filter(({ j, cosine }) => j !== i && cosine >= Math.fround(threshold))
+      .sort((a, b) => b.cosine - a.cosine || a.j - b.j)
+      .slice(0, topK - 1)
+    for (const { j } of list) edges.add(i < j ? `${i}-${j}` : `${j}-${i}`)
+  })
+  return [...edges].sort()
+}
+
+function dot(a: Float32Array, b: Float32Array): number {
+  let sum = 0
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!
+  return sum
+}

@@ -1,0 +1,151 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { EdgeBatch, EmbeddingBatch } from '@facekit/core'
+import { describe, expect, it } from 'vitest'
+import { chooseEngine, Gallery, gatherGallery, searchNeighbors, type Engine } from '../src/index.js'
+import { bruteForceEdges, normalRows, randomFrom } from './brute-force.js'
+
+const faiss = await chooseEngine('faiss').then(
+  () => true,
+  () => false,
+)
+const ENGINES: Engine[] = faiss ? ['tiles', 'faiss'] : ['tiles']
+if (!faiss && process.env.CI) throw new Error('CI builds faiss-node: run tools/build-faiss-node.mjs')
+
+function galleryOf(rows: readonly Float32Array[], dim: number): Gallery {
+  const gallery = new Gallery(rows.length, dim)
+  rows.forEach((row, i) => gallery.set(i, row))
+  return gallery
+}
+
+/** Edges as `source-target`, sorted; fails if a pair comes twice or the wrong way round. */
+async function search(
+  rows: readonly Float32Array[],
+  dim: number,
+  options: { engine: Engine; threshold: number; topK: number },
+): Promise<string[]> {
+  const edges: string[] = []
+  for await (const batch of searchNeighbors(galleryOf(rows, dim), { ...options, threads: 1 })) {
+    const { source, target, similarity } = batch as EdgeBatch
+    expect(similarity.length).toBe(source.length)
+    source.forEach((row, i) => {
+      expect(row).toBeLessThan(target[i]!)
+      expect(similarity[i]).toBeGreaterThanOrEqual(Math.fround(options.threshold))
+      edges.push(`${row}-${target[i]}`)
+    })
+  }
+  expect(new Set(edges).size).toBe(edges.length)
+  return edges.sort()
+}
+
+describe.each(ENGINES)('searchNeighbors with %s', (engine) => {
+  it('finds what brute force in float64 finds, on random cases', async () => {
+    const random = randomFrom(11)
+    for (let round = 0; round < 40; round++) {
+      const dim = 2 + Math.floor(random() * 70)
+      const rows = normalRows(random, 1 + Math.floor(random() * 150), dim, { perIdentity: 6, spread: 0.5 })
+      const threshold = [-1, 0, 0.3, 0.7, 0.9][round % 5]!
+      const topK = [1, 2, 5, 20, 1000][Math.floor(random() * 5)]!
+      const found = await search(rows, dim, { engine, threshold, topK })
+      expect(found, `round ${round}, threshold ${threshold}, topK ${topK}`).toEqual(
+        bruteForceEdges(rows, threshold, topK),
+      )
+    }
+  })
+
+  it('spans several tiles and chunks', async () => {
+    const rows = normalRows(randomFrom(5), 5000, 24, { perIdentity: 5, spread: 0.3 })
+    const found = await search(rows, 24, { engine, threshold: 0.8, topK: 4 })
+    expect(found).toEqual(bruteForceEdges(rows, 0.8, 4))
+    expect(found.length).toBeGreaterThan(3000)
+  })
+
+  it('lists an edge if either end has the other among its topK, itself counted', async () => {
+    // Row 0 has 1 as its nearest, 1 has 2, 2 has 1: with topK 2 there is room for one neighbor each.
+    const rows = [
+      [1, 0.3],
+      [1, 0.1],
+      [1, 0.05],
+    ].map((row) => Float32Array.from(row))
+    expect(await search(rows, 2, { engine, threshold: 0.5, topK: 2 })).toEqual(['0-1', '1-2'])
+    expect(await search(rows, 2, { engine, threshold: 0.5, topK: 1 })).toEqual([])
+    expect(await search(rows, 2, { engine, threshold: 0.5, topK: 3 })).toEqual(['0-1', '0-2', '1-2'])
+  })
+
+  it('gives ties at the end of a list to the smaller rows', async () => {
+    const rows = Array.from({ length: 60 }, () => Float32Array.of(3, 4, 0))
+    expect(await search(rows, 3, { engine, threshold: 1, topK: 3 })).toEqual(bruteForceEdges(rows, 1, 3))
+    const all = await search(rows, 3, { engine, threshold: 1, topK: 60 })
+    expect(all.length).toBe((60 * 59) / 2)
+  })
+
+  it('finds identical rows at threshold 1, whatever their length', async () => {
+    const random = randomFrom(3)
+    const row = Float32Array.from({ length: 515 }, () => random() - 0.5)
+    const rows = [row, row.map((value) => value * 1e-12), row.slice(), row.map((value) => value * 1e15)]
+    const exact = await search([row, row.slice()], 515, { engine, threshold: 1, topK: 10 })
+    expect(exact).toEqual(['0-1'])
+    const scaled = await search(rows, 515, { engine, threshold: 0.999999, topK: 10 })
+    expect(scaled.length).toBe(6)
+  })
+
+  it('gives zero vectors cosine 0 with everything', async () => {
+    const rows = [Float32Array.of(0, 0), Float32Array.of(1, 0), Float32Array.of(0, 0)]
+    expect(await search(rows, 2, { engine, threshold: 0.1, topK: 3 })).toEqual([])
+    expect(await search(rows, 2, { engine, threshold: 0, topK: 3 })).toEqual(['0-1', '0-2', '1-2'])
+  })
+
+  it('leaves rows with NaN or infinity out, and they crowd nobody out of a topK', async () => {
+    const bad = [Float32Array.of(NaN, 1), Float32Array.of(Infinity, 1)]
+    const rows = [...bad, Float32Array.of(1, 0), Float32Array.of(-1, 0), ...bad]
+    expect([...galleryOf(rows, 2).unusableRows()]).toEqual([0, 1, 4, 5])
+    expect(await search(rows, 2, { engine, threshold: -1, topK: 2 })).toEqual(['2-3'])
+  })
+
+  it.each([0, 1, 2])('takes a gallery of %i rows', async (n) => {
+    const rows = Array.from({ length: n }, () => Float32Array.of(1, 1, 1))
+    expect(await search(rows, 3, { engine, threshold: 0.5, topK: 100 })).toEqual(n === 2 ? ['0-1'] : [])
+  })
+
+  it('ends its thread when the consumer leaves early', async () => {
+    const rows = normalRows(randomFrom(8), 6000, 16, { perIdentity: 3, spread: 0.1 })
+    const stream = searchNeighbors(galleryOf(rows, 16), { engine, threshold: 0.9, topK: 10, threads: 1 })
+    for await (const _batch of stream) break
+    expect(stream.destroyed).toBe(true)
+  })
+})
+
+describe('gatherGallery', () => {
+  const batch = (start: number, rows: number, dim: number): EmbeddingBatch => ({
+    indices: Uint32Array.from({ length: rows }, (_, i) => start + i),
+    paths: Array.from({ length: rows }, (_, i) => `${start + i}.jpg`),
+    embeddings: new Float32Array(rows * dim).fill(2),
+    dim,
+    normalized: false,
+  })
+
+  it('stores unit rows', async () => {
+    const gallery = new Gallery(3, 4)
+    await pipeline(Readable.from([batch(0, 2, 4), batch(2, 1, 4)]), gatherGallery(gallery))
+    expect([...gallery.data.units]).toEqual(Array(12).fill(0.5))
+  })
+
+  it.each([
+    ['too many rows', [batch(0, 4, 4)]],
+    ['too few rows', [batch(0, 2, 4)]],
+    ['another dim', [batch(0, 3, 5)]],
+  ])('refuses %s', async (_case, batches) => {
+    await expect(pipeline(Readable.from(batches), gatherGallery(new Gallery(3, 4)))).rejects.toMatchObject({
+      code: 'GALLERY_SHAPE',
+    })
+  })
+})
+
+describe('options', () => {
+  it('are checked at construction', () => {
+    const gallery = new Gallery(1, 1)
+    const options = { engine: 'tiles', threshold: 0.5, topK: 10 } as const
+    expect(() => searchNeighbors(gallery, { ...options, topK: 0 })).toThrow('topK')
+    expect(() => searchNeighbors(gallery, { ...options, threshold: 1.5 })).toThrow('threshold')
+  })
+})
