@@ -96,16 +96,12 @@ describe('readArrow', () => {
     }
   })
 
-  it('never hangs or crashes on a damaged frame, body or end marker', async () => {
-    const bytes = await bytesOf([batchOf(0, 3), batchOf(3, 2)])
-    const first = Array.from({ length: 8 }, (_, i) => i)
-    const last = Array.from({ length: 200 }, (_, i) => bytes.length - 200 + i)
-    for (const at of [...first, ...last]) {
-      const flipped = Buffer.from(bytes)
-      flipped[at]! ^= 0x55
-      await batchesFrom(flipped).catch((error: unknown) => {
-        expect(error, `byte ${at}`).toMatchObject({ code: expect.stringMatching(/^ARROW_/) })
-      })
+  it('refuses a damaged end marker', async () => {
+    const bytes = await bytesOf([batchOf(0, 3)])
+    for (let back = 1; back <= 8; back++) {
+      const damaged = Buffer.from(bytes)
+      damaged[damaged.length - back]! ^= 0x55
+      await expect(batchesFrom(damaged)).rejects.toMatchObject({ code: expect.stringMatching(/^ARROW_/) })
     }
   })
 

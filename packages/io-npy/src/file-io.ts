@@ -1,0 +1,83 @@
+import type { FileHandle } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
+import { NpyError } from './errors.js'
+
+/**
+ * Bytes per read or write. Large enough that the cost of a call is nothing beside the copy, small enough that a
+ * file in another encoding is converted within this much memory, and far below the 2 GiB that one call can move.
+ */
+export const CHUNK_BYTES = 4 * 1024 * 1024
+
+export interface OpenFile {
+  handle: FileHandle
+  /** Bytes. */
+  size: number
+}
+
+/** @throws NpyError `NPY_OPEN` where `file` cannot be opened as a regular file. */
+export async function openForReading(file: string): Promise<OpenFile> {
+  try {
+    // Before opening: opening a named pipe would wait for its other end.
+    const stats = await stat(file)
+    if (!stats.isFile()) {
+      const what = stats.isDirectory() ? 'a folder' : 'not a regular file'
+      throw new NpyError('NPY_OPEN', file, `is ${what}, expected an NPY file`)
+    }
+    return { handle: await open(file, 'r'), size: stats.size }
+  } catch (error) {
+    if (error instanceof NpyError) throw error
+    const { code, message } = error as NodeJS.ErrnoException
+    throw new NpyError('NPY_OPEN', file, code === 'ENOENT' ? 'no such file' : message, { cause: error })
+  }
+}
+
+/** @throws NpyError `NPY_WRITE` */
+export async function openForWriting(file: string): Promise<FileHandle> {
+  return open(file, 'w+').catch((error: Error) => {
+    throw new NpyError('NPY_WRITE', file, error.message, { cause: error })
+  })
+}
+
+/**
+ * Fills `into` from byte `position` on, which may lie beyond 4 GiB.
+ *
+ * @throws NpyError `NPY_TRUNCATED` where the file ends before.
+ */
+export async function readFully(
+  handle: FileHandle,
+  into: Uint8Array,
+  position: number,
+  file: string,
+): Promise<void> {
+  let done = 0
+  while (done < into.length) {
+    const length = Math.min(CHUNK_BYTES, into.length - done)
+    const { bytesRead } = await handle.read(into, done, length, position + done)
+    if (bytesRead === 0) {
+      throw new NpyError(
+        'NPY_TRUNCATED',
+        file,
+        `ended at byte ${position + done} while bytes up to ${position + into.length} were read: was it cut short?`,
+      )
+    }
+    done += bytesRead
+  }
+}
+
+/** @throws NpyError `NPY_WRITE` */
+export async function writeFully(
+  handle: FileHandle,
+  bytes: Uint8Array,
+  position: number,
+  file: string,
+): Promise<void> {
+  let done = 0
+  try {
+    while (done < bytes.length) {
+      const length = Math.min(CHUNK_BYTES, bytes.length - done)
+      done += (await handle.write(bytes, done, length, position + done)).bytesWritten
+    }
+  } catch (error) {
+    throw new NpyError('NPY_WRITE', file, (error as Error).message, { cause: error })
+  }
+}

@@ -1,0 +1,205 @@
+import { join } from 'node:path'
+import { isInteger, isNumeric } from './dtype.js'
+import { NpyError } from './errors.js'
+import type { Member, Part } from './file-names.js'
+import { listMembers, memberName } from './file-names.js'
+import type { NpyFile } from './npy-file.js'
+import { openNpy } from './npy-file.js'
+
+const EXPECTED =
+  'expected final_fpaths.npy with final_embs.npy or final_embs_norm.npy, ' +
+  'or fpaths_{i}.npy with embs_{i}.npy or embs_norm_{i}.npy'
+
+/** The files that belong together, with their full paths. */
+export interface Shard {
+  fpaths: string
+  embs: string
+  /** Without it the rows count as the input order. */
+  indices: string | undefined
+  rows: number
+}
+
+/** Paths and embeddings in a folder, checked against each other. */
+export interface FileSet {
+  folder: string
+  /** Of all shards together. */
+  rows: number
+  /** 0 where there are no rows and the files do not say. */
+  dim: number
+  /** Whether stage 1 L2-normalised the rows; by the files' names. */
+  normalized: boolean
+  /** In numeric order. */
+  shards: Shard[]
+}
+
+/**
+ * Finds the file set in `folder`, merged or numbered, and checks that every file has its partner, that counts and
+ * dims agree and that every header is sound. No rows are read.
+ *
+ * @throws NpyError `FILE_SET_…`, or what `openNpy` throws
+ */
+export async function openFileSet(folder: string): Promise<FileSet> {
+  const groups = groupMembers(folder, await listMembers(folder))
+  const normalized = checkEmbeddingNames(folder, groups)
+  const withIndices = groups.some((group) => group.names.indices !== undefined)
+  const shards: Shard[] = []
+  let dim: number | undefined
+  let dimFile = ''
+  for (const group of groups) {
+    const { shard, embs } = await openShard(folder, group, normalized, withIndices)
+    const shardDim = dimOf(embs, shard)
+    shards.push(shard)
+    if (shardDim === undefined) continue
+    if (dim !== undefined && dim !== shardDim) {
+      throw new NpyError('FILE_SET_MISMATCH', embs.file, `has dim ${shardDim}, but ${dimFile} has dim ${dim}`)
+    }
+    dim = shardDim
+    dimFile = embs.file
+  }
+  const rows = shards.reduce((sum, shard) => sum + shard.rows, 0)
+  return { folder, rows, dim: dim ?? 0, normalized, shards }
+}
+
+interface Group {
+  number: number | undefined
+  names: Partial<Record<Part, string>>
+}
+
+function groupMembers(folder: string, members: Member[]): Group[] {
+  const groups = new Map<number | undefined, Group>()
+  for (const { name, part, number } of members) {
+    const group = groups.get(number) ?? { number, names: {} }
+    const twin = group.names[part]
+    if (twin !== undefined) throw ambiguous(folder, twin, name)
+    group.names[part] = name
+    groups.set(number, group)
+  }
+  if (groups.size === 0) throw new NpyError('FILE_SET_EMPTY', folder, `holds no embeddings; ${EXPECTED}`)
+  const merged = groups.get(undefined)
+  const numbered = [...groups.values()].find((group) => group.number !== undefined)
+  if (merged && numbered) throw ambiguous(folder, anyName(merged), anyName(numbered))
+  return [...groups.values()].sort((a, b) => (a.number ?? 0) - (b.number ?? 0))
+}
+
+/** @returns whether the set is normalised */
+function checkEmbeddingNames(folder: string, groups: Group[]): boolean {
+  const plain = groups.find((group) => group.names.embs)?.names.embs
+  const normalized = groups.find((group) => group.names.embs_norm)?.names.embs_norm
+  if (plain !== undefined && normalized !== undefined) throw ambiguous(folder, plain, normalized)
+  return normalized !== undefined
+}
+
+async function openShard(
+  folder: string,
+  { number, names }: Group,
+  normalized: boolean,
+  withIndices: boolean,
+): Promise<{ shard: Shard; embs: NpyFile }> {
+  const embsPart = normalized ? 'embs_norm' : 'embs'
+  const pathOf = (part: Part): string => {
+    const name = names[part]
+    if (name !== undefined) return join(folder, name)
+    const missing =
+      part === embsPart && !normalized
+        ? `${memberName('embs', number)} (or embs_norm)`
+        : memberName(part, number)
+    throw new NpyError(
+      'FILE_SET_INCOMPLETE',
+      folder,
+      `holds ${anyName({ number, names })} but not ${missing}`,
+    )
+  }
+  const fpaths = await inspect(pathOf('fpaths'))
+  const embs = await inspect(pathOf(embsPart))
+  const indices = withIndices ? await inspect(pathOf('indices')) : undefined
+  checkList(
+    fpaths,
+    'paths',
+    fpaths.dtype.kind === 'U' || fpaths.dtype.kind === 'S',
+    'np.array(paths, dtype=str)',
+  )
+  checkEmbeddings(embs, fpaths)
+  if (indices) {
+    checkList(indices, 'indices', isInteger(indices.dtype), 'indices.astype(np.int64)')
+    checkCount(indices, indices.rows, fpaths)
+  }
+  return {
+    shard: { fpaths: fpaths.file, embs: embs.file, indices: indices?.file, rows: fpaths.rows },
+    embs,
+  }
+}
+
+function checkList(npy: NpyFile, what: string, rightDtype: boolean, fix: string): void {
+  if (!rightDtype) {
+    throw new NpyError(
+      'NPY_DTYPE',
+      npy.file,
+      `has dtype ${npy.dtype.descr}, expected ${what}; fix: save ${fix}`,
+    )
+  }
+  if (npy.shape.length !== 1) {
+    throw new NpyError(
+      'NPY_SHAPE',
+      npy.file,
+      `has shape ${shapeText(npy)}, expected one dimension of ${what}`,
+    )
+  }
+}
+
+function checkEmbeddings(embs: NpyFile, fpaths: NpyFile): void {
+  if (!isNumeric(embs.dtype)) {
+    throw new NpyError('NPY_DTYPE', embs.file, `has dtype ${embs.dtype.descr}, expected float32 embeddings`)
+  }
+  if (embs.shape.length === 1) {
+    // One path beside it: one embedding saved without its batch axis, and no doubt about what it means.
+    if (fpaths.rows === 1 || (fpaths.rows === 0 && embs.rows === 0)) return
+    throw new NpyError(
+      'NPY_SHAPE',
+      embs.file,
+      `has shape ${shapeText(embs)}, expected (${fpaths.rows}, dim). One dimension usually means one embedding that was ` +
+        `saved without its batch axis; fix: np.save(file, embs[None, :]), or np.vstack(list_of_embs) for several`,
+    )
+  }
+  if (embs.shape.length !== 2) {
+    throw new NpyError(
+      'NPY_SHAPE',
+      embs.file,
+      `has shape ${shapeText(embs)}, expected (${fpaths.rows}, dim); fix: np.save(file, embs.reshape(len(embs), -1))`,
+    )
+  }
+  checkCount(embs, embs.rows, fpaths)
+}
+
+function checkCount(npy: NpyFile, rows: number, fpaths: NpyFile): void {
+  if (rows === fpaths.rows) return
+  throw new NpyError('FILE_SET_MISMATCH', npy.file, `has ${rows} rows, but ${fpaths.file} has ${fpaths.rows}`)
+}
+
+/** `undefined` where an empty array does not say. */
+function dimOf(embs: NpyFile, shard: Shard): number | undefined {
+  if (embs.shape.length === 1) return shard.rows === 1 ? embs.rows : undefined
+  return shard.rows === 0 && embs.rowLength === 0 ? undefined : embs.rowLength
+}
+
+/** Reads the header only. */
+async function inspect(file: string): Promise<NpyFile> {
+  const npy = await openNpy(file)
+  await npy.close()
+  return npy
+}
+
+function ambiguous(folder: string, one: string, other: string): NpyError {
+  return new NpyError(
+    'FILE_SET_AMBIGUOUS',
+    folder,
+    `holds both ${one} and ${other}: two file sets; expected one. Fix: move one of them to another folder`,
+  )
+}
+
+function anyName({ names }: Group): string {
+  return Object.values(names)[0] ?? ''
+}
+
+function shapeText(npy: NpyFile): string {
+  return `(${npy.shape.join(', ')}${npy.shape.length === 1 ? ',' : ''})`
+}

@@ -1,0 +1,281 @@
+import { mkdir, readdir, symlink, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { Writable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { EmbeddingBatch, PathBatch } from '@facekit/core'
+import { describe, expect, it } from 'vitest'
+import { NpyError, openFileSet, readEmbeddings, readPaths, writeStrings } from '../src/index.js'
+import { isOpen, temporaryFolder, writeArray } from './support.js'
+
+const inFolder = temporaryFolder()
+let folders = 0
+
+/** A new folder; `rows` of dim 4 per shard, by name. */
+async function folderWith(shapes: Record<string, readonly number[]>): Promise<string> {
+  const folder = inFolder(`set-${folders++}`)
+  await mkdir(folder)
+  for (const [name, shape] of Object.entries(shapes)) await writePart(folder, name, shape)
+  return folder
+}
+
+async function writePart(folder: string, name: string, shape: readonly number[]): Promise<void> {
+  const file = join(folder, `${name}.npy`)
+  const count = shape.reduce((product, length) => product * length, 1)
+  if (name.includes('fpaths')) {
+    await writeStrings(
+      file,
+      Array.from({ length: count }, (_, i) => `${name}/${i}`),
+    )
+  } else if (name.includes('indices')) {
+    const data = BigInt64Array.from({ length: count }, (_, i) => BigInt(100 + i))
+    await writeArray(file, { descr: '<i8', shape, data })
+  } else {
+    const data = Float32Array.from({ length: count }, (_, i) => i)
+    await writeArray(file, { descr: '<f4', shape, data })
+  }
+}
+
+describe('openFileSet', () => {
+  it('finds a merged set', async () => {
+    const folder = await folderWith({ final_fpaths: [3], final_indices: [3], final_embs: [3, 4] })
+    expect(await openFileSet(folder)).toEqual({
+      folder,
+      rows: 3,
+      dim: 4,
+      normalized: false,
+      shards: [
+        {
+          fpaths: join(folder, 'final_fpaths.npy'),
+          embs: join(folder, 'final_embs.npy'),
+          indices: join(folder, 'final_indices.npy'),
+          rows: 3,
+        },
+      ],
+    })
+  })
+
+  it('pairs shards by number, in numeric order, from wherever they start', async () => {
+    const shapes: Record<string, number[]> = {}
+    for (const i of [10, 2, 1, 100]) {
+      shapes[`fpaths_${i}`] = [i]
+      shapes[`embs_norm_${i}`] = [i, 4]
+    }
+    const folder = await folderWith(shapes)
+    await writeFile(join(folder, 'notes.npy'), 'not ours')
+    await writeFile(join(folder, 'embs_norm_1.npy.part'), 'not ours')
+    const set = await openFileSet(folder)
+    expect(set).toMatchObject({ rows: 113, dim: 4, normalized: true })
+    expect(set.shards.map(({ rows }) => rows)).toEqual([1, 2, 10, 100])
+    expect(set.shards[1]!.embs).toBe(join(folder, 'embs_norm_2.npy'))
+  })
+
+  it('follows links to files', async () => {
+    const there = await folderWith({ final_fpaths: [3], final_embs: [3, 4] })
+    const folder = await folderWith({})
+    for (const name of await readdir(there)) await symlink(join(there, name), join(folder, name))
+    expect((await openFileSet(folder)).rows).toBe(3)
+  })
+
+  it('takes one embedding without its batch axis, beside one path', async () => {
+    const set = await openFileSet(
+      await folderWith({ fpaths_0: [1], embs_0: [4], fpaths_1: [2], embs_1: [2, 4] }),
+    )
+    expect(set).toMatchObject({ rows: 3, dim: 4 })
+    const batches = await readEmbeddings(set).toArray()
+    expect(batches.map(({ embeddings }) => [...embeddings])).toEqual([
+      [0, 1, 2, 3],
+      [0, 1, 2, 3, 4, 5, 6, 7],
+    ])
+  })
+
+  it.each<[string, Record<string, number[]>, number]>([
+    ['as (0, dim)', { final_fpaths: [0], final_embs: [0, 512] }, 512],
+    ['as (0, 0)', { final_fpaths: [0], final_embs: [0, 0] }, 0],
+    ['as (0,)', { final_fpaths: [0], final_embs: [0] }, 0],
+    ['in one shard of two', { fpaths_0: [0], embs_0: [0, 0], fpaths_1: [2], embs_1: [2, 4] }, 4],
+  ])('takes zero rows %s', async (_how, shapes, dim) => {
+    const set = await openFileSet(await folderWith(shapes))
+    expect(set.dim).toBe(dim)
+    const batches: EmbeddingBatch[] = await readEmbeddings(set).toArray()
+    expect(batches.reduce((rows, { paths }) => rows + paths.length, 0)).toBe(set.rows)
+  })
+
+  it.each<[string, Record<string, number[]>, string, RegExp]>([
+    [
+      'nothing',
+      {},
+      'FILE_SET_EMPTY',
+      /holds no embeddings; expected final_fpaths\.npy with .* or fpaths_\{i\}\.npy/,
+    ],
+    [
+      'paths only',
+      { final_fpaths: [3] },
+      'FILE_SET_INCOMPLETE',
+      /final_fpaths\.npy but not final_embs\.npy \(or embs_norm\)/,
+    ],
+    ['embeddings only', { embs_7: [3, 4] }, 'FILE_SET_INCOMPLETE', /embs_7\.npy but not fpaths_7\.npy/],
+    [
+      'a shard without embeddings',
+      { fpaths_0: [3], embs_norm_0: [3, 4], fpaths_1: [3] },
+      'FILE_SET_INCOMPLETE',
+      /fpaths_1\.npy but not embs_norm_1\.npy/,
+    ],
+    [
+      'indices of some shards',
+      { fpaths_0: [3], embs_0: [3, 4], indices_0: [3], fpaths_1: [3], embs_1: [3, 4] },
+      'FILE_SET_INCOMPLETE',
+      /not indices_1\.npy/,
+    ],
+    [
+      'fewer embeddings than paths',
+      { final_fpaths: [3], final_embs: [2, 4] },
+      'FILE_SET_MISMATCH',
+      /final_embs\.npy: has 2 rows, but .*final_fpaths\.npy has 3/,
+    ],
+    [
+      'fewer indices than paths',
+      { final_fpaths: [3], final_embs: [3, 4], final_indices: [2] },
+      'FILE_SET_MISMATCH',
+      /final_indices\.npy: has 2 rows/,
+    ],
+    [
+      'dims that differ',
+      { fpaths_0: [3], embs_0: [3, 4], fpaths_1: [3], embs_1: [3, 5] },
+      'FILE_SET_MISMATCH',
+      /embs_1\.npy: has dim 5, but .*embs_0\.npy has dim 4/,
+    ],
+    [
+      'both merged and numbered',
+      { final_fpaths: [3], final_embs: [3, 4], fpaths_0: [3], embs_0: [3, 4] },
+      'FILE_SET_AMBIGUOUS',
+      /holds both final_.* and .*_0\.npy/,
+    ],
+    [
+      'both spellings of embeddings',
+      { final_fpaths: [3], final_embs: [3, 4], final_embs_norm: [3, 4] },
+      'FILE_SET_AMBIGUOUS',
+      /final_embs\.npy and final_embs_norm\.npy/,
+    ],
+    [
+      'both spellings in two shards',
+      { fpaths_0: [3], embs_0: [3, 4], fpaths_1: [3], embs_norm_1: [3, 4] },
+      'FILE_SET_AMBIGUOUS',
+      /embs_0\.npy and embs_norm_1\.npy/,
+    ],
+    [
+      'one number twice',
+      { fpaths_1: [3], embs_1: [3, 4], embs_01: [3, 4] },
+      'FILE_SET_AMBIGUOUS',
+      /embs_01\.npy/,
+    ],
+    [
+      'one embedding beside many paths',
+      { final_fpaths: [3], final_embs: [4] },
+      'NPY_SHAPE',
+      /final_embs\.npy: has shape \(4,\), expected \(3, dim\).*without its batch axis; fix: .*embs\[None, :\].*np\.vstack/,
+    ],
+    [
+      'embeddings with three axes',
+      { final_fpaths: [3], final_embs: [3, 1, 4] },
+      'NPY_SHAPE',
+      /reshape\(len\(embs\), -1\)/,
+    ],
+    [
+      'indices with two axes',
+      { final_fpaths: [3], final_embs: [3, 4], final_indices: [3, 1] },
+      'NPY_SHAPE',
+      /final_indices\.npy: has shape \(3, 1\)/,
+    ],
+  ])('refuses %s', async (_what, shapes, code, said) => {
+    await expect(openFileSet(await folderWith(shapes))).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(said),
+    })
+  })
+
+  it('refuses dtypes that cannot be what the name says', async () => {
+    const folder = await folderWith({ final_fpaths: [3], final_embs: [3, 4] })
+    await writeStrings(join(folder, 'final_embs.npy'), ['a', 'b', 'c'])
+    await expect(openFileSet(folder)).rejects.toThrow(
+      /final_embs\.npy: has dtype <U1, expected float32 embeddings/,
+    )
+    await writeArray(join(folder, 'final_fpaths.npy'), {
+      descr: '<f4',
+      shape: [3],
+      data: Float32Array.of(1, 2, 3),
+    })
+    await expect(openFileSet(folder)).rejects.toThrow(/final_fpaths\.npy: has dtype <f4, expected paths; fix/)
+  })
+
+  it('refuses a folder that is not there, and a file', async () => {
+    await expect(openFileSet(inFolder('nowhere'))).rejects.toThrow(/nowhere: no such folder/)
+    await writeFile(inFolder('file'), '')
+    await expect(openFileSet(inFolder('file'))).rejects.toMatchObject({ code: 'FILE_SET_FOLDER' })
+  })
+
+  it('refuses a file that was cut short before any work is done, by its name', async () => {
+    const folder = await folderWith({ fpaths_0: [3], embs_0: [3, 4], fpaths_1: [3], embs_1: [3, 4] })
+    await truncate(join(folder, 'embs_1.npy'), 100)
+    const error = await openFileSet(folder).catch((caught: unknown) => caught)
+    expect(error).toBeInstanceOf(NpyError)
+    expect(error).toMatchObject({ code: 'NPY_TRUNCATED', file: join(folder, 'embs_1.npy') })
+  })
+})
+
+const threeShards = () =>
+  folderWith({ fpaths_0: [3], embs_0: [3, 4], fpaths_1: [5], embs_1: [5, 4], fpaths_2: [1], embs_2: [1, 4] })
+
+describe('readEmbeddings and readPaths', () => {
+  it('give all rows in order, in batches that end with their shard', async () => {
+    const set = await openFileSet(await threeShards())
+    const batches: EmbeddingBatch[] = await readEmbeddings(set, { batchRows: 2 }).toArray()
+    expect(batches.map(({ paths }) => paths.length)).toEqual([2, 1, 2, 2, 1, 1])
+    expect(batches.every(({ dim, normalized }) => dim === 4 && !normalized)).toBe(true)
+    expect([...batches[3]!.embeddings]).toEqual([8, 9, 10, 11, 12, 13, 14, 15])
+    const paths: PathBatch[] = await readPaths(set, { batchRows: 4 }).toArray()
+    expect(paths.map((batch) => batch.paths.length)).toEqual([3, 4, 1, 1])
+    expect(paths.flatMap((batch) => batch.paths)).toEqual(batches.flatMap((batch) => batch.paths))
+  })
+
+  it('give the indices on disk, or positions where there are none', async () => {
+    const without = await openFileSet(await threeShards())
+    expect((await readPaths(without).toArray()).flatMap(({ indices }) => [...indices])).toEqual([
+      0, 1, 2, 3, 4, 5, 6, 7, 8,
+    ])
+    const folder = await folderWith({ final_fpaths: [3], final_embs: [3, 4], final_indices: [3] })
+    const [batch] = await readEmbeddings(await openFileSet(folder)).toArray()
+    expect([...batch.indices]).toEqual([100, 101, 102])
+  })
+
+  it('read no more ahead than one batch, and close their files on early exit', async () => {
+    const folder = await folderWith({ final_fpaths: [100], final_embs: [100, 4] })
+    const stream = readEmbeddings(await openFileSet(folder), { batchRows: 10 })
+    let taken = 0
+    const sink = new Writable({
+      objectMode: true,
+      highWaterMark: 1,
+      write(_batch: EmbeddingBatch, _encoding, callback) {
+        taken++
+        setTimeout(callback, 5, taken === 3 ? new Error('enough') : undefined)
+      },
+    })
+    await expect(pipeline(stream, sink)).rejects.toThrow('enough')
+    expect(stream.destroyed).toBe(true)
+    await sleep(20)
+    expect(await isOpen(folder)).toBe(false)
+    expect(taken).toBe(3)
+  })
+
+  it('fail with the name of a file that was changed after it was checked', async () => {
+    const folder = await threeShards()
+    const set = await openFileSet(folder)
+    await writePart(folder, 'embs_1', [2, 4])
+    await expect(readEmbeddings(set).toArray()).rejects.toThrow(/embs_1\.npy: has 2 rows/)
+  })
+
+  it('check their options at once', async () => {
+    const set = await openFileSet(await threeShards())
+    expect(() => readPaths(set, { batchRows: -1 })).toThrow(/positive integer for batchRows but received -1/)
+  })
+})

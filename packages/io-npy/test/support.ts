@@ -1,0 +1,169 @@
+import { execFile, spawn } from 'node:child_process'
+import { mkdtemp, readdir, readlink, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
+import type { EmbeddingBatch, LabelRecord } from '@facekit/core'
+import { afterAll, beforeAll } from 'vitest'
+
+/** A folder for the tests of one file; call at the top. */
+export function temporaryFolder(): (name: string) => string {
+  let folder = ''
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'facekit-io-npy-'))
+  })
+  afterAll(() => rm(folder, { recursive: true, force: true }))
+  return (name) => join(folder, name)
+}
+
+export interface Python {
+  version: string
+  /** Runs a script with NumPy as `np`, warnings being errors; returns what it prints as JSON. */
+  run: <T>(script: string, ...args: string[]) => Promise<T>
+}
+
+/** One process for all scripts of a test file: importing NumPy takes longer than any of them. */
+const PYTHON_LOOP = `
+import contextlib, io, json, sys, traceback
+import numpy as np
+for line in sys.stdin:
+    script, *args = json.loads(line)
+    sys.argv = ['-', *args]
+    out = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(out):
+            exec(script, {'np': np, 'json': json, 'sys': sys})
+        answer = dict(out=out.getvalue())
+    except Exception:
+        answer = dict(error=traceback.format_exc())
+    print(json.dumps(answer), flush=True)
+`
+
+/** Every NumPy on this machine, one Python each: 1.x and 2.x write different headers and pickles. */
+export async function findNumPys(): Promise<Python[]> {
+  const found = new Map<string, Python>()
+  for (const python of ['python3', '/usr/bin/python3']) {
+    const version = await promisify(execFile)(python, ['-c', 'import numpy; print(numpy.__version__)']).then(
+      ({ stdout }) => stdout.trim(),
+      () => undefined,
+    )
+    if (version !== undefined && !found.has(version)) found.set(version, startPython(python, version))
+  }
+  if (found.size === 0 && process.env['CI']) throw new Error('CI must have a Python with NumPy')
+  return [...found.values()]
+}
+
+function startPython(python: string, version: string): Python {
+  const child = spawn(python, ['-W', 'error', '-c', PYTHON_LOOP], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  afterAll(() => {
+    child.stdin.end()
+  })
+  return {
+    version,
+    run: async (...request) => {
+      child.stdin.write(`${JSON.stringify(request)}\n`)
+      const answer = await answers.next()
+      if (answer.done) throw new Error(`${python} ended`)
+      const { out, error } = JSON.parse(answer.value) as { out?: string; error?: string }
+      if (error) throw new Error(error)
+      return JSON.parse(out || 'null')
+    },
+  }
+}
+
+/** Numbers in [0, 1) that are the same in every run. */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/** Rows `start` to `end` of an endless set whose values say which row they are of. */
+export function embeddingBatch(start: number, end: number, dim: number, normalized = false): EmbeddingBatch {
+  const rows = end - start
+  return {
+    indices: Uint32Array.from({ length: rows }, (_, i) => 2 * (start + i)),
+    paths: Array.from({ length: rows }, (_, i) => `faces/${start + i}.jpg`),
+    embeddings: Float32Array.from(
+      { length: rows * dim },
+      (_, i) => start + Math.floor(i / dim) + (i % dim) / 1024,
+    ),
+    dim,
+    normalized,
+  }
+}
+
+export interface ArraySpec {
+  descr: string
+  shape: readonly number[]
+  data: ArrayBufferView
+  /** Header text in place of the usual one. */
+  header?: string
+  version?: 1 | 2 | 3
+}
+
+/** An NPY file made by other means than the code under test. */
+export function npyBytes({ descr, shape, data, header, version = 1 }: ArraySpec): Buffer {
+  const axes = shape.length === 1 ? `${shape[0]},` : shape.join(', ')
+  const text = header ?? `{'descr': '${descr}', 'fortran_order': False, 'shape': (${axes}), }\n`
+  const length = Buffer.alloc(version === 1 ? 2 : 4)
+  const encoded = Buffer.from(text, version === 3 ? 'utf8' : 'latin1')
+  length.writeUIntLE(encoded.length, 0, length.length)
+  return Buffer.concat([
+    Buffer.from('\x93NUMPY', 'latin1'),
+    Buffer.from([version, 0]),
+    length,
+    encoded,
+    Buffer.from(data.buffer, data.byteOffset, data.byteLength),
+  ])
+}
+
+export async function writeArray(file: string, spec: ArraySpec): Promise<string> {
+  await writeFile(file, npyBytes(spec))
+  return file
+}
+
+export function unicode(strings: readonly string[], width: number): Uint32Array {
+  const codes = new Uint32Array(strings.length * width)
+  for (const [row, text] of strings.entries()) {
+    codes.set(
+      Array.from(text, (character) => character.codePointAt(0)!),
+      row * width,
+    )
+  }
+  return codes
+}
+
+export async function* inBatches<T>(items: readonly T[], size: number): AsyncGenerator<T[]> {
+  for (let i = 0; i < items.length; i += size) yield items.slice(i, i + size)
+}
+
+export async function collect<T>(batches: AsyncIterable<T[]>): Promise<T[]> {
+  const all: T[] = []
+  for await (const batch of batches) all.push(...batch)
+  return all
+}
+
+export function labelRecords(count: number, classes: number): LabelRecord[] {
+  return Array.from({ length: count }, (_, i) => ({
+    folder: `group_${String(i % classes).padStart(4, '0')}`,
+    file_path: `faces/${i}.jpg`,
+  }))
+}
+
+/** Everything under a folder, hidden files included. */
+export async function listFolder(folder: string): Promise<string[]> {
+  return (await readdir(folder, { recursive: true })).sort()
+}
+
+/** Whether this process has a file open whose path starts so. */
+export async function isOpen(path: string): Promise<boolean> {
+  const links = (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => ''))
+  return (await Promise.all(links)).some((link) => link.startsWith(path))
+}
