@@ -28,29 +28,30 @@ export interface Frame {
  */
 export async function* readFrames(source: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Frame> {
   const bytes = new ByteQueue(source, name)
-  for (;;) {
-    const prefix = await bytes.take(PREFIX_BYTES)
-    const view = new DataView(prefix.buffer, prefix.byteOffset)
-    const metadataLength = view.getInt32(4, true)
-    if (
-      view.getUint32(0, true) !== CONTINUATION ||
-      metadataLength < 0 ||
-      metadataLength > MAX_METADATA_BYTES
-    ) {
-      throw invalid(name)
+  try {
+    for (;;) {
+      const prefix = await bytes.take(PREFIX_BYTES)
+      const view = new DataView(prefix.buffer, prefix.byteOffset)
+      const metadataLength = view.getInt32(4, true)
+      if (
+        view.getUint32(0, true) !== CONTINUATION ||
+        metadataLength < 0 ||
+        metadataLength > MAX_METADATA_BYTES
+      ) {
+        throw invalid(name)
+      }
+      if (metadataLength === 0) break
+      const metadata = await bytes.take(metadataLength)
+      const message = decodeMetadata(metadata, name)
+      if (!(message.bodyLength >= 0)) throw invalid(name)
+      const body = await bytes.take(message.bodyLength)
+      yield { message, bytes: Buffer.concat([prefix, metadata, body]) }
     }
-    if (metadataLength === 0) break
-    const metadata = await bytes.take(metadataLength)
-    const message = decodeMetadata(metadata, name)
-    if (!(message.bodyLength >= 0)) throw invalid(name)
-    const body = await bytes.take(message.bodyLength)
-    yield { message, bytes: Buffer.concat([prefix, metadata, body]) }
-  }
-  if (!(await bytes.isExhausted())) {
-    throw new ArrowError(
-      'ARROW_INVALID',
-      `Expected one Arrow stream on ${name} but more bytes follow its end`,
-    )
+    if (!(await bytes.isExhausted())) {
+      throw new ArrowError('ARROW_INVALID', `Expected one Arrow stream on ${name} but more bytes follow its end`)
+    }
+  } finally {
+    await bytes.close()
   }
 }
 
@@ -101,6 +102,10 @@ class ByteQueue {
   async isExhausted(): Promise<boolean> {
     while (this.#available === 0) if (!(await this.#pull())) return true
     return false
+  }
+
+  async close(): Promise<void> {
+    await this.#source.return?.()
   }
 
   async #pull(): Promise<boolean> {

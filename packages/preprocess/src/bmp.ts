@@ -1,0 +1,108 @@
+const FILE_HEADER_BYTES = 14
+const INFO_HEADER_BYTES = 40
+
+const UNCOMPRESSED = 0
+const BIT_FIELDS = 3
+
+export interface RawImage {
+  /** height × width × 3 uint8, RGB. */
+  data: Buffer
+  width: number
+  height: number
+}
+
+export function isBmp(bytes: Buffer): boolean {
+  return bytes.length >= 2 && bytes.toString('latin1', 0, 2) === 'BM'
+}
+
+/**
+ * Decodes an uncompressed BMP of 1, 4, 8, 16, 24 or 32 bits a pixel, palettes and bit fields included: sharp's libvips
+ * reads none. Alpha is ignored, as viewers do. Run-length compression is refused.
+ *
+ * Layout: Microsoft's BITMAPINFOHEADER and its V2–V5 extensions.
+ *
+ * @throws Error, for more than `maxPixels` or fewer bytes than the header promises before any pixel is decoded
+ */
+export function decodeBmp(bytes: Buffer, maxPixels: number): RawImage {
+  if (bytes.length < FILE_HEADER_BYTES + INFO_HEADER_BYTES) throw new Error('BMP header is cut off')
+  const headerBytes = bytes.readUInt32LE(14)
+  const width = bytes.readInt32LE(18)
+  const signedHeight = bytes.readInt32LE(22)
+  const height = Math.abs(signedHeight)
+  const bits = bytes.readUInt16LE(28)
+  const compression = bytes.readUInt32LE(30)
+  if (headerBytes < INFO_HEADER_BYTES || width <= 0 || height === 0)
+    throw new Error('BMP header makes no sense')
+  if (compression !== UNCOMPRESSED && compression !== BIT_FIELDS) throw new Error('compressed BMP')
+  if (width * height > maxPixels) throw new Error('BMP exceeds pixel limit')
+
+  const rowBytes = Math.ceil((width * bits) / 32) * 4
+  const start = bytes.readUInt32LE(10)
+  if (start + rowBytes * height > bytes.length) throw new Error('BMP pixels are cut off')
+
+  const colour = colourReader(bytes, bits, compression, FILE_HEADER_BYTES + headerBytes)
+  const data = Buffer.allocUnsafe(width * height * 3)
+  for (let y = 0; y < height; y++) {
+    // Rows come bottom first unless the height is negative.
+    const row = start + (signedHeight > 0 ? height - 1 - y : y) * rowBytes
+    for (let x = 0; x < width; x++) colour(row, x, data, (y * width + x) * 3)
+  }
+  return { data, width, height }
+}
+
+/** Writes the RGB of the pixel in column `x` of the row that starts at byte `row` to `data` at `to`. */
+type ColourReader = (row: number, x: number, data: Buffer, to: number) => void
+
+function colourReader(bytes: Buffer, bits: number, compression: number, afterHeader: number): ColourReader {
+  switch (bits) {
+    case 1:
+    case 4:
+    case 8:
+      return paletteReader(bytes, bits, afterHeader)
+    case 16:
+    case 32: {
+      const masks =
+        compression === BIT_FIELDS ? [54, 58, 62].map((at) => bytes.readUInt32LE(at)) : standardMasks(bits)
+      return maskReader(bytes, bits, masks)
+    }
+    case 24:
+      return (row, x, data, to) => {
+        data[to] = bytes[row + 3 * x + 2]!
+        data[to + 1] = bytes[row + 3 * x + 1]!
+        data[to + 2] = bytes[row + 3 * x]!
+      }
+    default:
+      throw new Error(`BMP of ${bits} bits a pixel`)
+  }
+}
+
+function paletteReader(bytes: Buffer, bits: 1 | 4 | 8, palette: number): ColourReader {
+  const colours = bytes.readUInt32LE(46) || 2 ** bits
+  const perByte = 8 / bits
+  return (row, x, data, to) => {
+    const byte = bytes[row + Math.floor(x / perByte)]!
+    const index = (byte >> (8 - bits - (x % perByte) * bits)) & (2 ** bits - 1)
+    // A colour that the palette does not have is black.
+    const at = index < colours ? palette + 4 * index : Infinity
+    data[to] = bytes[at + 2] ?? 0
+    data[to + 1] = bytes[at + 1] ?? 0
+    data[to + 2] = bytes[at] ?? 0
+  }
+}
+
+function standardMasks(bits: 16 | 32): number[] {
+  return bits === 16 ? [0x7c00, 0x03e0, 0x001f] : [0xff0000, 0x00ff00, 0x0000ff]
+}
+
+function maskReader(bytes: Buffer, bits: 16 | 32, masks: readonly number[]): ColourReader {
+  const channels = masks.map((mask) => {
+    const shift = mask === 0 ? 0 : 31 - Math.clz32(mask & -mask)
+    return { mask, shift, max: mask >>> shift || 1 }
+  })
+  return (row, x, data, to) => {
+    const value = bits === 16 ? bytes.readUInt16LE(row + 2 * x) : bytes.readUInt32LE(row + 4 * x)
+    channels.forEach(({ mask, shift, max }, i) => {
+      data[to + i] = Math.round((((value & mask) >>> shift) * 255) / max)
+    })
+  }
+}

@@ -1,0 +1,97 @@
+import { readFileSync } from 'node:fs'
+
+/** A picture with edges and gradients: height × width × 3. */
+export function testPicture(width: number, height: number): Buffer {
+  const pixels = Buffer.alloc(width * height * 3)
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      for (let c = 0; c < 3; c++) {
+        const wave = 100 * Math.sin((x * (c + 1)) / 9) * Math.cos(y / (7 + c))
+        pixels[(y * width + x) * 3 + c] = 120 + wave + ((x >> 4) % 2 === (y >> 4) % 2 ? 30 : 0)
+      }
+    }
+  }
+  return pixels
+}
+
+/** PIL's definition: a triangle filter, as wide as the shrinking makes it, rounded to 8 bits after either pass. */
+export function pilBilinear(
+  from: Uint8Array,
+  width: number,
+  height: number,
+  toWidth: number,
+  toHeight: number,
+): Float64Array {
+  const columns = weights(width, toWidth)
+  const rows = weights(height, toHeight)
+  const to = new Float64Array(toWidth * toHeight * 3)
+  const wide = new Float64Array(height * toWidth * 3)
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < toWidth; x++) {
+      for (let c = 0; c < 3; c++) {
+        for (let i = 0; i < width; i++)
+          wide[(y * toWidth + x) * 3 + c]! += columns[x]![i]! * from[(y * width + i) * 3 + c]!
+      }
+    }
+  }
+  wide.forEach((value, i) => (wide[i] = Math.round(value)))
+  for (let y = 0; y < toHeight; y++) {
+    for (let x = 0; x < toWidth * 3; x++) {
+      for (let i = 0; i < height; i++) to[y * toWidth * 3 + x]! += rows[y]![i]! * wide[i * toWidth * 3 + x]!
+    }
+  }
+  return to.map(Math.round)
+}
+
+function weights(size: number, toSize: number): Float64Array[] {
+  const scale = size / toSize
+  const support = Math.max(1, scale)
+  return Array.from({ length: toSize }, (_, position) => {
+    const centre = (position + 0.5) * scale
+    const row = Float64Array.from({ length: size }, (_, i) =>
+      Math.max(0, 1 - Math.abs(i + 0.5 - centre) / support),
+    )
+    const total = row.reduce((a, b) => a + b, 0)
+    return row.map((weight) => weight / total)
+  })
+}
+
+/** The floats of a float32 NPY file. */
+export function readFloats(file: string): Float32Array {
+  const bytes = readFileSync(file)
+  const start = 10 + bytes.readUInt16LE(8)
+  return new Float32Array(bytes.buffer.slice(bytes.byteOffset + start, bytes.byteOffset + bytes.length))
+}
+
+/** An uncompressed BMP of the given RGB colours; up to 8 bits they become its palette. */
+export function bmp(
+  width: number,
+  height: number,
+  bits: 1 | 4 | 8 | 24 | 32,
+  colours: readonly number[][],
+  { topDown = false } = {},
+): Buffer {
+  const palette = bits <= 8 ? colours.slice(0, 2 ** bits) : []
+  const rowBytes = Math.ceil((width * bits) / 32) * 4
+  const start = 54 + 4 * palette.length
+  const bytes = Buffer.alloc(start + rowBytes * height)
+  bytes.write('BM', 0, 'latin1')
+  bytes.writeUInt32LE(bytes.length, 2)
+  bytes.writeUInt32LE(start, 10)
+  bytes.writeUInt32LE(40, 14)
+  bytes.writeInt32LE(width, 18)
+  bytes.writeInt32LE(topDown ? -height : height, 22)
+  bytes.writeUInt16LE(1, 26)
+  bytes.writeUInt16LE(bits, 28)
+  bytes.writeUInt32LE(palette.length, 46)
+  palette.forEach(([r, g, b], i) => bytes.set([b!, g!, r!, 0], 54 + 4 * i))
+  colours.forEach(([r, g, b], i) => {
+    const x = i % width
+    const y = Math.floor(i / width)
+    const row = start + (topDown ? y : height - 1 - y) * rowBytes
+    if (bits >= 24) return void bytes.set([b!, g!, r!, 99].slice(0, bits / 8), row + (x * bits) / 8)
+    const index = bits === 1 ? i % 2 : i
+    bytes[row + Math.floor((x * bits) / 8)]! |= index << (8 - bits - ((x * bits) % 8))
+  })
+  return bytes
+}
