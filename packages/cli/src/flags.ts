@@ -33,13 +33,17 @@ export function canonicalFlags(args: readonly string[], flags: Flags): string[] 
     const [given = '', ...value] = arg.slice(2).split('=')
     const name = kebabCase(given)
     const positive = name.startsWith('no-') && !known.includes(name) ? name.slice(3) : name
-    if (!known.includes(positive)) throw new OptionError(`Unknown flag --${given}.${suggestion(positive, known)}`)
+    if (!known.includes(positive))
+      throw new OptionError(`Unknown flag --${given}.${suggestion(positive, known)}`)
     return [`--${name}`, ...value].join('=')
   })
 }
 
 function kebabCase(name: string): string {
-  return name.replaceAll(/([a-z0-9])([A-Z])/g, '$1-$2').replaceAll('_', '-').toLowerCase()
+  return name
+    .replaceAll(/([a-z0-9])([A-Z])/g, '$1-$2')
+    .replaceAll('_', '-')
+    .toLowerCase()
 }
 
 function suggestion(name: string, known: readonly string[]): string {
@@ -80,7 +84,9 @@ export function oneOrThreeNumbers(name: string): (value: string) => number[] {
   return (value) => {
     const numbers = value.split(',').map(Number)
     if ((numbers.length !== 1 && numbers.length !== 3) || !numbers.every(Number.isFinite)) {
-      throw new OptionError(`Expected one number or three separated by commas for --${name} but received ${value}`)
+      throw new OptionError(
+        `Expected one number or three separated by commas for --${name} but received ${value}`,
+      )
     }
     return numbers.length === 1 ? [numbers[0]!, numbers[0]!, numbers[0]!] : numbers
   }

@@ -30,7 +30,10 @@ export async function main(args: readonly string[], signal: AbortSignal): Promis
         status = await clusterCommand.handler(argv, signal)
       })
       .completion('completion', 'Print a completion script for bash or zsh')
-      .example('$0 extract --input crops/ --weights model.onnx | $0 cluster --output labels/', 'Crops to labels')
+      .example(
+        '$0 extract --input crops/ --weights model.onnx | $0 cluster --output labels/',
+        'Crops to labels',
+      )
       .epilogue('Flags may be written --like-this, --like_this or --likeThis.')
       .demandCommand(1, 'Name a command: extract or cluster')
       .recommendCommands()

@@ -30,7 +30,8 @@ export class Progress {
     const of = this.total === undefined ? '' : `/${grouped(this.total)}`
     const parts = [`${this.#label}: ${grouped(this.count)}${of} ${this.#unit}`, `${grouped(rate)}/s`]
     if (this.finished) parts.push(`in ${duration(seconds)}`)
-    else if (this.total !== undefined && rate > 0) parts.push(`ETA ${duration((this.total - this.count) / rate)}`)
+    else if (this.total !== undefined && rate > 0)
+      parts.push(`ETA ${duration((this.total - this.count) / rate)}`)
     if (this.note) parts.push(this.note)
     return parts.join(' · ')
   }

@@ -1,5 +1,12 @@
 import { Transform } from 'node:stream'
-import { checkCosine, NO_CLASS, NOT_A_DUPLICATE, OptionError, type Clustering, type EdgeBatch } from '@facekit/core'
+import {
+  checkCosine,
+  NO_CLASS,
+  NOT_A_DUPLICATE,
+  OptionError,
+  type Clustering,
+  type EdgeBatch,
+} from '@facekit/core'
 import { EdgeStore } from './edge-store.js'
 import { GraphError } from './errors.js'
 import { numberClasses } from './number-classes.js'
@@ -27,7 +34,8 @@ export interface ClusterOptions {
  */
 export function clusterEdges(options: ClusterOptions): Transform {
   const { rows } = options
-  if (!Number.isSafeInteger(rows) || rows < 0) throw new OptionError(`Expected a number of rows but received ${rows}`)
+  if (!Number.isSafeInteger(rows) || rows < 0)
+    throw new OptionError(`Expected a number of rows but received ${rows}`)
   // Similarities are float32: a threshold of 0.7 must let in the float32 that is nearest to 0.7.
   const clusterThreshold = Math.fround(checkCosine('clusterThreshold', options.clusterThreshold))
   const duplicateThreshold =
@@ -46,7 +54,9 @@ export function clusterEdges(options: ClusterOptions): Transform {
         const b = target[i]!
         const cosine = similarity[i]!
         if (a >= rows || b >= rows || Number.isNaN(cosine)) {
-          return callback(new GraphError(`Expected an edge between ${rows} rows but got ${a}–${b}, similarity ${cosine}`))
+          return callback(
+            new GraphError(`Expected an edge between ${rows} rows but got ${a}–${b}, similarity ${cosine}`),
+          )
         }
         if (cosine >= duplicateThreshold) duplicates.union(a, b)
         if (cosine >= clusterThreshold) edges.add(a, b)

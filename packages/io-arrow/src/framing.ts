@@ -48,7 +48,10 @@ export async function* readFrames(source: AsyncIterable<Uint8Array>, name: strin
       yield { message, bytes: Buffer.concat([prefix, metadata, body]) }
     }
     if (!(await bytes.isExhausted())) {
-      throw new ArrowError('ARROW_INVALID', `Expected one Arrow stream on ${name} but more bytes follow its end`)
+      throw new ArrowError(
+        'ARROW_INVALID',
+        `Expected one Arrow stream on ${name} but more bytes follow its end`,
+      )
     }
   } finally {
     await bytes.close()

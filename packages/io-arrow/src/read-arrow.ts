@@ -57,7 +57,11 @@ function toEmbeddingBatch(batch: RecordBatch, name: string): EmbeddingBatch {
   }
   const dim = list.type.listSize
   const values = list.children[0].values as Float32Array
-  const rows = Math.min(index.data[0]!.values.length, path.data[0]!.valueOffsets.length - 1, values.length / dim)
+  const rows = Math.min(
+    index.data[0]!.values.length,
+    path.data[0]!.valueOffsets.length - 1,
+    values.length / dim,
+  )
   if (!(dim > 0 && batch.numRows <= rows)) throw invalid(name)
   return {
     indices: Uint32Array.from({ length: batch.numRows }, (_, row) => Number(index.get(row))),

@@ -17,7 +17,11 @@ export const flags = {
   },
   output: { type: 'string', default: './02_output/current', describe: 'Folder for the labels' },
   'use-gpu': { type: 'boolean', default: true, describe: 'Search on the GPUs if there are any' },
-  'remove-duplicates': { type: 'boolean', default: true, describe: 'Keep one image of each set of duplicates' },
+  'remove-duplicates': {
+    type: 'boolean',
+    default: true,
+    describe: 'Keep one image of each set of duplicates',
+  },
   'duplicate-thresh': {
     type: 'string',
     default: '0.9',
@@ -46,7 +50,8 @@ export const flags = {
   engine: {
     choices: ['auto', 'faiss', 'tiles'] as const,
     default: 'auto' as const,
-    describe: 'faiss: FAISS IndexFlatIP; tiles: ONNX Runtime; auto: faiss where faiss-node is installed. Same result',
+    describe:
+      'faiss: FAISS IndexFlatIP; tiles: ONNX Runtime; auto: faiss where faiss-node is installed. Same result',
   },
   ...COMMON_FLAGS,
 } as const
@@ -55,7 +60,10 @@ export function builder(yargs: Argv): Argv<InferredOptionTypes<typeof flags>> {
   return yargs
     .options(flags)
     .example('$0 cluster --input embeddings/ --output labels/', 'NPY files to labels')
-    .example('$0 cluster --input embeddings/ --cluster_thresh 0.6 --no-remove_duplicates', 'Looser, duplicates kept')
+    .example(
+      '$0 cluster --input embeddings/ --cluster_thresh 0.6 --no-remove_duplicates',
+      'Looser, duplicates kept',
+    )
     .example('$0 extract --input crops/ --weights model.onnx | $0 cluster --output labels/', 'As a pipe')
 }
 

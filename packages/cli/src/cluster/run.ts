@@ -43,7 +43,11 @@ export interface ClusterSummary {
 }
 
 /** @throws FacekitError */
-export async function cluster(options: ClusterOptions, talk: Talk, signal?: AbortSignal): Promise<ClusterSummary> {
+export async function cluster(
+  options: ClusterOptions,
+  talk: Talk,
+  signal?: AbortSignal,
+): Promise<ClusterSummary> {
   const startMs = Date.now()
   const { engine, reason } = await chooseEngine(options.engine)
   const summarize = async (set: FileSet) => {
@@ -76,7 +80,9 @@ async function clusterFileSet(
   await flow(readEmbeddings(set), [], gatherGallery(gallery), signal)
   const unusable = gallery.unusableRows()
   if (unusable.length > 0) {
-    talk.warn(`Left out ${grouped(unusable.length)} embeddings with NaN or infinite values, the first in row ${unusable[0]}`)
+    talk.warn(
+      `Left out ${grouped(unusable.length)} embeddings with NaN or infinite values, the first in row ${unusable[0]}`,
+    )
   }
 
   const progress = new Progress('search', 'rows', rows)
@@ -85,7 +91,10 @@ async function clusterFileSet(
     output: options.output,
     paths: () => readPaths(set),
     arrays: npyLabelArrays,
-    previews: { groups: options.saveGroups, decode: (path) => decodeImage(path, { width: 112, height: 112 }) },
+    previews: {
+      groups: options.saveGroups,
+      decode: (path) => decodeImage(path, { width: 112, height: 112 }),
+    },
     removedDuplicates: removeDuplicates,
   })
   await flow(

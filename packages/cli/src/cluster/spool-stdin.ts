@@ -9,7 +9,11 @@ import type { Talk } from '../talk.js'
  * Stores the Arrow stream on stdin as a file set: clustering starts when all is there, and a pipe and a folder take the
  * same way from here on.
  */
-export async function spoolStdin(folder: string, talk: Talk, signal: AbortSignal | undefined): Promise<FileSet> {
+export async function spoolStdin(
+  folder: string,
+  talk: Talk,
+  signal: AbortSignal | undefined,
+): Promise<FileSet> {
   const progress = new Progress('receive', 'embeddings')
   await flow(
     readArrow(process.stdin),

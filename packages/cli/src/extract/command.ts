@@ -38,7 +38,11 @@ export const flags = {
     describe: "Length of an embedding. Left out: the model's",
   },
   'use-l2-norm': { type: 'boolean', default: false, describe: 'Divide each embedding by its L2 norm' },
-  'merge-embs': { type: 'boolean', default: true, describe: 'One merged file set; --no-merge-embs: one per batch' },
+  'merge-embs': {
+    type: 'boolean',
+    default: true,
+    describe: 'One merged file set; --no-merge-embs: one per batch',
+  },
   'split-threshold': {
     type: 'string',
     default: '1000000',
@@ -56,7 +60,10 @@ export const flags = {
     describe: 'Each channel is divided by it: one number or three  [default: 127.5]',
   },
   channels: { choices: ['rgb', 'bgr'] as const, default: 'rgb' as const, describe: 'Order of the channels' },
-  'output-name': { type: 'string', describe: 'Output of the model that holds the embedding, where it has several' },
+  'output-name': {
+    type: 'string',
+    describe: 'Output of the model that holds the embedding, where it has several',
+  },
   'max-pixels': {
     type: 'string',
     coerce: count('max-pixels'),
@@ -70,7 +77,10 @@ export function builder(yargs: Argv): Argv<InferredOptionTypes<typeof flags>> {
   return yargs
     .options(flags)
     .example('$0 extract --input crops/ --weights model.onnx --output embeddings/', 'A folder to NPY files')
-    .example('$0 extract --input list.txt --weights model.onnx --use-l2-norm', 'A list of paths, embeddings of length 1')
+    .example(
+      '$0 extract --input list.txt --weights model.onnx --use-l2-norm',
+      'A list of paths, embeddings of length 1',
+    )
     .example('$0 extract --input crops/ --weights model.onnx | $0 cluster', 'Labels without files in between')
 }
 
@@ -80,7 +90,8 @@ export async function handler(
 ): Promise<number> {
   const { extract } = await import('./run.js')
   const talk = createTalk(process.stderr, args.quiet)
-  const output = args.output === '-' ? undefined : (args.output ?? (process.stdout.isTTY ? DEFAULT_OUTPUT : undefined))
+  const output =
+    args.output === '-' ? undefined : (args.output ?? (process.stdout.isTTY ? DEFAULT_OUTPUT : undefined))
   const summary = await extract(
     {
       ...args,

@@ -37,7 +37,8 @@ export async function folderOutput(options: FolderOutputOptions, talk: Talk): Pr
     reportFailed: (failed) => failures.add(failed),
     async commit() {
       const { files, removed } = shards.result
-      if (removed.length > 0) talk.warn(`Removed ${removed.length} files of an earlier run: ${removed.join(', ')}`)
+      if (removed.length > 0)
+        talk.warn(`Removed ${removed.length} files of an earlier run: ${removed.join(', ')}`)
       return [...files, await failures.commit()]
     },
     discard: () => failures.discard(),

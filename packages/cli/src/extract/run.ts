@@ -52,7 +52,11 @@ export interface ExtractSummary {
 const CPU_BATCH = 16
 
 /** @throws FacekitError */
-export async function extract(options: ExtractOptions, talk: Talk, signal?: AbortSignal): Promise<ExtractSummary> {
+export async function extract(
+  options: ExtractOptions,
+  talk: Talk,
+  signal?: AbortSignal,
+): Promise<ExtractSummary> {
   const { output } = options
   const embedder = await openEmbedder({
     model: options.weights,
@@ -62,7 +66,8 @@ export async function extract(options: ExtractOptions, talk: Talk, signal?: Abor
     pixels: { mean: options.pixelMean, std: options.pixelStd, channels: options.channels },
   })
   try {
-    const target = output === undefined ? streamOutput(embedder, talk) : await folderOutput({ ...options, output }, talk)
+    const target =
+      output === undefined ? streamOutput(embedder, talk) : await folderOutput({ ...options, output }, talk)
     return await run(options, embedder, target, talk, signal).catch(async (error: unknown) => {
       await target.discard()
       throw error
@@ -81,7 +86,9 @@ async function run(
 ): Promise<ExtractSummary> {
   const batchSize = options.batchSize === 'auto' ? autoBatch(embedder) : options.batchSize
   const { width, height, dim, normalized } = embedder
-  talk.info(`${options.weights}: ${width}×${height} pixels to ${dim} numbers, on the CPU, ${batchSize} images at once`)
+  talk.info(
+    `${options.weights}: ${width}×${height} pixels to ${dim} numbers, on the CPU, ${batchSize} images at once`,
+  )
 
   const startMs = Date.now()
   const progress = new Progress('extract', 'images')

@@ -1,0 +1,129 @@
+import { writeFile } from 'node:fs/promises'
+import { Writable } from 'node:stream'
+import {
+  NO_CLASS,
+  NOT_A_DUPLICATE,
+  PendingFiles,
+  type Clustering,
+  type LabelArrayWriter,
+} from '@facekit/core'
+import { writeAssignments } from './assignments.js'
+import { classNames, shortCount } from './class-names.js'
+import { dataList } from './data-list.js'
+import { describeDistribution } from './distribution.js'
+import type { PathSource } from './labelled-rows.js'
+import { removeStalePreviews, writePreviews, type PreviewOptions } from './previews.js'
+
+export interface LabelOptions {
+  /** Folder for the labels; created where it is missing. */
+  output: string
+  paths: PathSource
+  arrays: LabelArrayWriter
+  previews: PreviewOptions
+  /** Whether duplicates were looked for at all. */
+  removedDuplicates: boolean
+}
+
+export interface LabelSummary {
+  classes: number
+  /** Images in a class. */
+  labelled: number
+  duplicates: number
+  previews: number
+  /** Images that could not be decoded for their preview. */
+  failedPreviews: number
+  /** Names of the files and folders in the output folder. */
+  files: string[]
+}
+
+/** A `Writable` that takes one `Clustering`. */
+export interface LabelWriter extends Writable {
+  /** What was written; there once the stream has finished. */
+  readonly result: LabelSummary
+}
+
+/**
+ * Stage: takes one `Clustering` and writes the labels of it: `fr_train_{C}_class_{D}_data_classes.npy`,
+ * `fr_train_{C}_class_{D}_data_data_list.npy`, `clustering_result.txt`, `assignments.parquet` and preview folders.
+ * They appear together, when the stream finishes; when it is destroyed, none does. Paths are streamed: 8 bytes a row
+ * are held, beside the clustering.
+ *
+ * @throws LabelError `LABEL_ROWS`
+ */
+export function writeLabels(options: LabelOptions): LabelWriter {
+  return new LabelWritable(options)
+}
+
+class LabelWritable extends Writable {
+  readonly #options: LabelOptions
+  #pending: PendingFiles | undefined
+  #result: LabelSummary | undefined
+
+  constructor(options: LabelOptions) {
+    super({ objectMode: true, highWaterMark: 1 })
+    this.#options = options
+  }
+
+  get result(): LabelSummary {
+    if (!this.#result) throw new Error('LabelWriter.result is there only after the stream has finished')
+    return this.#result
+  }
+
+  override _construct(callback: (error?: Error | null) => void): void {
+    PendingFiles.in(this.#options.output).then((pending) => {
+      this.#pending = pending
+      callback()
+    }, callback)
+  }
+
+  override _write(
+    clustering: Clustering,
+    _encoding: BufferEncoding,
+    callback: (error?: Error | null) => void,
+  ): void {
+    writeAll(this.#pending!, clustering, this.#options).then((result) => {
+      this.#result = result
+      callback()
+    }, callback)
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    const { output } = this.#options
+    this.#pending!.commit()
+      .then(() => removeStalePreviews(output, this.result.files))
+      .then(() => callback(), callback)
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    const discarded = this.#pending?.discard() ?? Promise.resolve()
+    discarded.then(
+      () => callback(error),
+      (discardError: Error) => callback(error ?? discardError),
+    )
+  }
+}
+
+async function writeAll(
+  pending: PendingFiles,
+  clustering: Clustering,
+  { paths, arrays, previews, removedDuplicates }: LabelOptions,
+): Promise<LabelSummary> {
+  const { classOf, duplicateOf, sizes } = clustering
+  const labelled = classOf.reduce((count, number) => count + (number === NO_CLASS ? 0 : 1), 0)
+  const duplicates = duplicateOf.reduce((count, stays) => count + (stays === NOT_A_DUPLICATE ? 0 : 1), 0)
+  const prefix = `fr_train_${shortCount(sizes.length)}_class_${shortCount(labelled)}_data`
+  const files = [
+    `${prefix}_classes.npy`,
+    `${prefix}_data_list.npy`,
+    'clustering_result.txt',
+    'assignments.parquet',
+  ]
+  const [classesFile, dataListFile, resultFile, assignmentsFile] = files.map((name) => pending.path(name))
+
+  await arrays.writeStrings(classesFile!, classNames(sizes.length))
+  await arrays.writeRecords(dataListFile!, labelled, dataList(paths, clustering))
+  await writeFile(resultFile!, describeDistribution(sizes, removedDuplicates ? duplicates : undefined))
+  await writeAssignments(assignmentsFile!, paths, clustering)
+  const { folders, ...counts } = await writePreviews(pending, paths, clustering, previews)
+  return { classes: sizes.length, labelled, duplicates, ...counts, files: [...files, ...folders] }
+}
