@@ -1,12 +1,10 @@
 // Makes a bare clone ready: installs the dependencies and builds the packages where that has not been done.
 // Plain Node, because it runs before anything is installed.
 import { spawnSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const stamp = `${root}node_modules/.installed-lock-hash`
 
 /** stdout belongs to what runs after the set-up. */
 function run(command, ...args) {
@@ -18,11 +16,12 @@ function run(command, ...args) {
   if (status !== 0) process.exit(status ?? 1)
 }
 
-const lockHash = createHash('sha256')
-  .update(readFileSync(`${root}package-lock.json`))
-  .digest('hex')
-if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lockHash) {
+function modifiedMs(file) {
+  return statSync(root + file, { throwIfNoEntry: false })?.mtimeMs ?? 0
+}
+
+// npm writes this file last: it is there, and newer than the lock, when what the lock names is installed.
+if (modifiedMs('node_modules/.package-lock.json') < modifiedMs('package-lock.json')) {
   run('npm', 'ci', '--no-audit', '--no-fund')
-  writeFileSync(stamp, lockHash)
 }
 run('npx', 'nx', 'run-many', '-t', 'build', '--output-style=static')

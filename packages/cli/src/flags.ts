@@ -28,14 +28,18 @@ const MAX_TYPO = 4
 export function canonicalFlags(args: readonly string[], flags: Flags): string[] {
   const known = [...Object.keys(flags), ...ALWAYS_KNOWN]
   const end = args.indexOf('--')
-  return args.map((arg, at) => {
-    if (!arg.startsWith('--') || (end !== -1 && at >= end)) return arg
+  return args.flatMap((arg, at) => {
+    if (end !== -1 && at >= end) return [arg]
+    // Taken for an argument of its own by yargs.
+    if (arg === '-') return []
+    if (!arg.startsWith('--')) return [arg]
     const [given = '', ...value] = arg.slice(2).split('=')
     const name = kebabCase(given)
     const positive = name.startsWith('no-') && !known.includes(name) ? name.slice(3) : name
     if (!known.includes(positive))
       throw new OptionError(`Unknown flag --${given}.${suggestion(positive, known)}`)
-    return [`--${name}`, ...value].join('=')
+    if (value.length === 0 && args[at + 1] === '-') value.push('-')
+    return [[`--${name}`, ...value].join('=')]
   })
 }
 

@@ -42,7 +42,9 @@ export async function main(args: readonly string[], signal: AbortSignal): Promis
       .wrap(Math.min(100, process.stdout.columns ?? 100))
       .exitProcess(false)
       .fail((message, error) => {
-        throw error ?? new OptionError(`${message} See facekit --help.`)
+        // Errors of a command come this way too; those of yargs are about the command line.
+        if (error && error.name !== 'YError') throw error
+        throw new OptionError(`${message ?? error.message} See facekit --help.`)
       })
       .parseAsync()
     return status

@@ -1,0 +1,79 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { buildModel } from '@facekit/onnx'
+
+const SIDE = 112
+const BLOCKS = 8
+const BLOCK = SIDE / BLOCKS
+
+/** mulberry32 */
+function randomFrom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/**
+ * Writes pictures of coloured blocks as BMP, `people` folders of `pictures` each: those of one folder are alike, those
+ * of two are not. The last picture of every fourth folder is the copy of its first.
+ */
+export function drawAlbum(folder: string, people: number, pictures: number): void {
+  const random = randomFrom(7)
+  for (let person = 0; person < people; person++) {
+    const name = join(folder, `person_${person}`)
+    mkdirSync(name, { recursive: true })
+    const face = Array.from({ length: BLOCKS * BLOCKS * 3 }, () => random() * 255)
+    let first: Buffer | undefined
+    for (let picture = 0; picture < pictures; picture++) {
+      const copied = picture === pictures - 1 && person % 4 === 0 ? first : undefined
+      const bytes = copied ?? bmp(face.map((value) => value + (random() - 0.5) * 160))
+      first ??= bytes
+      writeFileSync(join(name, `${picture}.bmp`), bytes)
+    }
+  }
+}
+
+function bmp(blocks: readonly number[]): Buffer {
+  const bytes = Buffer.alloc(54 + SIDE * SIDE * 3)
+  bytes.write('BM', 'latin1')
+  bytes.writeUInt32LE(54, 10)
+  bytes.writeUInt32LE(40, 14)
+  bytes.writeInt32LE(SIDE, 18)
+  bytes.writeInt32LE(SIDE, 22)
+  bytes.writeUInt16LE(24, 28)
+  for (let y = 0; y < SIDE; y++) {
+    for (let x = 0; x < SIDE; x++) {
+      const block = Math.floor(y / BLOCK) * BLOCKS + Math.floor(x / BLOCK)
+      for (let c = 0; c < 3; c++) {
+        bytes[54 + (y * SIDE + x) * 3 + c] = Math.min(255, Math.max(0, blocks[block * 3 + c]!))
+      }
+    }
+  }
+  return bytes
+}
+
+/** Writes a model whose embedding of a picture is the colours of its blocks: 192 numbers. */
+export function writeBlockModel(file: string): void {
+  writeFileSync(
+    file,
+    buildModel({
+      name: 'blocks',
+      inputs: [{ name: 'image', elementType: 'float32', shape: ['N', 3, SIDE, SIDE] }],
+      outputs: [{ name: 'embedding', elementType: 'float32', shape: ['N', BLOCKS * BLOCKS * 3] }],
+      nodes: [
+        {
+          opType: 'AveragePool',
+          inputs: ['image'],
+          outputs: ['blocks'],
+          attributes: { kernel_shape: [BLOCK, BLOCK], strides: [BLOCK, BLOCK] },
+        },
+        { opType: 'Flatten', inputs: ['blocks'], outputs: ['embedding'], attributes: { axis: 1 } },
+      ],
+      initializers: [],
+    }),
+  )
+}

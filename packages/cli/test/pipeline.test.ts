@@ -1,0 +1,347 @@
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { openFileSet, readEmbeddings, readLabelRecords } from '@facekit/io-npy'
+import type { EmbeddingBatch, LabelRecord } from '@facekit/core'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { drawAlbum, writeBlockModel } from './album.js'
+import { facekit, outcomeOf, start, streamOf, temporaryFolder, type Facekit } from './program.js'
+
+const inFolder = temporaryFolder()
+const album = inFolder('album')
+const model = inFolder('blocks.onnx')
+const PEOPLE = 12
+const PICTURES = 5
+const DUPLICATES = 3
+
+beforeAll(() => {
+  drawAlbum(album, PEOPLE, PICTURES)
+  writeBlockModel(model)
+})
+
+const extractArgs = (...more: string[]) => ['extract', '--input', album, '--weights', model, ...more]
+
+/** Every file below a folder with its content. */
+function contents(folder: string): Map<string, string> {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => statSync(join(folder, name)).isFile())
+    .sort()
+  return new Map(files.map((name) => [name, readFileSync(join(folder, name), 'base64')]))
+}
+
+async function embeddingsIn(folder: string): Promise<EmbeddingBatch[]> {
+  return (await readEmbeddings(await openFileSet(folder)).toArray()) as EmbeddingBatch[]
+}
+
+/** Runs `extract | cluster`. */
+function pipe(extract: string[], cluster: string[]): { writer: Facekit; reader: Facekit } {
+  const writer = start(...extract)
+  const reader = start(...cluster)
+  reader.stdin.on('error', () => {})
+  writer.stdout.on('error', () => {})
+  writer.stdout.pipe(reader.stdin)
+  reader.once('exit', () => writer.stdout.destroy())
+  return { writer, reader }
+}
+
+describe('extract', () => {
+  it('writes the contract’s files, rows in the order of the input', async () => {
+    const output = inFolder('merged')
+    const { status, stderr } = await facekit(extractArgs('--output', output))
+    expect(status, stderr).toBe(0)
+    expect(readdirSync(output).sort()).toEqual([
+      'failed.ndjson',
+      'final_embs.npy',
+      'final_fpaths.npy',
+      'final_indices.npy',
+    ])
+    const [batch] = await embeddingsIn(output)
+    expect(batch!.dim).toBe(192)
+    expect([...batch!.indices]).toEqual(Array.from({ length: PEOPLE * PICTURES }, (_, i) => i))
+    expect(batch!.paths.slice(0, 6).map((path) => relative(album, path))).toEqual([
+      ...Array.from({ length: PICTURES }, (_, i) => `person_0/${i}.bmp`),
+      'person_1/0.bmp',
+    ])
+  })
+
+  it('splits, and writes a set per batch, under the contract’s names', async () => {
+    await facekit(extractArgs('--output', inFolder('split'), '--split-threshold', '25', '--use-l2-norm'))
+    expect(readdirSync(inFolder('split')).filter((name) => name.startsWith('embs'))).toEqual([
+      'embs_norm_0.npy',
+      'embs_norm_1.npy',
+      'embs_norm_2.npy',
+    ])
+    const lengths = (await embeddingsIn(inFolder('split'))).flatMap(({ embeddings, dim }) =>
+      Array.from({ length: embeddings.length / dim }, (_, row) =>
+        Math.hypot(...embeddings.subarray(row * dim, (row + 1) * dim)),
+      ),
+    )
+    expect(lengths.length).toBe(60)
+    for (const length of lengths) expect(length).toBeCloseTo(1, 5)
+
+    await facekit(extractArgs('--output', inFolder('batches'), '--no-merge-embs', '--batch-size', '16'))
+    const files = readdirSync(inFolder('batches')).filter((name) => name.startsWith('embs_'))
+    expect(files).toEqual(['embs_0.npy', 'embs_1.npy', 'embs_2.npy', 'embs_3.npy'])
+  })
+
+  it('lists what fails, goes on, and exits with 1 only with --strict', async () => {
+    const list = inFolder('list.txt')
+    writeFileSync(list, `album/person_0/0.bmp\r\nmissing.jpg\r\nlist.txt\r\n\r\nalbum/person_1/0.bmp\r\n`)
+    const args = ['extract', '--input', list, '--weights', model, '--output', inFolder('failed')]
+    const { status, stderr } = await facekit(args)
+    expect(status).toBe(0)
+    expect(stderr).toContain('Embedded 2 of 4 images, 2 failed')
+    const lines = readFileSync(inFolder('failed', 'failed.ndjson'), 'utf8').trim().split('\n')
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      { index: 1, path: inFolder('missing.jpg'), reason: 'no such file' },
+      { index: 2, path: list },
+    ])
+    const [batch] = await embeddingsIn(inFolder('failed'))
+    expect([...batch!.indices]).toEqual([0, 3])
+    expect((await facekit([...args, '--strict'])).status).toBe(1)
+  })
+
+  it('reads a list from stdin', async () => {
+    const paths = Buffer.from(`${join(album, 'person_2/1.bmp')}\n${join(album, 'person_2/2.bmp')}`)
+    const { status } = await facekit(
+      ['extract', '--input', '-', '--weights', model, '--output', inFolder('stdin')],
+      paths,
+    )
+    expect(status).toBe(0)
+    expect((await embeddingsIn(inFolder('stdin')))[0]!.paths).toHaveLength(2)
+  })
+
+  it('removes what an earlier run left of a larger set, and says so', async () => {
+    const output = inFolder('again')
+    await facekit(extractArgs('--output', output, '--split-threshold', '25'))
+    const { stderr } = await facekit(extractArgs('--output', output))
+    expect(stderr).toContain('Removed 9 files of an earlier run')
+    expect((await openFileSet(output)).rows).toBe(60)
+  })
+
+  it.each([
+    ['a missing input', ['--input', 'nowhere', '--weights'], 'INPUT_MISSING', 3],
+    ['a missing model', ['--input', '.', '--weights', 'no.onnx'], 'MODEL_FILE', 3],
+    ['no model', ['--input', '.'], 'OPTION', 2],
+    ['a batch size of 0', ['--weights', 'm.onnx', '--batch-size', '0'], 'OPTION', 2],
+  ])('refuses %s with a code and writes nothing', async (_case, args, code, expected) => {
+    const output = inFolder('refused')
+    const withModel = args.at(-1) === '--weights' ? [...args, model] : args
+    const { status, stderr, stdout } = await facekit(['extract', ...withModel, '--output', output])
+    expect(stderr).toContain(`[${code}]`)
+    expect(status).toBe(expected)
+    expect(stdout).toBe('')
+    expect(existsSync(output) ? readdirSync(output) : []).toEqual([])
+  })
+
+  it('lists the dimensions that the model has when asked for another', async () => {
+    const { status, stderr } = await facekit(extractArgs('--output', inFolder('dim'), '--emb-dim', '512'))
+    expect(status).toBe(3)
+    expect(stderr).toMatch(/dimension 512 .*embedding \(float32 1×192, dimension 192\)/)
+  })
+})
+
+describe('cluster', () => {
+  const embeddings = inFolder('embeddings')
+  beforeAll(async () => {
+    await facekit(extractArgs('--output', embeddings))
+  })
+
+  it('finds the people and the duplicates, in the contract’s files', async () => {
+    const output = inFolder('labels')
+    const { status, stderr, stdout } = await facekit([
+      'cluster',
+      '--input',
+      embeddings,
+      '--output',
+      output,
+      '--json',
+    ])
+    expect(status, stderr).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      images: 60,
+      classes: PEOPLE,
+      duplicates: DUPLICATES,
+      labelled: 60 - DUPLICATES,
+      unusable: 0,
+    })
+    expect(readFileSync(join(output, 'clustering_result.txt'), 'utf8')).toBe(
+      'Cluster distribution:\n Size 4: 3 group(s)\n Size 5: 9 group(s)\nRemoved 3 duplicate images\n',
+    )
+    const records: LabelRecord[] = []
+    for await (const some of readLabelRecords(join(output, 'fr_train_12_class_57_data_data_list.npy'))) {
+      records.push(...some)
+    }
+    const classesOf = (person: number) =>
+      new Set(
+        records
+          .filter(({ file_path }) => file_path.includes(`person_${person}/`))
+          .map(({ folder }) => folder),
+      )
+    for (let person = 0; person < PEOPLE; person++) expect(classesOf(person).size).toBe(1)
+    // The copy came last, so the first picture stays.
+    expect(records.some(({ file_path }) => file_path.endsWith('person_0/0.bmp'))).toBe(true)
+    expect(records.some(({ file_path }) => file_path.endsWith('person_0/4.bmp'))).toBe(false)
+    expect(readdirSync(join(output, 'group_0000'))).toEqual(['0.jpg', '1.jpg', '2.jpg', '3.jpg', '4.jpg'])
+  })
+
+  it('gives the same files as a pipe, byte for byte', async () => {
+    const files = inFolder('by-files')
+    const piped = inFolder('by-pipe')
+    await facekit(['cluster', '--input', embeddings, '--output', files])
+    const { writer, reader } = pipe(extractArgs(), ['cluster', '--output', piped])
+    const [wrote, read] = await Promise.all([outcomeOfStderr(writer), outcomeOf(reader)])
+    expect([wrote, read.status], read.stderr).toEqual([0, 0])
+    expect(contents(piped)).toEqual(contents(files))
+  })
+
+  it('takes both spellings of every flag', async () => {
+    const labels = async (name: string, ...flags: string[]) => {
+      const { status, stderr } = await facekit([
+        'cluster',
+        '--input',
+        embeddings,
+        '--output',
+        inFolder(name),
+        ...flags,
+      ])
+      expect(status, stderr).toBe(0)
+      return contents(inFolder(name))
+    }
+    const snake = await labels(
+      'snake',
+      ...[
+        '--cluster_thresh',
+        '0.8',
+        '--duplicate_thresh=0.95',
+        '--topK',
+        '3',
+        '--save_groups',
+        '2',
+        '--no-use_gpu',
+      ],
+      ...['--no-remove_duplicates', '--batch', '100'],
+    )
+    const kebab = await labels(
+      'kebab',
+      ...[
+        '--cluster-thresh=0.8',
+        '--duplicate-thresh',
+        '0.95',
+        '--top-k',
+        '3',
+        '--save-groups=2',
+        '--no-use-gpu',
+      ],
+      ...['--no-remove-duplicates'],
+    )
+    expect(kebab).toEqual(snake)
+    expect(snake.get('clustering_result.txt')).toBe(kebab.get('clustering_result.txt'))
+    expect(Buffer.from(snake.get('clustering_result.txt')!, 'base64').toString()).not.toContain('Removed')
+    expect([...snake.keys()].filter((name) => name.startsWith('group_0002'))).toEqual([])
+  })
+
+  it('says which engine it took, and both give the same labels', async () => {
+    const { stderr } = await facekit(['cluster', '--input', embeddings, '--output', inFolder('auto')])
+    expect(stderr).toMatch(/search: (FAISS IndexFlatIP|tiles of ONNX Runtime), /)
+    await facekit(['cluster', '--input', embeddings, '--output', inFolder('tiles'), '--engine', 'tiles'])
+    expect(contents(inFolder('tiles'))).toEqual(contents(inFolder('auto')))
+  })
+
+  it('explains what is wrong with its input', async () => {
+    mkdirSync(inFolder('nothing'))
+    const empty = await facekit(['cluster', '--input', inFolder('nothing'), '--output', inFolder('none')])
+    expect(empty.status).toBe(3)
+    expect(empty.stderr).toMatch(/final_fpaths\.npy.*\[FILE_SET_EMPTY\]/)
+
+    cpSync(embeddings, inFolder('cut'), { recursive: true })
+    const whole = readFileSync(join(embeddings, 'final_embs.npy'))
+    writeFileSync(inFolder('cut', 'final_embs.npy'), whole.subarray(0, 5000))
+    const cut = await facekit(['cluster', '--input', inFolder('cut'), '--output', inFolder('none')])
+    expect(cut.status).toBe(3)
+    expect(cut.stderr).toMatch(/final_embs\.npy.*\[NPY_TRUNCATED\]/)
+  })
+
+  it('takes a stream that ends early for an error, and leaves nothing', async () => {
+    const bytes = await streamOf(extractArgs('--batch-size', '8'))
+    const output = inFolder('from-cut-stream')
+    for (const length of [0, 100, Math.floor(bytes.length / 2), bytes.length - 8, bytes.length - 1]) {
+      const { status, stderr } = await facekit(['cluster', '--output', output], bytes.subarray(0, length))
+      expect(stderr).toContain('[ARROW_TRUNCATED]')
+      expect(status).toBe(3)
+      expect(readdirSync(output)).toEqual([])
+    }
+  })
+
+  it('reports rows with NaN, leaves them out and labels the rest', async () => {
+    cpSync(embeddings, inFolder('nan'), { recursive: true })
+    const bytes = readFileSync(join(embeddings, 'final_embs.npy'))
+    bytes.writeFloatLE(NaN, bytes.length - 4)
+    writeFileSync(inFolder('nan', 'final_embs.npy'), bytes)
+    const { status, stdout, stderr } = await facekit([
+      ...['cluster', '--input', inFolder('nan'), '--output', inFolder('nan-labels'), '--json'],
+    ])
+    expect(status).toBe(0)
+    expect(stderr).toContain('Left out 1 embeddings with NaN or infinite values')
+    expect(JSON.parse(stdout)).toMatchObject({ unusable: 1, labelled: 56, classes: PEOPLE })
+  })
+})
+
+/** Exit status of a program whose stdout is piped elsewhere. */
+async function outcomeOfStderr(program: Facekit): Promise<number | null> {
+  program.stderr.resume()
+  return new Promise((resolve) => program.once('exit', resolve))
+}
+
+describe('killed', () => {
+  const long = inFolder('long.txt')
+  const slow = ['extract', '--input', long, '--weights', model, '--batch-size', '1']
+  beforeAll(() => {
+    const line = `${join(album, 'person_0/0.bmp')}\n`
+    writeFileSync(long, line.repeat(200_000))
+  })
+
+  /** Waits until embeddings flow. */
+  const underWay = (writer: Facekit) => new Promise((resolve) => writer.stdout.once('data', resolve))
+  const visible = (folder: string) =>
+    existsSync(folder) ? readdirSync(folder).filter((name) => !name.startsWith('.facekit-')) : []
+
+  it('extract leaves cluster with an error and no labels', async () => {
+    const output = inFolder('killed-writer')
+    const { writer, reader } = pipe(slow, ['cluster', '--output', output])
+    await underWay(writer)
+    writer.kill('SIGKILL')
+    const { status, stderr } = await outcomeOf(reader)
+    expect(stderr).toContain('[ARROW_TRUNCATED]')
+    expect(status).toBe(3)
+    expect(readdirSync(output)).toEqual([])
+  })
+
+  it('cluster lets extract end quietly, and leaves no labels', async () => {
+    const output = inFolder('killed-reader')
+    const { writer, reader } = pipe(slow, ['cluster', '--output', output, '--quiet'])
+    const said: string[] = []
+    writer.stderr.on('data', (bytes: Buffer) => said.push(bytes.toString()))
+    await underWay(writer)
+    reader.kill('SIGKILL')
+    const status = await new Promise((resolve) => writer.once('exit', resolve))
+    expect(status).toBe(141)
+    expect(said.join('')).not.toMatch(/error|EPIPE/i)
+    expect(visible(output)).toEqual([])
+  })
+
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGKILL', null],
+  ] as const)('by %s, extract leaves no file under its final name', async (signal, expected) => {
+    const output = inFolder(`stopped-${signal}`)
+    const program = start(...slow, '--output', output, '--split-threshold', '50')
+    while (!existsSync(output)) await new Promise((resolve) => setTimeout(resolve, 20))
+    await new Promise((resolve) => setTimeout(resolve, 400))
+    program.kill(signal)
+    const { status } = await outcomeOf(program)
+    expect(status).toBe(expected)
+    expect(visible(output)).toEqual([])
+    if (signal !== 'SIGKILL') expect(readdirSync(output)).toEqual([])
+  })
+})
