@@ -1,0 +1,124 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  NO_CLASS,
+  NOT_A_DUPLICATE,
+  type Clustering,
+  type LabelArrayWriter,
+  type LabelRecord,
+  type PathBatch,
+} from '@facekit/core'
+import { onTestFinished } from 'vitest'
+import { writeLabels, type LabelOptions, type LabelSummary, type LabelWriter } from '../src/index.js'
+
+/** Numbers in [0, 1) that a seed decides. */
+export function randomFrom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'facekit-labels-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** Classes must be numbered by size already. */
+export function clusteringOf(classOf: ArrayLike<number>, duplicateOf?: ArrayLike<number>): Clustering {
+  const sizes: number[] = []
+  for (const number of Array.from(classOf)) if (number !== NO_CLASS) sizes[number] = (sizes[number] ?? 0) + 1
+  return {
+    classOf: Int32Array.from(classOf),
+    duplicateOf: duplicateOf
+      ? Int32Array.from(duplicateOf)
+      : new Int32Array(classOf.length).fill(NOT_A_DUPLICATE),
+    sizes: Uint32Array.from(sizes),
+  }
+}
+
+/** Row `i` is image `2 * i + 5` of the input. */
+export function indexOfRow(row: number): number {
+  return 2 * row + 5
+}
+
+/** The images in batches of `batchRows`. */
+export function pathSource(paths: readonly string[], batchRows = 3): () => AsyncIterable<PathBatch> {
+  return async function* () {
+    for (let at = 0; at < paths.length; at += batchRows) {
+      const batch = paths.slice(at, at + batchRows)
+      yield { paths: batch, indices: Uint32Array.from(batch, (_, i) => indexOfRow(at + i)) }
+    }
+  }
+}
+
+export function pathsFor({ classOf }: Clustering): string[] {
+  return Array.from(classOf, (_, row) => `/faces/${row}.png`)
+}
+
+/** Writes JSON where the NPY package writes arrays. */
+export const jsonArrays: LabelArrayWriter = {
+  async writeStrings(file, values) {
+    await writeFile(file, JSON.stringify([...values]))
+  },
+  async writeRecords(file, count, records) {
+    const all: LabelRecord[] = []
+    for await (const batch of records) all.push(...batch)
+    if (all.length !== count) throw new Error(`Expected ${count} records but got ${all.length}`)
+    await writeFile(file, JSON.stringify(all))
+  },
+}
+
+export async function readJson(folder: string, file: string): Promise<unknown> {
+  return JSON.parse(await readFile(join(folder, file), 'utf8'))
+}
+
+/** One colour for each image. */
+export async function decodeGrey(): Promise<Uint8Array> {
+  return new Uint8Array(112 * 112 * 3).fill(128)
+}
+
+/** Options that work; without previews. */
+export function labelOptions(
+  output: string,
+  clustering: Clustering,
+  options: Partial<LabelOptions> = {},
+): LabelOptions {
+  return {
+    output,
+    paths: pathSource(pathsFor(clustering)),
+    arrays: jsonArrays,
+    previews: { groups: 0, decode: decodeGrey },
+    removedDuplicates: true,
+    ...options,
+  }
+}
+
+/** Writes labels and waits until the stream has closed, be it with an error. */
+export async function write(
+  output: string,
+  clustering: Clustering,
+  options: Partial<LabelOptions> = {},
+): Promise<LabelSummary> {
+  const stage = writeLabels(labelOptions(output, clustering, options))
+  const closed = closing(stage)
+  stage.end(clustering)
+  const error = await closed
+  if (error) throw error
+  return stage.result
+}
+
+/** The error of a stream, if any, once it has closed. */
+export async function closing(stage: LabelWriter): Promise<Error | undefined> {
+  let failed: Error | undefined
+  stage.on('error', (error) => (failed = error))
+  // 'close' comes after 'error'; `once` would reject on 'error'.
+  await new Promise((resolve) => stage.on('close', resolve))
+  return failed
+}
+
