@@ -6,6 +6,7 @@ import {
   PendingFiles,
   type Clustering,
   type LabelArrayWriter,
+  type PathBatch,
 } from '@facekit/core'
 import { writeAssignments } from './assignments.js'
 import { classNames, shortCount } from './class-names.js'
@@ -56,7 +57,9 @@ export function writeLabels(options: LabelOptions): LabelWriter {
 
 class LabelWritable extends Writable {
   readonly #options: LabelOptions
+  readonly #stop = new AbortController()
   #pending: PendingFiles | undefined
+  #writing: Promise<void> = Promise.resolve()
   #result: LabelSummary | undefined
 
   constructor(options: LabelOptions) {
@@ -81,10 +84,11 @@ class LabelWritable extends Writable {
     _encoding: BufferEncoding,
     callback: (error?: Error | null) => void,
   ): void {
-    writeAll(this.#pending!, clustering, this.#options).then((result) => {
-      this.#result = result
-      callback()
-    }, callback)
+    const paths = () => untilStopped(this.#options.paths(), this.#stop.signal)
+    this.#writing = writeAll(this.#pending!, clustering, { ...this.#options, paths }).then((result) => {
+      if (!this.destroyed) this.#result = result
+    })
+    this.#writing.then(() => callback(), callback)
   }
 
   override _final(callback: (error?: Error | null) => void): void {
@@ -95,11 +99,25 @@ class LabelWritable extends Writable {
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
-    const discarded = this.#pending?.discard() ?? Promise.resolve()
-    discarded.then(
-      () => callback(error),
-      (discardError: Error) => callback(error ?? discardError),
-    )
+    this.#stop.abort()
+    // What is still being written would come back after it was removed.
+    this.#writing
+      .catch(() => {})
+      .then(() => this.#pending?.discard())
+      .then(
+        () => callback(error),
+        (discardError: Error) => callback(error ?? discardError),
+      )
+  }
+}
+
+async function* untilStopped(
+  paths: AsyncIterable<PathBatch>,
+  signal: AbortSignal,
+): AsyncGenerator<PathBatch> {
+  for await (const batch of paths) {
+    signal.throwIfAborted()
+    yield batch
   }
 }
 

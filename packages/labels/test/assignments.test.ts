@@ -21,10 +21,7 @@ describe('assignments.parquet', () => {
   it('holds every image with its original index, its class and what it is a duplicate of', async () => {
     const output = await temporaryFolder()
     // Row 1 is a duplicate of row 0, row 3 of row 2 in another batch, row 4 in no class.
-    const clustering = clusteringOf(
-      [1, NO_CLASS, 0, NO_CLASS, NO_CLASS, 0],
-      [-1, 0, -1, 2, -1, -1],
-    )
+    const clustering = clusteringOf([1, NO_CLASS, 0, NO_CLASS, NO_CLASS, 0], [-1, 0, -1, 2, -1, -1])
     const paths = ['/a/ä ö.png', '/b/人脸.jpg', '', '/d/🙂\n".jpg', 'C:\\e.jpg', '/f/é.webp']
     const indices = [[3], [10, 11], [4_000_000_000, 4_000_000_001, 4_000_000_007]]
     await write(output, clustering, {
@@ -82,7 +79,10 @@ describe('assignments.parquet', () => {
         found.duplicate_of === (stays === -1 ? null : BigInt(indexOfRow(stays)))
       )
     })
-    expect(different, JSON.stringify(rows[different], (_, value) => String(value))).toBe(-1)
+    expect(
+      different,
+      JSON.stringify(rows[different], (_, value) => String(value)),
+    ).toBe(-1)
   })
 
   it.each([

@@ -92,6 +92,8 @@ describe('evaluateClustering', () => {
 
   it('refuses labelings of different lengths', () => {
     expect(() => evaluateClustering([1, 2], [1])).toThrow(RangeError)
-    expect(() => evaluateClustering([], [1])).toThrow('as many true classes as predicted ones, 0, but received 1')
+    expect(() => evaluateClustering([], [1])).toThrow(
+      'as many true classes as predicted ones, 0, but received 1',
+    )
   })
 })

@@ -121,4 +121,3 @@ export async function closing(stage: LabelWriter): Promise<Error | undefined> {
   await new Promise((resolve) => stage.on('close', resolve))
   return failed
 }
-

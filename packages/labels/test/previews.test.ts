@@ -21,7 +21,11 @@ async function groupFolders(output: string): Promise<string[]> {
 
 describe('names of previews', () => {
   it.each([
-    ['the same name in several folders', ['/a/x.png', '/b/x.png', '/c/x.png'], ['x.jpg', 'x_2.jpg', 'x_3.jpg']],
+    [
+      'the same name in several folders',
+      ['/a/x.png', '/b/x.png', '/c/x.png'],
+      ['x.jpg', 'x_2.jpg', 'x_3.jpg'],
+    ],
     ['names that differ only in their extension', ['x.png', 'x.JPEG'], ['x.jpg', 'x_2.jpg']],
     ['names that differ only in letter case', ['/a/Eva.png', '/b/EVA.png'], ['EVA_2.jpg', 'Eva.jpg']],
     [
@@ -29,8 +33,16 @@ describe('names of previews', () => {
       ['/a/\u00e9.png', '/b/e\u0301.png'],
       ['e\u0301_2.jpg', '\u00e9.jpg'],
     ],
-    ['a number that another image bears, before', ['a_2.png', 'a.png', '/b/A.png'], ['A_3.jpg', 'a.jpg', 'a_2.jpg']],
-    ['a number that another image bears, after', ['a.png', '/b/a.png', 'a_2.png'], ['a.jpg', 'a_2.jpg', 'a_2_2.jpg']],
+    [
+      'a number that another image bears, before',
+      ['a_2.png', 'a.png', '/b/A.png'],
+      ['A_3.jpg', 'a.jpg', 'a_2.jpg'],
+    ],
+    [
+      'a number that another image bears, after',
+      ['a.png', '/b/a.png', 'a_2.png'],
+      ['a.jpg', 'a_2.jpg', 'a_2_2.jpg'],
+    ],
     ['names with dots', ['/a/x.y.png', '/a/.png'], ['.png.jpg', 'x.y.jpg']],
     ['no name at all', ['', '/'], ['image.jpg', 'image_2.jpg']],
   ])('%s', async (_case, paths, expected) => {
@@ -57,10 +69,7 @@ describe('previews', () => {
       previews: {
         groups: 50,
         decode: async (path) =>
-          Uint8Array.from(
-            { length: 112 * 112 * 3 },
-            (_, i) => colours[path as keyof typeof colours][i % 3]!,
-          ),
+          Uint8Array.from({ length: 112 * 112 * 3 }, (_, i) => colours[path as keyof typeof colours][i % 3]!),
       },
     })
     expect(summary).toMatchObject({ previews: 2, failedPreviews: 0 })

@@ -18,7 +18,11 @@ export interface Quality extends Evaluation {
 }
 
 /** Compares the labels of an album with the truth. Classes are judged over the pictures that stay. */
-export async function readQuality(labels: string, album: string, truth: readonly AlbumEntry[]): Promise<Quality> {
+export async function readQuality(
+  labels: string,
+  album: string,
+  truth: readonly AlbumEntry[],
+): Promise<Quality> {
   const classOf = await readClasses(labels, album)
   const stays = (path: string) => classOf.has(path)
   const kept = truth.filter(({ path }) => stays(path))
