@@ -16,7 +16,7 @@ const FLAGS_OF = new Map([extractCommand, clusterCommand].map(({ name, flags }) 
  * @param signal stops the work, with an `Interruption` as its reason
  * @returns the exit status; what went wrong has been said on stderr
  */
-export async function main(args: readonly string[], signal: AbortSignal): Promise<number> {
+export async function main(args: readonly string[], signal?: AbortSignal): Promise<number> {
   let status: number = EXIT.ok
   try {
     const flags = FLAGS_OF.get(args[0] ?? '')

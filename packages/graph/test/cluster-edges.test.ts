@@ -73,8 +73,8 @@ describe('clusterEdges', () => {
       const edges = randomEdges(rows, Math.floor(1.5 * rows), random)
       const expected = await cluster([batchOf(edges)], options)
       for (const most of [1, 5, 1000]) {
-        const mixed = shuffled(edges, random).map(
-          ([a, b, similarity]): Edge => (random() < 0.5 ? [a, b, similarity] : [b, a, similarity]),
+        const mixed = shuffled(edges, random).map(([a, b, similarity]): Edge =>
+          random() < 0.5 ? [a, b, similarity] : [b, a, similarity],
         )
         expect(await cluster(randomBatches(mixed, most, random), options)).toEqual(expected)
       }

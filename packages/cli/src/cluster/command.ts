@@ -69,7 +69,7 @@ export function builder(yargs: Argv): Argv<InferredOptionTypes<typeof flags>> {
 
 export async function handler(
   args: ArgumentsCamelCase<InferredOptionTypes<typeof flags>>,
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<number> {
   const { cluster } = await import('./run.js')
   const talk = createTalk(process.stderr, args.quiet)

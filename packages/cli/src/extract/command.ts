@@ -86,7 +86,7 @@ export function builder(yargs: Argv): Argv<InferredOptionTypes<typeof flags>> {
 
 export async function handler(
   args: ArgumentsCamelCase<InferredOptionTypes<typeof flags>>,
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<number> {
   const { extract } = await import('./run.js')
   const talk = createTalk(process.stderr, args.quiet)
