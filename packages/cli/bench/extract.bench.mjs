@@ -1,0 +1,79 @@
+// Images per second of facekit extract from files to files, beside a bare session on ready-made tensors with the same
+// model, batch and threads. `npm run bench`
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { compare, seededRandom } from '@facekit/bench'
+import { extract } from 'facekit'
+import { InferenceSession, Tensor } from 'onnxruntime-node'
+import sharp from 'sharp'
+import { convolutions } from '../../embedder/bench/model.mjs'
+
+const BATCH = 16
+const threads = availableParallelism()
+const folder = await mkdtemp(join(tmpdir(), 'facekit-bench-'))
+const silent = { info() {}, warn() {}, progress() {} }
+
+async function drawCrops(count) {
+  const album = join(folder, `crops-${count}`)
+  await mkdir(album)
+  for (let i = 0; i < count; i++) {
+    const random = seededRandom(i)
+    const pixels = Buffer.from(Array.from({ length: 112 * 112 * 3 }, (_, at) => 128 + 90 * Math.sin(at / 50) + 24 * random()))
+    await sharp(pixels, { raw: { width: 112, height: 112, channels: 3 } }).jpeg().toFile(join(album, `${i}.jpg`))
+  }
+  return album
+}
+
+async function compareWith(model, title, count, repeats) {
+  const album = await drawCrops(count)
+  const session = await InferenceSession.create(model, { intraOpNumThreads: threads })
+  const tensor = new Tensor('float32', new Float32Array(BATCH * 3 * 112 * 112), [BATCH, 3, 112, 112])
+  const [name] = session.inputNames
+  const options = {
+    input: album,
+    output: join(folder, 'embeddings'),
+    weights: model,
+    batchSize: BATCH,
+    numWorkers: 'auto',
+    useL2Norm: true,
+    mergeEmbs: true,
+    splitThreshold: 1_000_000,
+    channels: 'rgb',
+  }
+  const rates = []
+  const per = { images: count }
+  const medians = await compare(
+    `${title}: ${count} crops, batch ${BATCH}, ${threads} threads`,
+    [
+      {
+        name: 'bare session, ready-made tensors',
+        run: async () => {
+          for (let at = 0; at < count; at += BATCH) await session.run({ [name]: tensor })
+        },
+        per,
+      },
+      {
+        name: 'facekit extract, files to files, start included',
+        run: async () => rates.push((await extract(options, silent)).imagesPerSecond),
+        per,
+      },
+    ],
+    { repeats },
+  )
+  const running = rates.slice(1).toSorted((a, b) => a - b)[Math.floor(repeats / 2)]
+  console.log(`  without loading the model: ${Math.round(running)} images/s, ${((running * medians[0]) / count).toFixed(2)} × the first`)
+}
+
+try {
+  const iresnet = join(folder, 'iresnet50-shaped.onnx')
+  await writeFile(iresnet, convolutions({ widths: [64, 128, 256, 512], blocks: [3, 4, 14, 3] }))
+  await compareWith(iresnet, 'convolutions of an iresnet50', 96, 3)
+  // Real weights where a checkout has them beside it.
+  const mobile = fileURLToPath(new URL('../../../../shared/fixtures/models/mobilefacenet.onnx', import.meta.url))
+  if (existsSync(mobile)) await compareWith(mobile, 'mobilefacenet', 512, 5)
+} finally {
+  await rm(folder, { recursive: true })
+}
