@@ -21,8 +21,12 @@ async function drawCrops(count) {
   await mkdir(album)
   for (let i = 0; i < count; i++) {
     const random = seededRandom(i)
-    const pixels = Buffer.from(Array.from({ length: 112 * 112 * 3 }, (_, at) => 128 + 90 * Math.sin(at / 50) + 24 * random()))
-    await sharp(pixels, { raw: { width: 112, height: 112, channels: 3 } }).jpeg().toFile(join(album, `${i}.jpg`))
+    const pixels = Buffer.from(
+      Array.from({ length: 112 * 112 * 3 }, (_, at) => 128 + 90 * Math.sin(at / 50) + 24 * random()),
+    )
+    await sharp(pixels, { raw: { width: 112, height: 112, channels: 3 } })
+      .jpeg()
+      .toFile(join(album, `${i}.jpg`))
   }
   return album
 }
@@ -64,7 +68,9 @@ async function compareWith(model, title, count, repeats) {
     { repeats },
   )
   const running = rates.slice(1).toSorted((a, b) => a - b)[Math.floor(repeats / 2)]
-  console.log(`  without loading the model: ${Math.round(running)} images/s, ${((running * medians[0]) / count).toFixed(2)} × the first`)
+  console.log(
+    `  without loading the model: ${Math.round(running)} images/s, ${((running * medians[0]) / count).toFixed(2)} × the first`,
+  )
 }
 
 try {
@@ -72,7 +78,9 @@ try {
   await writeFile(iresnet, convolutions({ widths: [64, 128, 256, 512], blocks: [3, 4, 14, 3] }))
   await compareWith(iresnet, 'convolutions of an iresnet50', 96, 3)
   // Real weights where a checkout has them beside it.
-  const mobile = fileURLToPath(new URL('../../../../shared/fixtures/models/mobilefacenet.onnx', import.meta.url))
+  const mobile = fileURLToPath(
+    new URL('../../../../shared/fixtures/models/mobilefacenet.onnx', import.meta.url),
+  )
   if (existsSync(mobile)) await compareWith(mobile, 'mobilefacenet', 512, 5)
 } finally {
   await rm(folder, { recursive: true })

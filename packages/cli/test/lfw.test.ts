@@ -30,9 +30,17 @@ describe.skipIf(!existsSync(SHARED))('real photographs', () => {
   const embeddings = inFolder('embeddings')
   beforeAll(async () => {
     const { status, stderr } = await facekit([
-      ...['extract', '--input', join(SHARED, 'lfw'), '--output', embeddings],
-      ...['--weights', join(SHARED, 'models/mobilefacenet.onnx')],
-      ...['--pixel-mean', '123.675,116.28,103.53', '--pixel-std', '58.395,57.12,57.375'],
+      'extract',
+      '--input',
+      join(SHARED, 'lfw'),
+      '--output',
+      embeddings,
+      '--weights',
+      join(SHARED, 'models/mobilefacenet.onnx'),
+      '--pixel-mean',
+      '123.675,116.28,103.53',
+      '--pixel-std',
+      '58.395,57.12,57.375',
     ])
     expect(status, stderr).toBe(0)
   }, 120_000)

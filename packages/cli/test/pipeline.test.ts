@@ -209,30 +209,30 @@ describe('cluster', () => {
     }
     const snake = await labels(
       'snake',
-      ...[
-        '--cluster_thresh',
-        '0.8',
-        '--duplicate_thresh=0.95',
-        '--topK',
-        '3',
-        '--save_groups',
-        '2',
-        '--no-use_gpu',
-      ],
-      ...['--no-remove_duplicates', '--batch', '100'],
+
+      '--cluster_thresh',
+      '0.8',
+      '--duplicate_thresh=0.95',
+      '--topK',
+      '3',
+      '--save_groups',
+      '2',
+      '--no-use_gpu',
+      '--no-remove_duplicates',
+      '--batch',
+      '100',
     )
     const kebab = await labels(
       'kebab',
-      ...[
-        '--cluster-thresh=0.8',
-        '--duplicate-thresh',
-        '0.95',
-        '--top-k',
-        '3',
-        '--save-groups=2',
-        '--no-use-gpu',
-      ],
-      ...['--no-remove-duplicates'],
+
+      '--cluster-thresh=0.8',
+      '--duplicate-thresh',
+      '0.95',
+      '--top-k',
+      '3',
+      '--save-groups=2',
+      '--no-use-gpu',
+      '--no-remove-duplicates',
     )
     expect(kebab).toEqual(snake)
     expect(snake.get('clustering_result.txt')).toBe(kebab.get('clustering_result.txt'))
@@ -278,7 +278,12 @@ describe('cluster', () => {
     bytes.writeFloatLE(NaN, bytes.length - 4)
     writeFileSync(inFolder('nan', 'final_embs.npy'), bytes)
     const { status, stdout, stderr } = await facekit([
-      ...['cluster', '--input', inFolder('nan'), '--output', inFolder('nan-labels'), '--json'],
+      'cluster',
+      '--input',
+      inFolder('nan'),
+      '--output',
+      inFolder('nan-labels'),
+      '--json',
     ])
     expect(status).toBe(0)
     expect(stderr).toContain('Left out 1 embeddings with NaN or infinite values')

@@ -15,7 +15,7 @@ describe('UnionFind', () => {
         edges.push(edge)
         unions.union(edge[0], edge[1])
         const smallest = new Map(
-          components(all, edges).flatMap((rows) => rows.map((row) => [row, rows[0]!] as const)),
+          components(all, edges).flatMap((members) => members.map((row) => [row, members[0]!] as const)),
         )
         expect(all.map((row) => unions.find(row))).toEqual(all.map((row) => smallest.get(row)))
       }

@@ -18,7 +18,10 @@ function makeGallery(rows) {
   for (let row = 0; row < rows; row++) {
     if (row % ROWS_PER_IDENTITY === 0) centre = vector()
     const noise = vector()
-    gallery.set(row, centre.map((value, i) => value + noise[i] / 2))
+    gallery.set(
+      row,
+      centre.map((value, i) => value + noise[i] / 2),
+    )
   }
   return gallery
 }

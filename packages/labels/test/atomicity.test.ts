@@ -80,7 +80,7 @@ describe('a failure leaves nothing behind:', () => {
   ])('paths of %s', async (_case, rows, got) => {
     const output = await temporaryFolder()
     const paths = pathSource(Array.from({ length: rows }, (_, row) => `${row}.png`))
-    const error = await write(output, clustering, { previews, paths }).catch((error: unknown) => error)
+    const error = await write(output, clustering, { previews, paths }).catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(LabelError)
     expect(error).toMatchObject({
       code: 'LABEL_ROWS',

@@ -31,7 +31,8 @@ async function sharpAlone(files) {
   let bytes = 0
   await Promise.all(
     Array.from({ length: workers }, async () => {
-      for (const file of waiting) bytes += (await sharp(file).resize(112, 112, { fit: 'fill' }).raw().toBuffer()).length
+      for (const file of waiting)
+        bytes += (await sharp(file).resize(112, 112, { fit: 'fill' }).raw().toBuffer()).length
     }),
   )
   return bytes
@@ -45,7 +46,10 @@ try {
   ]) {
     const album = join(folder, `${format}-${side}`)
     await mkdir(album)
-    for (let i = 0; i < IMAGES; i++) await picture(side, i).toFormat(format).toFile(join(album, `${i}.${format}`))
+    for (let i = 0; i < IMAGES; i++)
+      await picture(side, i)
+        .toFormat(format)
+        .toFile(join(album, `${i}.${format}`))
     const files = (await readdir(album)).map((name) => join(album, name))
     const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size))
     const per = { images: IMAGES, MB: sizes.reduce((a, b) => a + b, 0) / 1e6 }
