@@ -11,7 +11,8 @@ import { InferenceSession, Tensor } from 'onnxruntime-node'
 import sharp from 'sharp'
 import { convolutions } from '../../embedder/bench/model.mjs'
 
-const BATCH = 16
+// What --batch-size auto takes.
+const BATCH = 4
 const threads = availableParallelism()
 const folder = await mkdtemp(join(tmpdir(), 'facekit-bench-'))
 const silent = { info() {}, warn() {}, progress() {} }
@@ -76,12 +77,12 @@ async function compareWith(model, title, count, repeats) {
 try {
   const iresnet = join(folder, 'iresnet50-shaped.onnx')
   await writeFile(iresnet, convolutions({ widths: [64, 128, 256, 512], blocks: [3, 4, 14, 3] }))
-  await compareWith(iresnet, 'convolutions of an iresnet50', 96, 3)
+  await compareWith(iresnet, 'convolutions of an iresnet50', 320, 3)
   // Real weights where a checkout has them beside it.
   const mobile = fileURLToPath(
     new URL('../../../../shared/fixtures/models/mobilefacenet.onnx', import.meta.url),
   )
-  if (existsSync(mobile)) await compareWith(mobile, 'mobilefacenet', 512, 5)
+  if (existsSync(mobile)) await compareWith(mobile, 'mobilefacenet', 1024, 5)
 } finally {
   await rm(folder, { recursive: true })
 }

@@ -3,10 +3,10 @@ import { mapBatches, type EmbeddingBatch, type ImageBatch } from '@facekit/core'
 import type { Embedder } from './open-embedder.js'
 
 /**
- * Batches at the session at once: one that it runs and one that waits, so that it never idles between two. More would
- * only hold pixels.
+ * Batches at each session: one that it runs and one that waits, so that it never idles between two. More would only
+ * hold pixels.
  */
-const BATCHES_AT_SESSION = 2
+const BATCHES_PER_SESSION = 2
 
 /**
  * Stage: `ImageBatch` in, `EmbeddingBatch` out, in order. The pixels of a batch are transferred away: they are empty
@@ -14,7 +14,7 @@ const BATCHES_AT_SESSION = 2
  */
 export function embed(embedder: Embedder): Duplex {
   return mapBatches({
-    concurrency: BATCHES_AT_SESSION,
+    concurrency: BATCHES_PER_SESSION * embedder.sessions,
     map: async ({ indices, paths, pixels }: ImageBatch): Promise<EmbeddingBatch> => ({
       indices,
       paths,

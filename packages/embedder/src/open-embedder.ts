@@ -8,7 +8,7 @@ import { chooseOutput, type OutputWish } from './choose-output.js'
 import { EmbedderError } from './errors.js'
 import { findImageInput } from './image-input.js'
 import { pixelGraph, type PixelFormat } from './pixel-graph.js'
-import { SessionThread } from './session-thread.js'
+import { SessionPool } from './session-pool.js'
 
 export interface EmbedderOptions extends OutputWish {
   /** Path of the ONNX file. */
@@ -16,11 +16,17 @@ export interface EmbedderOptions extends OutputWish {
   pixels?: PixelFormat
   /** Whether to divide each embedding by its L2 norm. */
   normalize?: boolean
-  /** Threads of a forward pass; the cores of the machine if left out. */
+  /** Cores that inference may use; all of the machine if left out. */
   threads?: number
 }
 
-/** A model ready to run, in a thread of its own. */
+/**
+ * Sessions of one thread each leave no core waiting for another in the middle of a forward pass, and suffer least from
+ * decoders on the same cores, but every one has its own copy of the weights. This bounds the copies.
+ */
+const MAX_WEIGHTS_BYTES = 2 ** 30
+
+/** A model ready to run, in threads of its own. */
 export interface Embedder {
   /** Size of the images that it takes. */
   readonly width: number
@@ -30,6 +36,8 @@ export interface Embedder {
   readonly normalized: boolean
   /** Images per forward pass where the model fixes that number. */
   readonly fixedBatch: number | undefined
+  /** Forward passes at once. */
+  readonly sessions: number
   /** SHA-256 of the model file, in hexadecimal. */
   readonly modelHash: string
   /**
@@ -40,7 +48,7 @@ export interface Embedder {
    * @throws EmbedderError `MODEL_RUN`
    */
   run(pixels: Uint8Array, rows: number): Promise<Float32Array>
-  /** Stops the thread. */
+  /** Stops the threads. */
   close(): Promise<void>
 }
 
@@ -55,19 +63,21 @@ export async function openEmbedder(options: EmbedderOptions): Promise<Embedder> 
   const file = options.model
   const bytes = await readModelFile(file)
   const input = findImageInput(readModel(bytes, file), file)
-  const thread = await SessionThread.start(
+  const sessions = Math.min(threads, Math.max(1, Math.floor(MAX_WEIGHTS_BYTES / bytes.length)))
+  const pool = await SessionPool.start(
+    sessions,
     {
       model: replaceInput(bytes, input.name, pixelGraph(input, options.pixels ?? {})),
       modelFolder: dirname(resolve(file)),
       width: input.width,
       height: input.height,
       fixedBatch: input.fixedBatch,
-      threads,
+      threads: Math.floor(threads / sessions),
     },
     file,
   )
   try {
-    const output = chooseOutput(thread.outputs, options, file)
+    const output = chooseOutput(pool.outputs, options, file)
     const normalize = options.normalize ?? false
     return {
       width: input.width,
@@ -75,12 +85,13 @@ export async function openEmbedder(options: EmbedderOptions): Promise<Embedder> 
       dim: output.dim,
       normalized: normalize,
       fixedBatch: input.fixedBatch,
+      sessions,
       modelHash: createHash('sha256').update(bytes).digest('hex'),
-      run: (pixels, rows) => thread.run({ pixels, rows, outputName: output.name, normalize }),
-      close: () => thread.close(),
+      run: (pixels, rows) => pool.run({ pixels, rows, outputName: output.name, normalize }),
+      close: () => pool.close(),
     }
   } catch (error) {
-    await thread.close()
+    await pool.close()
     throw error
   }
 }

@@ -40,6 +40,11 @@ export class SessionThread {
     throw new EmbedderError('MODEL_FILE', `ONNX Runtime does not run ${file}: ${reason}`)
   }
 
+  /** Runs asked for and not yet answered. */
+  get pending(): number {
+    return this.#waiting.size
+  }
+
   /** Embeds `rows` images. `pixels` is transferred: it is empty afterwards. */
   async run(request: Omit<RunRequest, 'id'>): Promise<Float32Array> {
     if (this.#stopped) throw this.#stopped

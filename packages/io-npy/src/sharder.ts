@@ -16,7 +16,7 @@ export interface ShardOptions {
   output: string
   /** Up to this many rows become one merged set, `final_…`; above, numbered sets of this many rows. */
   splitThreshold?: number
-  /** `false`: one numbered set per batch, whatever their size. */
+  /** `false`: numbered sets of `splitThreshold` rows also where one would do. */
   merge?: boolean
   /** Length of the rows, for when no batch comes to say it. Others are refused. */
   dim?: number
@@ -89,7 +89,7 @@ class Shards implements BatchWriter<EmbeddingBatch> {
     if (dim !== undefined) checkPositiveInteger('dim', dim)
     this.#output = output
     this.#merge = merge
-    this.#rowsPerShard = merge ? splitThreshold : Infinity
+    this.#rowsPerShard = splitThreshold
     this.#dim = dim
     this.#normalized = normalized
   }
@@ -108,7 +108,7 @@ class Shards implements BatchWriter<EmbeddingBatch> {
       await this.#open.append(batch, start, end)
       this.#rows += end - start
       start = end
-      if (this.#open.rows === this.#rowsPerShard || !this.#merge) await this.#finishShard()
+      if (this.#open.rows === this.#rowsPerShard) await this.#finishShard()
     }
   }
 

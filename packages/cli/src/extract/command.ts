@@ -41,7 +41,7 @@ export const flags = {
   'merge-embs': {
     type: 'boolean',
     default: true,
-    describe: 'One merged file set; --no-merge-embs: one per batch',
+    describe: 'One merged file set; --no-merge-embs: sets of batch-size rows (auto: 32768)',
   },
   'split-threshold': {
     type: 'string',

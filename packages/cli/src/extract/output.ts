@@ -18,18 +18,26 @@ export interface ExtractOutput {
 }
 
 export interface FolderOutputOptions {
-  output: string
+  batchSize: number | 'auto'
   splitThreshold: number
   mergeEmbs: boolean
 }
 
+/** Rows of each file set that is not merged, where the batch size is ours to choose. */
+const UNMERGED_ROWS = 32_768
+
 /** NPY files and `failed.ndjson` in a folder. */
-export async function folderOutput(options: FolderOutputOptions, talk: Talk): Promise<ExtractOutput> {
-  const failures = await FailureLog.in(options.output)
+export async function folderOutput(
+  folder: string,
+  { batchSize, splitThreshold, mergeEmbs }: FolderOutputOptions,
+  talk: Talk,
+): Promise<ExtractOutput> {
+  const failures = await FailureLog.in(folder)
+  const unmergedRows = batchSize === 'auto' ? UNMERGED_ROWS : batchSize
   const shards = shardEmbeddings({
-    output: options.output,
-    splitThreshold: options.splitThreshold,
-    merge: options.mergeEmbs,
+    output: folder,
+    splitThreshold: mergeEmbs ? splitThreshold : unmergedRows,
+    merge: mergeEmbs,
   })
   return {
     stages: [],

@@ -1,0 +1,39 @@
+import type { OutputInfo, RunRequest, SessionSetup } from './session-messages.js'
+import { SessionThread } from './session-thread.js'
+
+/** Sessions of one model, each in a thread of its own with a copy of the weights. */
+export class SessionPool {
+  readonly outputs: readonly OutputInfo[]
+  readonly size: number
+  readonly #threads: readonly SessionThread[]
+
+  private constructor(threads: readonly SessionThread[]) {
+    this.#threads = threads
+    this.size = threads.length
+    this.outputs = threads[0]!.outputs
+  }
+
+  /** @throws EmbedderError `MODEL_FILE` if the runtime does not take the model */
+  static async start(size: number, setup: SessionSetup, file: string): Promise<SessionPool> {
+    const starts = Array.from({ length: size }, () => SessionThread.start(setup, file))
+    try {
+      return new SessionPool(await Promise.all(starts))
+    } catch (error) {
+      for (const started of await Promise.allSettled(starts)) {
+        if (started.status === 'fulfilled') await started.value.close()
+      }
+      throw error
+    }
+  }
+
+  /** Embeds `rows` images at the session with the least to do. `pixels` is transferred: it is empty afterwards. */
+  async run(request: Omit<RunRequest, 'id'>): Promise<Float32Array> {
+    return this.#threads
+      .reduce((best, thread) => (thread.pending < best.pending ? thread : best))
+      .run(request)
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.close()))
+  }
+}
