@@ -176,6 +176,20 @@ describe('embed', () => {
     expect(batches[3]).toMatchObject({ dim: 3, normalized: false, paths: ['16.jpg', '17.jpg', '18.jpg'] })
   })
 
+  it('keeps order over several sessions, whichever is done first', async () => {
+    const embedder = await openEmbedder({ model: channelMeans(folder), threads: 3, pixels: { mean: 0, std: 1 } })
+    expect(embedder.sessions).toBe(3)
+    // Large and small in turn: a small batch overtakes the large one before it.
+    const sizes = Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? 400 : 1))
+    const batches = (await Readable.from(
+      sizes.map((count, i) => ({ ...batchOf(i, count), pixels: pictures(count).fill(i) })),
+    )
+      .pipe(embed(embedder))
+      .toArray()) as EmbeddingBatch[]
+    await embedder.close()
+    expect(batches.map(({ embeddings }) => embeddings[0])).toEqual(sizes.map((_, i) => i))
+  })
+
   it('fails, and does not hang, when the session is gone', async () => {
     const embedder = await openEmbedder({ model: channelMeans(folder), threads: 1 })
     await embedder.close()
