@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { compare, seededRandom } from '@facekit/bench'
 import {
   openFileSet,
   readEmbeddings,
@@ -19,7 +20,6 @@ import {
 const ROWS = 131_072
 const DIM = 512
 const BATCH_ROWS = 1024
-const REPEATS = 5
 
 const folder = await mkdtemp(join(tmpdir(), 'facekit-bench-'))
 const rowsFile = join(folder, 'rows.npy')
@@ -44,98 +44,78 @@ const records = batches.map(({ paths }) =>
   paths.map((path, i) => ({ folder: `group_${String(i % 1000).padStart(4, '0')}`, file_path: path })),
 )
 
-/** What was read goes in here, so that nothing can be left out as unused. */
-let sink = 0
-
 async function drain(batchesToRead, use) {
-  for await (const batch of batchesToRead) sink += use(batch)
+  let sum = 0
+  for await (const batch of batchesToRead) sum += use(batch)
+  return sum
 }
 
-const cases = [
+const written = [
   {
-    name: 'write float32 rows: plain stream of the bytes',
+    name: 'plain stream of the bytes',
     run: () => pipeline(Readable.from(chunks), createWriteStream(copyFile, { flush: true })),
-    file: copyFile,
   },
   {
-    name: 'write float32 rows: writeNpy',
+    name: 'writeNpy',
     run: () =>
       pipeline(
         Readable.from(batches.map(({ embeddings }) => embeddings)),
         writeNpy(rowsFile, { rowLength: DIM }),
       ),
-    file: rowsFile,
   },
   {
-    name: 'write a file set: shardEmbeddings',
+    name: 'shardEmbeddings, a file set',
     run: () => pipeline(Readable.from(batches), shardEmbeddings({ output: setFolder })),
-    file: join(setFolder, 'final_embs.npy'),
   },
+]
+const read = [
   {
-    name: 'read float32 rows: plain stream of the bytes',
+    name: 'plain stream of the bytes',
     run: () =>
       drain(createReadStream(rowsFile, { highWaterMark: BATCH_ROWS * DIM * 4 }), (bytes) => bytes[0]),
-    file: rowsFile,
   },
+  { name: 'readNpy', run: () => drain(readNpy(rowsFile), (rows) => rows[0]) },
   {
-    name: 'read float32 rows: readNpy',
-    run: () => drain(readNpy(rowsFile), (rows) => rows[0]),
-    file: rowsFile,
-  },
-  {
-    name: 'read a file set: readEmbeddings',
+    name: 'readEmbeddings, a file set',
     run: async () => drain(readEmbeddings(await openFileSet(setFolder)), ({ embeddings }) => embeddings[0]),
-    file: join(setFolder, 'final_embs.npy'),
   },
+]
+const text = [
   {
-    name: 'read paths: readPaths',
+    name: 'readPaths',
     run: async () => drain(readPaths(await openFileSet(setFolder)), ({ paths }) => paths[0].length),
     file: join(setFolder, 'final_fpaths.npy'),
   },
   {
-    name: 'write label records: writeLabelRecords',
+    name: 'writeLabelRecords',
     run: () => writeLabelRecords(labelsFile, ROWS, Readable.from(records)),
     file: labelsFile,
   },
   {
-    name: 'read label records: readLabelRecords',
+    name: 'readLabelRecords',
     run: () => drain(readLabelRecords(labelsFile), (batch) => batch[0].file_path.length),
     file: labelsFile,
   },
 ]
 
 try {
-  console.log(`${ROWS} rows, dim ${DIM}, batches of ${BATCH_ROWS}; ${REPEATS} repeats: min / median / max`)
-  for (const { run } of cases) await run()
-  const times = cases.map(() => [])
-  // Round by round, so that a slow moment of the machine meets all of them.
-  for (let repeat = 0; repeat < REPEATS; repeat++) {
-    for (const [i, { run }] of cases.entries()) {
-      const start = performance.now()
-      await run()
-      times[i].push((performance.now() - start) / 1000)
-    }
-  }
-  for (const [i, { name, file }] of cases.entries()) {
-    const megabytes = (await stat(file)).size / 1e6
-    const seconds = times[i].toSorted((a, b) => b - a)
-    const spread = (amount, digits) =>
-      [seconds[0], seconds[seconds.length >> 1], seconds.at(-1)]
-        .map((s) => (amount / s).toFixed(digits))
-        .join(' / ')
-    console.log(
-      `${name.padEnd(46)} ${spread(ROWS / 1000, 0).padStart(20)} krows/s ${spread(megabytes, 0).padStart(20)} MB/s`,
-    )
-  }
-  console.log(`(sink ${sink.toFixed(0)})`)
+  const per = { rows: ROWS, MB: (ROWS * DIM * 4) / 1e6 }
+  const title = `${ROWS} float32 rows of ${DIM}`
+  await compare(
+    `Write ${title}`,
+    written.map((one) => ({ ...one, per })),
+  )
+  await compare(
+    `Read ${title}`,
+    read.map((one) => ({ ...one, per })),
+  )
+  for (const { run } of text) await run()
+  const sized = text.map(async ({ name, run, file }) => ({
+    name,
+    run,
+    per: { rows: ROWS, MB: (await stat(file)).size / 1e6 },
+  }))
+  await compare(`${ROWS} paths and labels`, await Promise.all(sized))
 } finally {
   await rm(folder, { recursive: true })
-}
-
-function seededRandom(seed) {
-  let state = seed
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state / 2 ** 32
-  }
 }
