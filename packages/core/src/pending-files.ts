@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { FacekitError } from './errors.js'
 
 /**
  * Files on their way into a folder. They are written under a hidden folder inside it and appear under their final
@@ -20,11 +21,26 @@ export class PendingFiles {
     this.#pendingFolder = pendingFolder
   }
 
-  /** Creates `folder` where it is missing. */
+  /**
+   * Creates `folder` where it is missing.
+   *
+   * @throws FacekitError `OUTPUT_FOLDER` if it cannot be written to
+   */
   static async in(folder: string): Promise<PendingFiles> {
     // Inside the folder, so that the rename stays on one file system.
     const pendingFolder = join(folder, `.facekit-${process.pid}-${randomBytes(4).toString('hex')}`)
-    await mkdir(pendingFolder, { recursive: true })
+    try {
+      await mkdir(pendingFolder, { recursive: true })
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      throw new FacekitError(
+        'OUTPUT_FOLDER',
+        `Expected a folder to write to at ${folder} but got ${reason}`,
+        {
+          cause,
+        },
+      )
+    }
     return new PendingFiles(folder, pendingFolder)
   }
 

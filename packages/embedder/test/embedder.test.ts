@@ -177,7 +177,11 @@ describe('embed', () => {
   })
 
   it('keeps order over several sessions, whichever is done first', async () => {
-    const embedder = await openEmbedder({ model: channelMeans(folder), threads: 3, pixels: { mean: 0, std: 1 } })
+    const embedder = await openEmbedder({
+      model: channelMeans(folder),
+      threads: 3,
+      pixels: { mean: 0, std: 1 },
+    })
     expect(embedder.sessions).toBe(3)
     // Large and small in turn: a small batch overtakes the large one before it.
     const sizes = Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? 400 : 1))

@@ -36,6 +36,8 @@ export interface ClusterSummary {
   /** Images in a class. */
   labelled: number
   edges: number
+  /** Images left out of the previews: they cannot be read. */
+  failedPreviews: number
   engine: string
   /** Names of the files and folders in the output folder. */
   files: string[]
@@ -118,5 +120,8 @@ async function clusterFileSet(
     labels,
     signal,
   )
+  const { failedPreviews } = labels.result
+  if (failedPreviews > 0)
+    talk.warn(`Left ${grouped(failedPreviews)} images that cannot be read out of the previews`)
   return { images: rows, unusable: unusable.length, ...labels.result, edges, engine }
 }
