@@ -5,7 +5,8 @@ export default defineConfig({
   resolve: { conditions: ['@facekit/source'] },
   ssr: { resolve: { conditions: ['@facekit/source'] } },
   test: {
-    include: ['packages/*/test/**/*.test.ts', 'tools/*/test/**/*.test.ts'],
+    // From the root of the workspace and from a package alike.
+    include: ['**/test/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
