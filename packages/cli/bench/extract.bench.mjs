@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { compare, seededRandom } from '@facekit/bench'
+import { compare, seededRandom } from '@facekit/testing'
 import { extract } from 'facekit'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import sharp from 'sharp'
@@ -17,6 +17,7 @@ const threads = availableParallelism()
 const folder = await mkdtemp(join(tmpdir(), 'facekit-bench-'))
 const silent = { info() {}, warn() {}, progress() {} }
 
+/** @param {number} count */
 async function drawCrops(count) {
   const album = join(folder, `crops-${count}`)
   await mkdir(album)
@@ -32,11 +33,18 @@ async function drawCrops(count) {
   return album
 }
 
+/**
+ * @param {string} model
+ * @param {string} title
+ * @param {number} count
+ * @param {number} repeats
+ */
 async function compareWith(model, title, count, repeats) {
   const album = await drawCrops(count)
   const session = await InferenceSession.create(model, { intraOpNumThreads: threads })
   const tensor = new Tensor('float32', new Float32Array(BATCH * 3 * 112 * 112), [BATCH, 3, 112, 112])
-  const [name] = session.inputNames
+  const name = session.inputNames[0] ?? ''
+  /** @type {import('facekit').ExtractOptions} */
   const options = {
     input: album,
     output: join(folder, 'embeddings'),
@@ -48,6 +56,7 @@ async function compareWith(model, title, count, repeats) {
     splitThreshold: 1_000_000,
     channels: 'rgb',
   }
+  /** @type {number[]} */
   const rates = []
   const per = { images: count }
   const medians = await compare(

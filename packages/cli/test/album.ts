@@ -1,28 +1,18 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildModel } from '@facekit/onnx'
+import { seededRandom } from '@facekit/testing'
 
 const SIDE = 112
 const BLOCKS = 8
 const BLOCK = SIDE / BLOCKS
-
-/** mulberry32 */
-function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 /**
  * Writes pictures of coloured blocks as BMP, `people` folders of `pictures` each: those of one folder are alike, those
  * of two are not. The last picture of every fourth folder is the copy of its first.
  */
 export function drawAlbum(folder: string, people: number, pictures: number): void {
-  const random = randomFrom(7)
+  const random = seededRandom(7)
   for (let person = 0; person < people; person++) {
     const name = join(folder, `person_${person}`)
     mkdirSync(name, { recursive: true })

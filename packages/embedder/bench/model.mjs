@@ -1,16 +1,20 @@
-import { seededRandom } from '@facekit/bench'
+import { seededRandom } from '@facekit/testing'
 import { buildModel } from '@facekit/onnx'
 
 /**
  * A network of 3×3 convolutions with random weights: for each width `blocks` pairs of them, the first of stride 2, as
  * in an iresnet; the embedding is the mean of the last map.
+ *
+ * @param {{ widths: number[], blocks: number | number[] }} shape
  */
 export function convolutions({ widths, blocks }) {
   const random = seededRandom(1)
   const nodes = []
+  /** @type {import('@facekit/onnx').Initializer[]} */
   const initializers = []
   let current = 'image'
   let channels = 3
+  /** @type {(to: number, stride: number) => void} */
   const convolve = (to, stride) => {
     const name = `c${nodes.length}`
     const spread = 2 / Math.sqrt(channels * 9)

@@ -1,10 +1,11 @@
+import { seededRandom } from '@facekit/testing'
 import { describe, expect, it } from 'vitest'
 import { UnionFind } from '../src/index.js'
-import { components, randomFrom, type Edge } from './reference.js'
+import { components, type Edge } from './reference.js'
 
 describe('UnionFind', () => {
   it('finds the smallest row of each component, after every union', () => {
-    const random = randomFrom(31)
+    const random = seededRandom(31)
     for (let round = 0; round < 60; round++) {
       const rows = 1 + Math.floor(random() * 30)
       const all = Array.from({ length: rows }, (_, row) => row)

@@ -1,6 +1,6 @@
 // Rows and pairs per second of the engines, beside the bare product of the same matrix. `npm run bench`
 import { availableParallelism } from 'node:os'
-import { compare, seededRandom } from '@facekit/bench'
+import { compare, seededRandom } from '@facekit/testing'
 import { chooseEngine, Gallery, searchNeighbors } from '@facekit/index-faiss'
 import { buildModel } from '@facekit/onnx'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
@@ -10,6 +10,7 @@ const ROWS_PER_IDENTITY = 5
 const TILE = 2048
 const threads = availableParallelism()
 
+/** @param {number} rows */
 function makeGallery(rows) {
   const random = seededRandom(rows)
   const vector = () => Float32Array.from({ length: DIM }, () => random() - 0.5)
@@ -26,6 +27,10 @@ function makeGallery(rows) {
   return gallery
 }
 
+/**
+ * @param {Gallery} gallery
+ * @param {'tiles' | 'faiss'} engine
+ */
 async function search(gallery, engine) {
   let edges = 0
   for await (const { source } of searchNeighbors(gallery, { engine, threshold: 0.7, topK: 100, threads })) {
@@ -46,6 +51,7 @@ async function bareProduct() {
   const random = seededRandom(3)
   const tile = () => new Tensor('float32', Float32Array.from({ length: TILE * DIM }, random), [TILE, DIM])
   const feeds = { a: tile(), b: tile() }
+  /** @param {number} rows */
   return async (rows) => {
     for (let tiles = (rows / TILE) ** 2; tiles > 0; tiles--) await session.run(feeds)
   }
@@ -60,6 +66,7 @@ const product = await bareProduct()
 for (const rows of [4096, 16_384]) {
   const gallery = makeGallery(rows)
   const per = { rows, Mpairs: rows ** 2 / 1e6, GFLOP: (2 * rows ** 2 * DIM) / 1e9 }
+  /** @type {('tiles' | 'faiss')[]} */
   const engines = faiss ? ['tiles', 'faiss'] : ['tiles']
   await compare(
     `${rows} rows of ${DIM}, ${threads} threads`,

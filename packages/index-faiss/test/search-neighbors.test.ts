@@ -1,9 +1,10 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { EdgeBatch, EmbeddingBatch } from '@facekit/core'
+import { seededRandom } from '@facekit/testing'
 import { describe, expect, it } from 'vitest'
 import { chooseEngine, Gallery, gatherGallery, searchNeighbors, type Engine } from '../src/index.js'
-import { bruteForceEdges, normalRows, randomFrom } from './brute-force.js'
+import { bruteForceEdges, normalRows } from './brute-force.js'
 
 const faiss = await chooseEngine('faiss').then(
   () => true,
@@ -40,7 +41,7 @@ async function search(
 
 describe.each(ENGINES)('searchNeighbors with %s', (engine) => {
   it('finds what brute force in float64 finds, on random cases', async () => {
-    const random = randomFrom(11)
+    const random = seededRandom(11)
     for (let round = 0; round < 40; round++) {
       const dim = 2 + Math.floor(random() * 70)
       const rows = normalRows(random, 1 + Math.floor(random() * 150), dim, { perIdentity: 6, spread: 0.5 })
@@ -54,7 +55,7 @@ describe.each(ENGINES)('searchNeighbors with %s', (engine) => {
   })
 
   it('spans several tiles and chunks', async () => {
-    const rows = normalRows(randomFrom(5), 5000, 24, { perIdentity: 5, spread: 0.3 })
+    const rows = normalRows(seededRandom(5), 5000, 24, { perIdentity: 5, spread: 0.3 })
     const found = await search(rows, 24, { engine, threshold: 0.8, topK: 4 })
     expect(found).toEqual(bruteForceEdges(rows, 0.8, 4))
     expect(found.length).toBeGreaterThan(3000)
@@ -80,7 +81,7 @@ describe.each(ENGINES)('searchNeighbors with %s', (engine) => {
   })
 
   it('finds identical rows at threshold 1, whatever their length', async () => {
-    const random = randomFrom(3)
+    const random = seededRandom(3)
     const row = Float32Array.from({ length: 515 }, () => random() - 0.5)
     const rows = [row, row.map((value) => value * 1e-12), row.slice(), row.map((value) => value * 1e15)]
     const exact = await search([row, row.slice()], 515, { engine, threshold: 1, topK: 10 })
@@ -108,7 +109,7 @@ describe.each(ENGINES)('searchNeighbors with %s', (engine) => {
   })
 
   it('ends its thread when the consumer leaves early', async () => {
-    const rows = normalRows(randomFrom(8), 6000, 16, { perIdentity: 3, spread: 0.1 })
+    const rows = normalRows(seededRandom(8), 6000, 16, { perIdentity: 3, spread: 0.1 })
     const stream = searchNeighbors(galleryOf(rows, 16), { engine, threshold: 0.9, topK: 10, threads: 1 })
     for await (const _batch of stream) break
     expect(stream.destroyed).toBe(true)

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { compare, seededRandom } from '@facekit/bench'
+import { compare, seededRandom } from '@facekit/testing'
 import {
   openFileSet,
   readEmbeddings,
@@ -44,6 +44,11 @@ const records = batches.map(({ paths }) =>
   paths.map((path, i) => ({ folder: `group_${String(i % 1000).padStart(4, '0')}`, file_path: path })),
 )
 
+/**
+ * @template Batch
+ * @param {AsyncIterable<Batch>} batchesToRead
+ * @param {(batch: Batch) => number} use
+ */
 async function drain(batchesToRead, use) {
   let sum = 0
   for await (const batch of batchesToRead) sum += use(batch)

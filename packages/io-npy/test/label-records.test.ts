@@ -1,16 +1,9 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import type { LabelRecord } from '@facekit/core'
+import { seededRandom } from '@facekit/testing'
 import { describe, expect, it } from 'vitest'
 import { NpyError, readLabelRecords, writeLabelRecords } from '../src/index.js'
-import {
-  collect,
-  inBatches,
-  isOpen,
-  labelRecords,
-  npyBytes,
-  seededRandom,
-  temporaryFolder,
-} from './support.js'
+import { collect, inBatches, isOpen, labelRecords, npyBytes, temporaryFolder } from './support.js'
 
 const inFolder = temporaryFolder()
 

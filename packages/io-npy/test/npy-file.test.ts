@@ -2,9 +2,10 @@ import { execFileSync } from 'node:child_process'
 import { mkdir, open, readdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { Readable } from 'node:stream'
+import { seededRandom } from '@facekit/testing'
 import { describe, expect, it } from 'vitest'
 import { NpyError, NpyWriter, openNpy, readNpy, writeNpy, writeStrings } from '../src/index.js'
-import { isOpen, npyBytes, seededRandom, temporaryFolder, unicode, writeArray } from './support.js'
+import { isOpen, npyBytes, temporaryFolder, unicode, writeArray } from './support.js'
 
 const inFolder = temporaryFolder()
 const SIX = Float32Array.of(0, 1, 2, 3, 4, 5)

@@ -73,17 +73,6 @@ function startPython(python: string, version: string): Python {
   }
 }
 
-/** Numbers in [0, 1) that are the same in every run. */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 /** Rows `start` to `end` of an endless set whose values say which row they are of. */
 export function embeddingBatch(start: number, end: number, dim: number, normalized = false): EmbeddingBatch {
   const rows = end - start

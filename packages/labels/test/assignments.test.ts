@@ -1,16 +1,9 @@
 import { join } from 'node:path'
 import { NO_CLASS } from '@facekit/core'
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet'
+import { seededRandom } from '@facekit/testing'
 import { describe, expect, it } from 'vitest'
-import {
-  clusteringOf,
-  indexOfRow,
-  pathsFor,
-  pathSource,
-  randomFrom,
-  temporaryFolder,
-  write,
-} from './fixtures.js'
+import { clusteringOf, indexOfRow, pathsFor, pathSource, temporaryFolder, write } from './fixtures.js'
 
 async function read(output: string) {
   const file = await asyncBufferFromFile(join(output, 'assignments.parquet'))
@@ -50,7 +43,7 @@ describe('assignments.parquet', () => {
     ['a batch of more than a row group', 200_000],
   ])('spans row groups: %s', async (_case, batchRows) => {
     const output = await temporaryFolder()
-    const random = randomFrom(batchRows)
+    const random = seededRandom(batchRows)
     const count = 2 * 65_536 + 1000
     const classes = 3000
     const duplicateOf = Int32Array.from({ length: count }, (_, row) =>

@@ -1,6 +1,6 @@
+import { seededRandom } from '@facekit/testing'
 import { describe, expect, it } from 'vitest'
 import { evaluateClustering, type Evaluation, type Scores } from '../src/index.js'
-import { randomFrom } from './fixtures.js'
 
 function harmonic(precision: number, recall: number): Scores {
   const f = precision + recall === 0 ? 0 : 2 / (1 / precision + 1 / recall)
@@ -47,7 +47,7 @@ function expectScores(found: Evaluation, expected: Evaluation, message: string):
 
 describe('evaluateClustering', () => {
   it('finds what counting all pairs finds, on random labelings', () => {
-    const random = randomFrom(41)
+    const random = seededRandom(41)
     for (let round = 0; round < 300; round++) {
       const n = 1 + Math.floor(random() * 40)
       const label = (classes: number) =>

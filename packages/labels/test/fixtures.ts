@@ -12,17 +12,6 @@ import {
 import { onTestFinished } from 'vitest'
 import { writeLabels, type LabelOptions, type LabelSummary, type LabelWriter } from '../src/index.js'
 
-/** Numbers in [0, 1) that a seed decides. */
-export function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'facekit-labels-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true }))

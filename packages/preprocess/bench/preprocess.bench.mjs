@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { compare, seededRandom } from '@facekit/bench'
+import { compare, seededRandom } from '@facekit/testing'
 import { imageList, preprocess } from '@facekit/preprocess'
 import sharp from 'sharp'
 
@@ -10,7 +10,12 @@ const IMAGES = 400
 const workers = availableParallelism()
 const folder = await mkdtemp(join(tmpdir(), 'facekit-bench-'))
 
-/** Smooth colours with some noise: about as many bytes as a photograph. */
+/**
+ * Smooth colours with some noise: about as many bytes as a photograph.
+ *
+ * @param {number} side
+ * @param {number} seed
+ */
 function picture(side, seed) {
   const random = seededRandom(seed)
   const pixels = Buffer.alloc(side * side * 3)
@@ -20,12 +25,14 @@ function picture(side, seed) {
   return sharp(pixels, { raw: { width: side, height: side, channels: 3 } })
 }
 
+/** @param {AsyncIterable<{ pixels: Uint8Array }>} stream */
 async function drain(stream) {
   let bytes = 0
   for await (const { pixels } of stream) bytes += pixels.length
   return bytes
 }
 
+/** @param {readonly string[]} files */
 async function sharpAlone(files) {
   const waiting = files.values()
   let bytes = 0
@@ -39,11 +46,11 @@ async function sharpAlone(files) {
 }
 
 try {
-  for (const [side, format] of [
-    [112, 'jpeg'],
-    [112, 'png'],
-    [250, 'jpeg'],
-  ]) {
+  for (const { side, format } of /** @type {const} */ ([
+    { side: 112, format: 'jpeg' },
+    { side: 112, format: 'png' },
+    { side: 250, format: 'jpeg' },
+  ])) {
     const album = join(folder, `${format}-${side}`)
     await mkdir(album)
     for (let i = 0; i < IMAGES; i++)

@@ -20,15 +20,19 @@ export interface ExtractOptions {
   /** Decoders at work at once. */
   numWorkers: number | 'auto'
   /** Length of an embedding; the model's if undefined. */
-  embDim: number | undefined
+  embDim?: number | undefined
   useL2Norm: boolean
   mergeEmbs: boolean
   splitThreshold: number
-  pixelMean: readonly number[] | undefined
-  pixelStd: readonly number[] | undefined
+  /** Subtracted from each channel, in 0–255 units. */
+  pixelMean?: readonly number[] | undefined
+  /** Each channel is divided by it. */
+  pixelStd?: readonly number[] | undefined
   channels: 'rgb' | 'bgr'
-  outputName: string | undefined
-  maxPixels: number | undefined
+  /** Output of the model that holds the embedding. */
+  outputName?: string | undefined
+  /** Larger images count as failed. */
+  maxPixels?: number | undefined
 }
 
 export interface ExtractSummary {

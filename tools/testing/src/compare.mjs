@@ -6,6 +6,7 @@
  */
 
 /** What runs return goes in here, so that none can be left out as unused. */
+/** @type {unknown[]} */
 const sink = []
 
 /**
@@ -18,6 +19,7 @@ const sink = []
  * @returns {Promise<number[]>} median seconds of each case
  */
 export async function compare(title, cases, { repeats = 5 } = {}) {
+  /** @type {number[][]} */
   const seconds = cases.map(() => [])
   for (const { run } of cases) sink.push(await run())
   for (let repeat = 0; repeat < repeats; repeat++) {
@@ -43,22 +45,13 @@ export async function compare(title, cases, { repeats = 5 } = {}) {
   return medians
 }
 
+/** @param {readonly number[]} values */
 function median(values) {
   const sorted = values.toSorted((a, b) => a - b)
   return (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.floor(sorted.length / 2)]) / 2
 }
 
+/** @param {number} value */
 function rate(value) {
   return value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3)
-}
-
-/** Numbers in [0, 1) that a seed decides (mulberry32). */
-export function seededRandom(seed) {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }

@@ -1,0 +1,2 @@
+export { compare } from './compare.mjs'
+export { seededRandom } from './random.mjs'
