@@ -1,0 +1,18 @@
+import { FacekitError } from '@facekit/core'
+
+export type IresnetErrorCode =
+  /** The file cannot be read, is damaged, or is no PyTorch file. */
+  | 'TORCH_FILE'
+  /** The file asks for something that is not a tensor or a plain container: nothing of it is executed. */
+  | 'TORCH_GLOBAL'
+  /** The tensors are not those of an iresnet. */
+  | 'IRESNET_TENSORS'
+
+/** Weights that cannot be used. */
+export class IresnetError extends FacekitError {
+  declare readonly code: IresnetErrorCode
+
+  constructor(code: IresnetErrorCode, message: string, options?: ErrorOptions) {
+    super(code, message, options)
+  }
+}

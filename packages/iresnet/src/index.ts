@@ -1,0 +1,1 @@
+export { IresnetError } from './errors.js'
