@@ -4,6 +4,7 @@ import {
   ATTRIBUTE_TYPE,
   DIMENSION,
   GRAPH,
+  METADATA,
   MODEL,
   NODE,
   OPERATOR_SET,
@@ -25,26 +26,48 @@ import {
 // The oldest IR version that carries opset 17: more runtimes read it than a newer one.
 const IR_VERSION = 8
 
+export interface BuildOptions {
+  /** Version of the default operator set. */
+  opset?: number
+  /** Written beside the graph, for whoever reads the file. */
+  metadata?: Readonly<Record<string, string>>
+}
+
 /** Builds an ONNX file. The nodes must be in topological order. */
-export function buildModel(graph: Graph, opset = 17): Uint8Array {
-  const message = new BinaryWriter()
-  for (const node of graph.nodes) writeMessage(message, GRAPH.node, encodeNode(node))
-  writeText(message, GRAPH.name, graph.name)
-  for (const initializer of graph.initializers)
-    writeMessage(message, GRAPH.initializer, encodeInitializer(initializer))
-  for (const input of graph.inputs) writeMessage(message, GRAPH.input, encodeTensorInfo(input))
-  for (const output of graph.outputs) writeMessage(message, GRAPH.output, encodeTensorInfo(output))
-
-  const opsetImport = new BinaryWriter()
-  writeText(opsetImport, OPERATOR_SET.domain, '')
-  writeInteger(opsetImport, OPERATOR_SET.version, opset)
-
+export function buildModel(graph: Graph, options: BuildOptions = {}): Uint8Array {
+  const { opset = 17, metadata = {} } = options
   const model = new BinaryWriter()
   writeInteger(model, MODEL.irVersion, IR_VERSION)
   writeText(model, MODEL.producerName, 'facekit')
-  writeMessage(model, MODEL.graph, message.finish())
-  writeMessage(model, MODEL.opsetImport, opsetImport.finish())
-  return model.finish()
+  for (const [domain, version] of operatorSets(graph.nodes, opset)) {
+    const set = new BinaryWriter()
+    writeText(set, OPERATOR_SET.domain, domain)
+    writeInteger(set, OPERATOR_SET.version, version)
+    writeMessage(model, MODEL.opsetImport, set.finish())
+  }
+  for (const [key, value] of Object.entries(metadata)) {
+    const entry = new BinaryWriter()
+    writeText(entry, METADATA.key, key)
+    writeText(entry, METADATA.value, value)
+    writeMessage(model, MODEL.metadata, entry.finish())
+  }
+  return Buffer.concat([model.finish(), ...messageParts(MODEL.graph, graphParts(graph))])
+}
+
+function operatorSets(nodes: readonly Node[], opset: number): Map<string, number> {
+  const sets = new Map([['', opset]])
+  for (const { domain } of nodes) if (domain) sets.set(domain, 1)
+  return sets
+}
+
+/** The fields of a graph; weights are not copied. */
+function graphParts({ name, nodes, initializers, inputs, outputs }: Graph): Uint8Array[] {
+  const head = new BinaryWriter()
+  for (const node of nodes) writeMessage(head, GRAPH.node, encodeNode(node))
+  writeText(head, GRAPH.name, name)
+  for (const input of inputs) writeMessage(head, GRAPH.input, encodeTensorInfo(input))
+  for (const output of outputs) writeMessage(head, GRAPH.output, encodeTensorInfo(output))
+  return [head.finish(), ...initializers.flatMap(initializerParts)]
 }
 
 export function encodeNode(node: Node): Uint8Array {
@@ -55,16 +78,24 @@ export function encodeNode(node: Node): Uint8Array {
   for (const [name, value] of Object.entries(node.attributes ?? {})) {
     writeMessage(message, NODE.attribute, encodeAttribute(name, value))
   }
+  if (node.domain) writeText(message, NODE.domain, node.domain)
   return message.finish()
 }
 
-export function encodeInitializer({ name, elementType, shape, data }: Initializer): Uint8Array {
-  const message = new BinaryWriter()
-  for (const size of shape) writeInteger(message, TENSOR.dims, size)
-  writeInteger(message, TENSOR.dataType, ELEMENT_TYPES[elementType])
-  writeText(message, TENSOR.name, name)
-  writeMessage(message, TENSOR.rawData, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-  return message.finish()
+/** A graph's initializer field. */
+export function initializerParts({ name, elementType, shape, data }: Initializer): Uint8Array[] {
+  const head = new BinaryWriter()
+  for (const size of shape) writeInteger(head, TENSOR.dims, size)
+  writeInteger(head, TENSOR.dataType, ELEMENT_TYPES[elementType])
+  writeText(head, TENSOR.name, name)
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+  return messageParts(GRAPH.initializer, [head.finish(), ...messageParts(TENSOR.rawData, [bytes])])
+}
+
+/** A length-delimited field whose content is these parts, none of which is copied. */
+export function messageParts(field: number, parts: readonly Uint8Array[]): Uint8Array[] {
+  const length = parts.reduce((sum, part) => sum + part.length, 0)
+  return [new BinaryWriter().tag(field, WireType.LengthDelimited).uint32(length).finish(), ...parts]
 }
 
 export function encodeTensorInfo({ name, elementType, shape }: TensorInfo): Uint8Array {

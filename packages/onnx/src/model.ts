@@ -28,6 +28,8 @@ export interface Node {
   inputs: readonly string[]
   outputs: readonly string[]
   attributes?: Readonly<Record<string, Attribute>>
+  /** The operator set that the type belongs to; the standard one if left out. */
+  domain?: string
 }
 
 /** A constant of the graph. */
@@ -54,4 +56,6 @@ export interface Model {
   outputs: TensorInfo[]
   /** Version of the default operator set. */
   opset: number
+  /** What its maker wrote beside the graph. */
+  metadata: Readonly<Record<string, string>>
 }

@@ -2,6 +2,7 @@ import { OnnxError } from './errors.js'
 import {
   DIMENSION,
   GRAPH,
+  METADATA,
   MODEL,
   OPERATOR_SET,
   SHAPE,
@@ -28,12 +29,21 @@ export function readModel(bytes: Uint8Array, source = 'model'): Model {
     )
     if (graph && opset) {
       const { inputs, outputs } = readInterface(graph)
-      if (outputs.length > 0) return { inputs, outputs, opset: valueOf(opset, OPERATOR_SET.version) }
+      if (outputs.length > 0) {
+        return { inputs, outputs, opset: valueOf(opset, OPERATOR_SET.version), metadata: readMetadata(bytes) }
+      }
     }
   } catch (cause) {
     throw notAModel(source, bytes, cause)
   }
   throw notAModel(source, bytes)
+}
+
+function readMetadata(model: Uint8Array): Record<string, string> {
+  const entries = contentsOf(model, MODEL.metadata)
+  return Object.fromEntries(
+    entries.map((entry) => [textOf(entry, METADATA.key), textOf(entry, METADATA.value)]),
+  )
 }
 
 function isDefaultDomain(domain: string): boolean {

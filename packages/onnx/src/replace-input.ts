@@ -1,5 +1,5 @@
-import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
-import { encodeInitializer, encodeNode, encodeTensorInfo, writeMessage } from './build-model.js'
+import { BinaryWriter } from '@bufbuild/protobuf/wire'
+import { encodeNode, encodeTensorInfo, initializerParts, messageParts, writeMessage } from './build-model.js'
 import { OnnxError } from './errors.js'
 import { GRAPH, MODEL, VALUE_INFO } from './fields.js'
 import type { Graph } from './model.js'
@@ -23,10 +23,7 @@ export function replaceInput(
       parts.push(field.raw)
       continue
     }
-    const graphParts = replaceInGraph(field.content, name, prelude)
-    const header = new BinaryWriter()
-    header.tag(MODEL.graph, WireType.LengthDelimited).uint32(totalLength(graphParts))
-    parts.push(header.finish(), ...graphParts)
+    parts.push(...messageParts(MODEL.graph, replaceInGraph(field.content, name, prelude)))
   }
   return Buffer.concat(parts)
 }
@@ -38,9 +35,6 @@ function replaceInGraph(
 ): Uint8Array[] {
   const added = new BinaryWriter()
   for (const node of prelude.nodes) writeMessage(added, GRAPH.node, encodeNode(node))
-  for (const initializer of prelude.initializers) {
-    writeMessage(added, GRAPH.initializer, encodeInitializer(initializer))
-  }
   for (const input of prelude.inputs) writeMessage(added, GRAPH.input, encodeTensorInfo(input))
 
   const fields = [...fieldsOf(graph)]
@@ -51,9 +45,9 @@ function replaceInGraph(
     throw new OnnxError('ONNX_INPUT', `Expected an input named ${name} in the model but found none`)
   }
   // The prelude comes first: ONNX wants nodes in topological order.
-  return [added.finish(), ...kept.map((field) => field.raw)]
-}
-
-function totalLength(parts: readonly Uint8Array[]): number {
-  return parts.reduce((sum, part) => sum + part.length, 0)
+  return [
+    added.finish(),
+    ...prelude.initializers.flatMap(initializerParts),
+    ...kept.map((field) => field.raw),
+  ]
 }

@@ -28,11 +28,13 @@ const PRELUDE = {
 } as const satisfies Omit<Graph, 'name' | 'outputs'>
 
 describe('readModel', () => {
-  it('reads inputs, outputs and opset of what buildModel builds', () => {
-    expect(readModel(buildModel(GRAPH, 13))).toEqual({
+  it('reads inputs, outputs, opset and metadata of what buildModel builds', () => {
+    const metadata = { source: 'a file', größe: '112×96' }
+    expect(readModel(buildModel(GRAPH, { opset: 13, metadata }))).toEqual({
       inputs: [{ name: 'image', elementType: 'float32', shape: ['N', 3, 112, 96] }],
       outputs: [{ name: 'scaled', elementType: 'float16', shape: ['N', 3, 112, 96] }],
       opset: 13,
+      metadata,
     })
   })
 
