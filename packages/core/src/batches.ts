@@ -31,6 +31,14 @@ export interface EmbeddingBatch extends PathBatch {
   normalized: boolean
 }
 
+/** Where rows of embeddings stand in a file, one after the other. */
+export interface RowFile {
+  path: string
+  /** Of the first row, in bytes. The numbers are little-endian float32, row-major. */
+  offset: number
+  rows: number
+}
+
 /** Pairs of rows that are similar enough. Rows are positions in the gallery; every pair comes once. */
 export interface EdgeBatch {
   /** e × uint32, the smaller row of each pair. */

@@ -1,8 +1,19 @@
-export type { Clustering, EdgeBatch, EmbeddingBatch, FailedImage, ImageBatch, PathBatch } from './batches.js'
+export type {
+  Clustering,
+  EdgeBatch,
+  EmbeddingBatch,
+  FailedImage,
+  ImageBatch,
+  PathBatch,
+  RowFile,
+} from './batches.js'
 export { NO_CLASS, NOT_A_DUPLICATE } from './batches.js'
+export type { ByteInput } from './byte-reader.js'
+export { ByteReader } from './byte-reader.js'
 export type { LabelArrayWriter, LabelRecord } from './label-arrays.js'
 export { FacekitError, OptionError } from './errors.js'
 export { checkCosine, checkOneOf, checkPositiveInteger } from './options.js'
 export { PendingFiles } from './pending-files.js'
+export { batchSource } from './batch-source.js'
 export { mapBatches } from './map-batches.js'
 export type { MapBatchesOptions } from './map-batches.js'

@@ -50,6 +50,11 @@ export class PendingFiles {
     return join(this.#pendingFolder, name)
   }
 
+  /** The hidden folder itself, for what is never committed. */
+  get folder(): string {
+    return this.#pendingFolder
+  }
+
   /** A place for what is never committed. */
   scratchPath(name: string): string {
     return join(this.#pendingFolder, name)

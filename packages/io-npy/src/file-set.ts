@@ -1,10 +1,12 @@
 import { join } from 'node:path'
+import type { RowFile } from '@facekit/core'
 import { isInteger, isNumeric } from './dtype.js'
 import { NpyError } from './errors.js'
 import type { Member, Part } from './file-names.js'
 import { listMembers, memberName } from './file-names.js'
 import type { NpyFile } from './npy-file.js'
 import { openNpy } from './npy-file.js'
+import { isNativeFloat32 } from './numbers.js'
 
 const EXPECTED =
   'expected final_fpaths.npy with final_embs.npy or final_embs_norm.npy, ' +
@@ -17,6 +19,8 @@ export interface Shard {
   /** Without it the rows count as the input order. */
   indices: string | undefined
   rows: number
+  /** Where the embeddings can be read by position; undefined where they must be converted on reading. */
+  rowFile: RowFile | undefined
 }
 
 /** Paths and embeddings in a folder, checked against each other. */
@@ -58,6 +62,12 @@ export async function openFileSet(folder: string): Promise<FileSet> {
   }
   const rows = shards.reduce((sum, shard) => sum + shard.rows, 0)
   return { folder, rows, dim: dim ?? 0, normalized, shards }
+}
+
+/** Where all rows of a set can be read by position; undefined where any must be converted on reading. */
+export function rowFilesOf({ shards }: FileSet): RowFile[] | undefined {
+  const files = shards.flatMap(({ rowFile }) => rowFile ?? [])
+  return files.length === shards.length ? files : undefined
 }
 
 interface Group {
@@ -124,7 +134,15 @@ async function openShard(
     checkCount(indices, indices.rows, fpaths)
   }
   return {
-    shard: { fpaths: fpaths.file, embs: embs.file, indices: indices?.file, rows: fpaths.rows },
+    shard: {
+      fpaths: fpaths.file,
+      embs: embs.file,
+      indices: indices?.file,
+      rows: fpaths.rows,
+      rowFile: isNativeFloat32(embs.dtype)
+        ? { path: embs.file, offset: embs.dataOffset, rows: fpaths.rows }
+        : undefined,
+    },
     embs,
   }
 }

@@ -1,9 +1,9 @@
 import type { LabelRecord } from '@facekit/core'
+import { Op } from '@facekit/pickle'
 import { ByteSink } from './byte-sink.js'
 import { NpyError } from './errors.js'
 import { openForWriting } from './file-io.js'
 import { formatHeader } from './header.js'
-import { Op } from './pickle-opcodes.js'
 import { encodeUtf8 } from './text.js'
 import { writeAtomically } from './write-atomically.js'
 

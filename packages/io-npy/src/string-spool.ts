@@ -1,7 +1,8 @@
 import type { FileHandle } from 'node:fs/promises'
+import { ByteReader } from '@facekit/core'
 import { ByteSink } from './byte-sink.js'
-import { ByteSource } from './byte-source.js'
-import { CHUNK_BYTES, openForWriting } from './file-io.js'
+import { NpyError } from './errors.js'
+import { CHUNK_BYTES, openForWriting, readFully } from './file-io.js'
 import { NpyWriter } from './npy-writer.js'
 import { codePointLength, encodeUnicode } from './text.js'
 
@@ -57,7 +58,12 @@ export class StringSpool {
   }
 
   async *#chunks(perChunk: number): AsyncGenerator<string[]> {
-    const source = new ByteSource(this.#handle, this.#file, 0, this.#sink.position)
+    const end = this.#sink.position
+    const read = (into: Uint8Array, position: number) => readFully(this.#handle, into, position, this.#file)
+    const source = new ByteReader(
+      { start: 0, end, read },
+      () => new NpyError('NPY_TRUNCATED', this.#file, `ended at byte ${end} in the middle of a string`),
+    )
     let strings: string[] = []
     while (source.remaining > 0) {
       if (!source.has(4)) await source.prefetch(4)

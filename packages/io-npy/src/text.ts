@@ -109,23 +109,3 @@ export function encodeUtf8(text: string): Buffer {
   }
   return Buffer.concat(parts)
 }
-
-/** The inverse of `encodeUtf8`; `undefined` where `bytes` are no UTF-8. */
-export function decodeUtf8(bytes: Buffer): string | undefined {
-  const text = bytes.toString()
-  if (!text.includes('\uFFFD')) return text
-  // Through latin1, in which each byte is a character, so that a pattern can find the surrogates.
-  const pieces = bytes.toString('latin1').split(/(\xED[\xA0-\xBF][\x80-\xBF])/)
-  try {
-    const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-    return pieces
-      .map((piece, i) => {
-        const raw = Buffer.from(piece, 'latin1')
-        if (i % 2 === 0) return strict.decode(raw)
-        return String.fromCharCode(0xd000 | ((raw[1]! & 0x3f) << 6) | (raw[2]! & 0x3f))
-      })
-      .join('')
-  } catch {
-    return undefined
-  }
-}

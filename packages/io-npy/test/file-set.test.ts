@@ -1,11 +1,11 @@
-import { mkdir, readdir, symlink, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { EmbeddingBatch, PathBatch } from '@facekit/core'
 import { describe, expect, it } from 'vitest'
-import { NpyError, openFileSet, readEmbeddings, readPaths, writeStrings } from '../src/index.js'
+import { NpyError, openFileSet, readEmbeddings, readPaths, rowFilesOf, writeStrings } from '../src/index.js'
 import { isOpen, temporaryFolder, writeArray } from './support.js'
 
 const inFolder = temporaryFolder()
@@ -50,9 +50,26 @@ describe('openFileSet', () => {
           embs: join(folder, 'final_embs.npy'),
           indices: join(folder, 'final_indices.npy'),
           rows: 3,
+          rowFile: { path: join(folder, 'final_embs.npy'), offset: expect.any(Number), rows: 3 },
         },
       ],
     })
+  })
+
+  it('tells where the rows stand in the files, if they can be read by position', async () => {
+    const set = await openFileSet(
+      await folderWith({ fpaths_0: [2], embs_0: [2, 3], fpaths_1: [1], embs_1: [1, 3] }),
+    )
+    const read = await Promise.all(
+      rowFilesOf(set)!.map(async ({ path, offset, rows }) => {
+        const bytes = (await readFile(path)).subarray(offset)
+        return [...new Float32Array(Uint8Array.from(bytes).buffer)].slice(0, rows * 3)
+      }),
+    )
+    const [batch, last] = (await readEmbeddings(set).toArray()) as EmbeddingBatch[]
+    expect(read).toEqual([[...batch!.embeddings], [...last!.embeddings]])
+    const shards = set.shards.map((shard, i) => (i === 0 ? { ...shard, rowFile: undefined } : shard))
+    expect(rowFilesOf({ ...set, shards })).toBeUndefined()
   })
 
   it('pairs shards by number, in numeric order, from wherever they start', async () => {

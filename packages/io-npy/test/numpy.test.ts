@@ -1,7 +1,8 @@
 import { mkdir } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { Readable } from 'node:stream'
-import { describe, expect, it } from 'vitest'
+import { findPythons } from '@facekit/testing'
+import { afterAll, describe, expect, it } from 'vitest'
 import {
   npyLabelArrays,
   NpyWriter,
@@ -13,230 +14,229 @@ import {
   writeNpy,
   writeStrings,
 } from '../src/index.js'
-import type { Python } from './support.js'
-import { collect, embeddingBatch, findNumPys, inBatches, labelRecords, temporaryFolder } from './support.js'
+import { collect, embeddingBatch, inBatches, labelRecords, temporaryFolder } from './support.js'
 
 const inFolder = temporaryFolder()
-const numPys = await findNumPys()
+// 1.x and 2.x write different headers and pickles.
+const numPys = await findPythons('numpy', 'import numpy as np')
+afterAll(() => numPys.forEach((python) => python.close()))
 const STRINGS = ['', 'a.jpg', 'é', '人脸/图片.png', '😀/👩🏽.webp', 'in\0side', '\ud800 lone', 'x'.repeat(300)]
 
 if (numPys.length === 0) it.skip('needs a Python with NumPy: none was found, so interoperation is NOT tested')
 
-describe.each(numPys.map((python) => [python.version, python] as const))(
-  'NumPy %s',
-  (version, numPy: Python) => {
-    const file = (name: string) => inFolder(`${version}-${name}`)
+describe.each(numPys.map((python) => [python.version, python] as const))('NumPy %s', (version, numPy) => {
+  const file = (name: string) => inFolder(`${version}-${name}`)
 
-    describe('reads what we write', () => {
-      it('float32 rows, aligned at 64 bytes', async () => {
-        const target = file('rows.npy')
-        const rows = Float32Array.from({ length: 12 }, (_, i) => i / 7)
-        await pipeline(
-          Readable.from([rows.subarray(0, 4), rows.subarray(4)]),
-          writeNpy(target, { rowLength: 4 }),
-        )
-        const found = await numPy.run<{ shape: number[]; dtype: string; values: number[] }>(
-          `a = np.load(sys.argv[1]); print(json.dumps(dict(shape=a.shape, dtype=str(a.dtype), values=a.ravel().tolist())))`,
-          target,
-        )
-        expect(found).toEqual({ shape: [3, 4], dtype: 'float32', values: [...rows] })
-        const npy = await openNpy(target)
-        expect(npy.dataOffset % 64).toBe(0)
-        await npy.close()
-      })
-
-      it('a count that became longer than any room left by chance', async () => {
-        const target = file('many.npy')
-        const writer = await NpyWriter.create(target, { descr: '|u1' })
-        for (let i = 0; i < 11; i++) await writer.append(new Uint8Array(1_000_001).fill(i))
-        await writer.finish()
-        const found = await numPy.run(
-          `a = np.load(sys.argv[1], mmap_mode='r'); print(json.dumps([a.shape, int(a[-1])]))`,
-          target,
-        )
-        expect(found).toEqual([[11_000_011], 10])
-      })
-
-      it('strings, beyond the BMP and lone surrogates too', async () => {
-        const target = file('strings.npy')
-        await writeStrings(target, STRINGS)
-        const found = await numPy.run(
-          `a = np.load(sys.argv[1]); print(json.dumps([str(a.dtype), a.tolist()]))`,
-          target,
-        )
-        expect(found).toEqual(['<U300', STRINGS])
-      })
-
-      it.each([[[]], [['']]])('the strings %j', async (strings: string[]) => {
-        const target = file(`few-${strings.length}.npy`)
-        await writeStrings(target, strings)
-        const found = await numPy.run(`print(json.dumps(np.load(sys.argv[1]).tolist()))`, target)
-        expect(found).toEqual(strings)
-      })
-
-      it.each([0, 1, 999, 1000, 1001, 70_000])('%i label records, without a warning', async (count) => {
-        const target = file(`records-${count}.npy`)
-        // More classes than the writer remembers at once.
-        const records = labelRecords(count, 66_000)
-        await npyLabelArrays.writeRecords(target, count, inBatches(records, 777))
-        const found = await numPy.run<{ shape: number[]; dtype: string; same: boolean }>(
-          `a = np.load(sys.argv[1], allow_pickle=True)
-same = all(list(r.items()) == [('folder', 'group_%04d' % (i % 66000)), ('file_path', 'faces/%d.jpg' % i)] for i, r in enumerate(a))
-print(json.dumps(dict(shape=a.shape, dtype=str(a.dtype), same=same)))`,
-          target,
-        )
-        expect(found).toEqual({ shape: [count], dtype: 'object', same: true })
-      })
-
-      it('label records with strings of every kind', async () => {
-        const target = file('record-strings.npy')
-        const records = STRINGS.map((text) => ({ folder: text, file_path: `${text}/${text}` }))
-        await npyLabelArrays.writeRecords(target, records.length, inBatches(records, 3))
-        const found = await numPy.run(
-          `print(json.dumps(np.load(sys.argv[1], allow_pickle=True).tolist()))`,
-          target,
-        )
-        expect(found).toEqual(records)
-      })
-
-      it('a file set, empty or not', async () => {
-        const check = `print(json.dumps([[a.shape, str(a.dtype)] for a in (np.load(f'{sys.argv[1]}/final_{part}.npy') for part in ('fpaths', 'indices', 'embs'))]))`
-        await pipeline(Readable.from([embeddingBatch(0, 3, 8)]), shardEmbeddings({ output: file('set') }))
-        expect(await numPy.run(check, file('set'))).toEqual([
-          [[3], '<U11'],
-          [[3], 'int64'],
-          [[3, 8], 'float32'],
-        ])
-        await pipeline(Readable.from([]), shardEmbeddings({ output: file('empty') }))
-        expect(await numPy.run(check, file('empty'))).toEqual([
-          [[0], '<U1'],
-          [[0], 'int64'],
-          [[0, 0], 'float32'],
-        ])
-      })
+  describe('reads what we write', () => {
+    it('float32 rows, aligned at 64 bytes', async () => {
+      const target = file('rows.npy')
+      const rows = Float32Array.from({ length: 12 }, (_, i) => i / 7)
+      await pipeline(
+        Readable.from([rows.subarray(0, 4), rows.subarray(4)]),
+        writeNpy(target, { rowLength: 4 }),
+      )
+      const found = await numPy.run<{ shape: number[]; dtype: string; values: number[] }>(
+        `a = np.load(sys.argv[1]); print(json.dumps(dict(shape=a.shape, dtype=str(a.dtype), values=a.ravel().tolist())))`,
+        target,
+      )
+      expect(found).toEqual({ shape: [3, 4], dtype: 'float32', values: [...rows] })
+      const npy = await openNpy(target)
+      expect(npy.dataOffset % 64).toBe(0)
+      await npy.close()
     })
 
-    describe('writes what we read', () => {
-      it.each(['<f2', '<f4', '<f8', '>f2', '>f4', '>f8', '|i1', '<i2', '<i4', '<i8', '>i4', '>i8'])(
-        '%s as float32',
-        async (descr) => {
-          const target = file('numbers.npy')
-          const found = await numPy.run<number[]>(
-            `a = np.array([[0, 1, -1], [2.5, 100, -127.75]]).astype('${descr}')
+    it('a count that became longer than any room left by chance', async () => {
+      const target = file('many.npy')
+      const writer = await NpyWriter.create(target, { descr: '|u1' })
+      for (let i = 0; i < 11; i++) await writer.append(new Uint8Array(1_000_001).fill(i))
+      await writer.finish()
+      const found = await numPy.run(
+        `a = np.load(sys.argv[1], mmap_mode='r'); print(json.dumps([a.shape, int(a[-1])]))`,
+        target,
+      )
+      expect(found).toEqual([[11_000_011], 10])
+    })
+
+    it('strings, beyond the BMP and lone surrogates too', async () => {
+      const target = file('strings.npy')
+      await writeStrings(target, STRINGS)
+      const found = await numPy.run(
+        `a = np.load(sys.argv[1]); print(json.dumps([str(a.dtype), a.tolist()]))`,
+        target,
+      )
+      expect(found).toEqual(['<U300', STRINGS])
+    })
+
+    it.each([[[]], [['']]])('the strings %j', async (strings: string[]) => {
+      const target = file(`few-${strings.length}.npy`)
+      await writeStrings(target, strings)
+      const found = await numPy.run(`print(json.dumps(np.load(sys.argv[1]).tolist()))`, target)
+      expect(found).toEqual(strings)
+    })
+
+    it.each([0, 1, 999, 1000, 1001, 70_000])('%i label records, without a warning', async (count) => {
+      const target = file(`records-${count}.npy`)
+      // More classes than the writer remembers at once.
+      const records = labelRecords(count, 66_000)
+      await npyLabelArrays.writeRecords(target, count, inBatches(records, 777))
+      const found = await numPy.run<{ shape: number[]; dtype: string; same: boolean }>(
+        `a = np.load(sys.argv[1], allow_pickle=True)
+same = all(list(r.items()) == [('folder', 'group_%04d' % (i % 66000)), ('file_path', 'faces/%d.jpg' % i)] for i, r in enumerate(a))
+print(json.dumps(dict(shape=a.shape, dtype=str(a.dtype), same=same)))`,
+        target,
+      )
+      expect(found).toEqual({ shape: [count], dtype: 'object', same: true })
+    })
+
+    it('label records with strings of every kind', async () => {
+      const target = file('record-strings.npy')
+      const records = STRINGS.map((text) => ({ folder: text, file_path: `${text}/${text}` }))
+      await npyLabelArrays.writeRecords(target, records.length, inBatches(records, 3))
+      const found = await numPy.run(
+        `print(json.dumps(np.load(sys.argv[1], allow_pickle=True).tolist()))`,
+        target,
+      )
+      expect(found).toEqual(records)
+    })
+
+    it('a file set, empty or not', async () => {
+      const check = `print(json.dumps([[a.shape, str(a.dtype)] for a in (np.load(f'{sys.argv[1]}/final_{part}.npy') for part in ('fpaths', 'indices', 'embs'))]))`
+      await pipeline(Readable.from([embeddingBatch(0, 3, 8)]), shardEmbeddings({ output: file('set') }))
+      expect(await numPy.run(check, file('set'))).toEqual([
+        [[3], '<U11'],
+        [[3], 'int64'],
+        [[3, 8], 'float32'],
+      ])
+      await pipeline(Readable.from([]), shardEmbeddings({ output: file('empty') }))
+      expect(await numPy.run(check, file('empty'))).toEqual([
+        [[0], '<U1'],
+        [[0], 'int64'],
+        [[0, 0], 'float32'],
+      ])
+    })
+  })
+
+  describe('writes what we read', () => {
+    it.each(['<f2', '<f4', '<f8', '>f2', '>f4', '>f8', '|i1', '<i2', '<i4', '<i8', '>i4', '>i8'])(
+      '%s as float32',
+      async (descr) => {
+        const target = file('numbers.npy')
+        const found = await numPy.run<number[]>(
+          `a = np.array([[0, 1, -1], [2.5, 100, -127.75]]).astype('${descr}')
 np.save(sys.argv[1], a)
 print(json.dumps(a.astype(np.float64).ravel().tolist()))`,
-            target,
-          )
-          const npy = await openNpy(target)
-          expect(npy.shape).toEqual([2, 3])
-          expect(npy.dtype.descr).toBe(descr)
-          expect([...(await npy.readFloat32())]).toEqual(found)
-          expect([...(await npy.readFloat32(1, 2))]).toEqual(found.slice(3))
-          await npy.close()
-        },
-      )
+          target,
+        )
+        const npy = await openNpy(target)
+        expect(npy.shape).toEqual([2, 3])
+        expect(npy.dtype.descr).toBe(descr)
+        expect([...(await npy.readFloat32())]).toEqual(found)
+        expect([...(await npy.readFloat32(1, 2))]).toEqual(found.slice(3))
+        await npy.close()
+      },
+    )
 
-      it('every float16, the special ones included', async () => {
-        const target = file('half.npy')
-        await numPy.run(
-          `a = np.arange(65536, dtype=np.uint16).view(np.float16)
+    it('every float16, the special ones included', async () => {
+      const target = file('half.npy')
+      await numPy.run(
+        `a = np.arange(65536, dtype=np.uint16).view(np.float16)
 np.save(sys.argv[1], a); np.save(sys.argv[2], a.astype(np.float32))`,
-          target,
-          file('single.npy'),
-        )
-        const half = await openNpy(target)
-        const single = await openNpy(file('single.npy'))
-        expect(await half.readFloat32()).toEqual(await single.readFloat32())
-        await half.close()
-        await single.close()
-      })
-
-      it.each(['|u1', '<u2', '<u4', '<u8', '>u4', '>u8', '|i1', '<i4', '<i8', '>i8'])(
-        '%s as indices',
-        async (descr) => {
-          const target = file('integers.npy')
-          const found = await numPy.run<number[]>(
-            `a = np.array([0, 7, np.iinfo('${descr}').max % 2**32], dtype='${descr}')
-np.save(sys.argv[1], a); print(json.dumps(a.tolist()))`,
-            target,
-          )
-          const npy = await openNpy(target)
-          expect([...(await npy.readUint32())]).toEqual(found)
-          await npy.close()
-        },
+        target,
+        file('single.npy'),
       )
+      const half = await openNpy(target)
+      const single = await openNpy(file('single.npy'))
+      expect(await half.readFloat32()).toEqual(await single.readFloat32())
+      await half.close()
+      await single.close()
+    })
 
-      it.each(['<', '>'])('unicode with byte order %s', async (order) => {
-        const target = file('unicode.npy')
-        const strings = STRINGS.filter((text) => text !== '')
-        await numPy.run(
-          `np.save(sys.argv[1], np.array(json.loads(sys.argv[2])).astype('${order}U300'))`,
+    it.each(['|u1', '<u2', '<u4', '<u8', '>u4', '>u8', '|i1', '<i4', '<i8', '>i8'])(
+      '%s as indices',
+      async (descr) => {
+        const target = file('integers.npy')
+        const found = await numPy.run<number[]>(
+          `a = np.array([0, 7, np.iinfo('${descr}').max % 2**32], dtype='${descr}')
+np.save(sys.argv[1], a); print(json.dumps(a.tolist()))`,
           target,
-          JSON.stringify(strings),
         )
         const npy = await openNpy(target)
-        expect(npy.dtype.descr).toBe(`${order}U300`)
-        expect(await npy.readStrings()).toEqual(strings)
-        expect(await npy.readStrings(3, 5)).toEqual(strings.slice(3, 5))
+        expect([...(await npy.readUint32())]).toEqual(found)
         await npy.close()
-      })
+      },
+    )
 
-      it('bytes as strings', async () => {
-        const target = file('bytes.npy')
-        await numPy.run(`np.save(sys.argv[1], np.array([b'a', 'é'.encode(), b'']))`, target)
-        const npy = await openNpy(target)
-        expect(await npy.readStrings()).toEqual(['a', 'é', ''])
-        await npy.close()
-      })
+    it.each(['<', '>'])('unicode with byte order %s', async (order) => {
+      const target = file('unicode.npy')
+      const strings = STRINGS.filter((text) => text !== '')
+      await numPy.run(
+        `np.save(sys.argv[1], np.array(json.loads(sys.argv[2])).astype('${order}U300'))`,
+        target,
+        JSON.stringify(strings),
+      )
+      const npy = await openNpy(target)
+      expect(npy.dtype.descr).toBe(`${order}U300`)
+      expect(await npy.readStrings()).toEqual(strings)
+      expect(await npy.readStrings(3, 5)).toEqual(strings.slice(3, 5))
+      await npy.close()
+    })
 
-      it.each([1, 2, 3])('header version %i', async (major) => {
-        const target = file('version.npy')
-        await numPy.run(
-          `from numpy.lib import format
+    it('bytes as strings', async () => {
+      const target = file('bytes.npy')
+      await numPy.run(`np.save(sys.argv[1], np.array([b'a', 'é'.encode(), b'']))`, target)
+      const npy = await openNpy(target)
+      expect(await npy.readStrings()).toEqual(['a', 'é', ''])
+      await npy.close()
+    })
+
+    it.each([1, 2, 3])('header version %i', async (major) => {
+      const target = file('version.npy')
+      await numPy.run(
+        `from numpy.lib import format
 with open(sys.argv[1], 'wb') as f: format.write_array(f, np.arange(6, dtype='<f4').reshape(2, 3), version=(${major}, 0))`,
+        target,
+      )
+      const npy = await openNpy(target)
+      expect([...(await npy.readFloat32())]).toEqual([0, 1, 2, 3, 4, 5])
+      await npy.close()
+    })
+
+    it('Fortran order: refused where it matters, harmless where it does not', async () => {
+      const target = file('fortran.npy')
+      const save = (shape: string) =>
+        numPy.run(
+          `np.save(sys.argv[1], np.asfortranarray(np.arange(6, dtype='<f4').reshape(${shape})))`,
           target,
         )
+      await save('2, 3')
+      await expect(openNpy(target)).rejects.toMatchObject({
+        code: 'NPY_FORTRAN_ORDER',
+        message: expect.stringMatching(/fortran\.npy.*ascontiguousarray/),
+      })
+      for (const shape of ['6', '1, 6', '6, 1', '1, 6, 1']) {
+        await save(shape)
         const npy = await openNpy(target)
         expect([...(await npy.readFloat32())]).toEqual([0, 1, 2, 3, 4, 5])
         await npy.close()
-      })
+      }
+    })
 
-      it('Fortran order: refused where it matters, harmless where it does not', async () => {
-        const target = file('fortran.npy')
-        const save = (shape: string) =>
-          numPy.run(
-            `np.save(sys.argv[1], np.asfortranarray(np.arange(6, dtype='<f4').reshape(${shape})))`,
-            target,
-          )
-        await save('2, 3')
-        await expect(openNpy(target)).rejects.toMatchObject({
-          code: 'NPY_FORTRAN_ORDER',
-          message: expect.stringMatching(/fortran\.npy.*ascontiguousarray/),
-        })
-        for (const shape of ['6', '1, 6', '6, 1', '1, 6, 1']) {
-          await save(shape)
-          const npy = await openNpy(target)
-          expect([...(await npy.readFloat32())]).toEqual([0, 1, 2, 3, 4, 5])
-          await npy.close()
-        }
-      })
+    it('zero rows and scalars', async () => {
+      const target = file('empty.npy')
+      await numPy.run(`np.save(sys.argv[1], np.zeros((0, 512), np.float32))`, target)
+      const empty = await openNpy(target)
+      expect([empty.rows, empty.rowLength, (await empty.readFloat32()).length]).toEqual([0, 512, 0])
+      await empty.close()
+      await numPy.run(`np.save(sys.argv[1], np.float64(2.5))`, target)
+      const scalar = await openNpy(target)
+      expect([scalar.rows, [...(await scalar.readFloat32())]]).toEqual([1, [2.5]])
+      await scalar.close()
+    })
 
-      it('zero rows and scalars', async () => {
-        const target = file('empty.npy')
-        await numPy.run(`np.save(sys.argv[1], np.zeros((0, 512), np.float32))`, target)
-        const empty = await openNpy(target)
-        expect([empty.rows, empty.rowLength, (await empty.readFloat32()).length]).toEqual([0, 512, 0])
-        await empty.close()
-        await numPy.run(`np.save(sys.argv[1], np.float64(2.5))`, target)
-        const scalar = await openNpy(target)
-        expect([scalar.rows, [...(await scalar.readFloat32())]]).toEqual([1, [2.5]])
-        await scalar.close()
-      })
-
-      it('label records, as np.save writes them and in every pickle protocol', async () => {
-        const target = file('list.npy')
-        const records = await numPy.run<{ folder: string; file_path: string }[]>(
-          `records = [{'folder': 'group_%04d' % (i % 50), 'file_path': ('é😀' if i % 3 else 'p' * 300) + str(i)} for i in range(2500)]
+    it('label records, as np.save writes them and in every pickle protocol', async () => {
+      const target = file('list.npy')
+      const records = await numPy.run<{ folder: string; file_path: string }[]>(
+        `records = [{'folder': 'group_%04d' % (i % 50), 'file_path': ('é😀' if i % 3 else 'p' * 300) + str(i)} for i in range(2500)]
 np.save(sys.argv[1], np.array(records, dtype=object))
 from numpy.lib import format
 import pickle
@@ -246,72 +246,71 @@ for protocol in (2, 3, 4, 5):
         format.write_array_header_1_0(f, format.header_data_from_array_1_0(a))
         pickle.dump(a, f, protocol=protocol)
 print(json.dumps(records))`,
-          target,
-        )
-        for (const suffix of ['', '2', '3', '4', '5']) {
-          expect(await collect(readLabelRecords(target + suffix))).toEqual(records)
-        }
-      })
+        target,
+      )
+      for (const suffix of ['', '2', '3', '4', '5']) {
+        expect(await collect(readLabelRecords(target + suffix))).toEqual(records)
+      }
+    })
 
-      it('label records whose strings are numpy.str_, in another key order, repeated, or none', async () => {
-        const target = file('str_.npy')
-        await numPy.run(
-          `r = {'file_path': np.str_('é😀.jpg'), 'folder': np.str_('g')}
+    it('label records whose strings are numpy.str_, in another key order, repeated, or none', async () => {
+      const target = file('str_.npy')
+      await numPy.run(
+        `r = {'file_path': np.str_('é😀.jpg'), 'folder': np.str_('g')}
 np.save(sys.argv[1], np.array([r, r, {'folder': 'h', 'file_path': np.array(['z'], '>U3')[0]}], dtype=object))
 np.save(sys.argv[2], np.array([], dtype=object))`,
-          target,
-          file('none.npy'),
-        )
-        const record = { folder: 'g', file_path: 'é😀.jpg' }
-        expect(await collect(readLabelRecords(target))).toEqual([
-          record,
-          record,
-          { folder: 'h', file_path: 'z' },
-        ])
-        expect(await collect(readLabelRecords(file('none.npy')))).toEqual([])
-      })
+        target,
+        file('none.npy'),
+      )
+      const record = { folder: 'g', file_path: 'é😀.jpg' }
+      expect(await collect(readLabelRecords(target))).toEqual([
+        record,
+        record,
+        { folder: 'h', file_path: 'z' },
+      ])
+      expect(await collect(readLabelRecords(file('none.npy')))).toEqual([])
+    })
 
-      it.each([
-        ['a function', `[{'folder': 'a', 'file_path': __import__('os').system}]`, 'posix.system'],
-        [
-          'a path object',
-          `[{'folder': 'a', 'file_path': __import__('pathlib').PurePosixPath('x')}]`,
-          'PurePosixPath',
-        ],
-        ['another key', `[{'folder': 'a', 'path': 'b'}]`, '"path"'],
-        ['a number', `[{'folder': 3, 'file_path': 'b'}]`, "an int for 'folder'"],
-        ['a missing key', `[{'folder': 'a'}, {'folder': 'a'}]`, "lacks the key 'file_path' in row 0"],
-        ['strings', `['a', 'b']`, 'a str in row 0'],
-        ['lists', `[['a'], ['b', 'c']]`, 'second list'],
-      ])('refuses object arrays of %s', async (_what, list, said) => {
-        const target = file('other.npy')
-        await numPy.run(`np.save(sys.argv[1], np.array(${list}, dtype=object))`, target)
-        await expect(collect(readLabelRecords(target))).rejects.toMatchObject({
-          code: 'NPY_PICKLE',
-          message: expect.stringContaining(said),
-        })
+    it.each([
+      ['a function', `[{'folder': 'a', 'file_path': __import__('os').system}]`, 'posix.system'],
+      [
+        'a path object',
+        `[{'folder': 'a', 'file_path': __import__('pathlib').PurePosixPath('x')}]`,
+        'PurePosixPath',
+      ],
+      ['another key', `[{'folder': 'a', 'path': 'b'}]`, '"path"'],
+      ['a number', `[{'folder': 3, 'file_path': 'b'}]`, "an int for 'folder'"],
+      ['a missing key', `[{'folder': 'a'}, {'folder': 'a'}]`, "lacks the key 'file_path' in row 0"],
+      ['strings', `['a', 'b']`, 'a str in row 0'],
+      ['lists', `[['a'], ['b', 'c']]`, 'second list'],
+    ])('refuses object arrays of %s', async (_what, list, said) => {
+      const target = file('other.npy')
+      await numPy.run(`np.save(sys.argv[1], np.array(${list}, dtype=object))`, target)
+      await expect(collect(readLabelRecords(target))).rejects.toMatchObject({
+        code: 'NPY_PICKLE',
+        message: expect.stringContaining(said),
       })
+    })
 
-      it('a file set, back with the same rows', async () => {
-        const folder = file('their-set')
-        await mkdir(folder)
-        await numPy.run(
-          `for i, n in enumerate((3, 2)):
+    it('a file set, back with the same rows', async () => {
+      const folder = file('their-set')
+      await mkdir(folder)
+      await numPy.run(
+        `for i, n in enumerate((3, 2)):
     np.save(f'{sys.argv[1]}/fpaths_{i}.npy', np.array([f'{i}/{k}' for k in range(n)]))
     np.save(f'{sys.argv[1]}/embs_norm_{i}.npy', np.full((n, 4), i, np.float16))
     np.save(f'{sys.argv[1]}/indices_{i}.npy', np.arange(n) + 10 * i)`,
-          folder,
-        )
-        const set = await openFileSet(folder)
-        expect(set).toMatchObject({ rows: 5, dim: 4, normalized: true })
-        const batches = await readEmbeddings(set).toArray()
-        expect(batches.map(({ paths }) => paths)).toEqual([
-          ['0/0', '0/1', '0/2'],
-          ['1/0', '1/1'],
-        ])
-        expect(batches.flatMap(({ indices }) => [...indices])).toEqual([0, 1, 2, 10, 11])
-        expect([...batches[1].embeddings]).toEqual(Array.from({ length: 8 }, () => 1))
-      })
+        folder,
+      )
+      const set = await openFileSet(folder)
+      expect(set).toMatchObject({ rows: 5, dim: 4, normalized: true })
+      const batches = await readEmbeddings(set).toArray()
+      expect(batches.map(({ paths }) => paths)).toEqual([
+        ['0/0', '0/1', '0/2'],
+        ['1/0', '1/1'],
+      ])
+      expect(batches.flatMap(({ indices }) => [...indices])).toEqual([0, 1, 2, 10, 11])
+      expect([...batches[1].embeddings]).toEqual(Array.from({ length: 8 }, () => 1))
     })
-  },
-)
+  })
+})

@@ -1,9 +1,6 @@
-import { execFile, spawn } from 'node:child_process'
 import { mkdtemp, readdir, readlink, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { promisify } from 'node:util'
 import type { EmbeddingBatch, LabelRecord } from '@facekit/core'
 import { afterAll, beforeAll } from 'vitest'
 
@@ -15,62 +12,6 @@ export function temporaryFolder(): (name: string) => string {
   })
   afterAll(() => rm(folder, { recursive: true, force: true }))
   return (name) => join(folder, name)
-}
-
-export interface Python {
-  version: string
-  /** Runs a script with NumPy as `np`, warnings being errors; returns what it prints as JSON. */
-  run: <T>(script: string, ...args: string[]) => Promise<T>
-}
-
-/** One process for all scripts of a test file: importing NumPy takes longer than any of them. */
-const PYTHON_LOOP = `
-import contextlib, io, json, sys, traceback
-import numpy as np
-for line in sys.stdin:
-    script, *args = json.loads(line)
-    sys.argv = ['-', *args]
-    out = io.StringIO()
-    try:
-        with contextlib.redirect_stdout(out):
-            exec(script, {'np': np, 'json': json, 'sys': sys})
-        answer = dict(out=out.getvalue())
-    except Exception:
-        answer = dict(error=traceback.format_exc())
-    print(json.dumps(answer), flush=True)
-`
-
-/** Every NumPy on this machine, one Python each: 1.x and 2.x write different headers and pickles. */
-export async function findNumPys(): Promise<Python[]> {
-  const found = new Map<string, Python>()
-  for (const python of ['python3', '/usr/bin/python3']) {
-    const version = await promisify(execFile)(python, ['-c', 'import numpy; print(numpy.__version__)']).then(
-      ({ stdout }) => stdout.trim(),
-      () => undefined,
-    )
-    if (version !== undefined && !found.has(version)) found.set(version, startPython(python, version))
-  }
-  if (found.size === 0 && process.env['CI']) throw new Error('CI must have a Python with NumPy')
-  return [...found.values()]
-}
-
-function startPython(python: string, version: string): Python {
-  const child = spawn(python, ['-W', 'error', '-c', PYTHON_LOOP], { stdio: ['pipe', 'pipe', 'inherit'] })
-  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  afterAll(() => {
-    child.stdin.end()
-  })
-  return {
-    version,
-    run: async (...request) => {
-      child.stdin.write(`${JSON.stringify(request)}\n`)
-      const answer = await answers.next()
-      if (answer.done) throw new Error(`${python} ended`)
-      const { out, error } = JSON.parse(answer.value) as { out?: string; error?: string }
-      if (error) throw new Error(error)
-      return JSON.parse(out || 'null')
-    },
-  }
 }
 
 /** Rows `start` to `end` of an endless set whose values say which row they are of. */

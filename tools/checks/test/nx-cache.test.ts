@@ -34,8 +34,10 @@ it('a change of core rebuilds all that depend on it, one of graph only graph and
     '@facekit/index-faiss',
     '@facekit/io-arrow',
     '@facekit/io-npy',
+    '@facekit/iresnet',
     '@facekit/labels',
     '@facekit/onnx',
+    '@facekit/pickle',
     '@facekit/preprocess',
     'facekit',
   ])

@@ -1,2 +1,3 @@
 export { compare } from './compare.mjs'
+export { findPythons } from './python.mjs'
 export { seededRandom } from './random.mjs'
