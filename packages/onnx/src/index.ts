@@ -1,5 +1,8 @@
 export type { Attribute, ElementType, Graph, Initializer, Model, Node, TensorInfo } from './model.js'
+export { ELEMENT_TYPES, NORMALIZED } from './model.js'
 export { OnnxError } from './errors.js'
 export { readModel } from './read-model.js'
 export { buildModel } from './build-model.js'
+export type { BuildOptions } from './build-model.js'
+export { GraphBuilder } from './graph-builder.js'
 export { replaceInput } from './replace-input.js'

@@ -59,3 +59,6 @@ export interface Model {
   /** What its maker wrote beside the graph. */
   metadata: Readonly<Record<string, string>>
 }
+
+/** Key of a model's metadata: `true` where its embeddings have length 1. */
+export const NORMALIZED = 'facekit.normalized'

@@ -1,0 +1,102 @@
+import { GraphBuilder } from '@facekit/onnx'
+import { Float16Array } from '@petamoriken/float16'
+import { affineOf } from './affine.js'
+import type { Activation, BatchNorm, Convolution } from './network.js'
+
+/** How the layers of a network are written. Each adds nodes after `x` and returns the name of their result. */
+export interface Operators {
+  /** @param layer its name, unique in the network */
+  convolve(x: string, conv: Convolution, layer: string): string
+  activate(x: string, activation: Activation): string
+}
+
+/** A graph whose numbers have one precision. */
+export class FloatGraph extends GraphBuilder {
+  readonly precision: 'float32' | 'float16'
+
+  constructor(precision: 'float32' | 'float16' = 'float32') {
+    super()
+    this.precision = precision
+  }
+
+  /** Adds a constant of that precision. */
+  float(shape: readonly number[], values: Float32Array): string {
+    if (this.precision === 'float32') return this.constant('float32', shape, values)
+    return this.constant('float16', shape, new Uint8Array(Float16Array.from(values).buffer))
+  }
+}
+
+export function convolve(graph: FloatGraph, x: string, conv: Convolution): string {
+  const { inputs, outputs, kernel, weights, bias } = conv
+  const constants = [graph.float([outputs, inputs, kernel, kernel], weights)]
+  if (bias) constants.push(graph.float([outputs], bias))
+  return graph.node('Conv', [x, ...constants], convolutionAttributes(conv))
+}
+
+export function convolutionAttributes({ kernel, stride }: Convolution) {
+  const pad = kernel === 3 ? 1 : 0
+  return { kernel_shape: [kernel, kernel], strides: [stride, stride], pads: [pad, pad, pad, pad] }
+}
+
+export function batchNorm(graph: FloatGraph, x: string, norm: BatchNorm): string {
+  const { weight, bias, mean, variance } = norm
+  if (graph.precision === 'float32') {
+    const parts = [weight, bias, mean, variance].map((values) => graph.float([values.length], values))
+    return graph.node('BatchNormalization', [x, ...parts])
+  }
+  // Variances leave the range of float16; the quotients that they are for do not.
+  const { scale, shift } = affineOf(norm)
+  const [scales, shifts] = [scale, shift].map((values) =>
+    graph.float([values.length, 1, 1], Float32Array.from(values)),
+  )
+  return graph.node('Add', [graph.node('Mul', [x, scales!]), shifts!])
+}
+
+/** PReLU as the operator of that name. */
+export function prelu(graph: FloatGraph, x: string, activation: Activation): string {
+  const channels = activation.slopes.length
+  const result = graph.node('PRelu', [x, graph.float([channels, 1, 1], activation.slopes)])
+  return activation.shift
+    ? graph.node('Add', [result, graph.float([channels, 1, 1], activation.shift)])
+    : result
+}
+
+/** PReLU of operators that every provider runs, and runs fast: max(x, slope · x) where no slope is above 1. */
+export function elementwisePrelu(graph: FloatGraph, x: string, { slopes, shift }: Activation): string {
+  const perChannel = [slopes.length, 1, 1]
+  const sloped = graph.node('Mul', [x, graph.float(perChannel, slopes)])
+  const result = noneAboveOne(slopes)
+    ? graph.node('Max', [x, sloped])
+    : graph.node('Add', [
+        sloped,
+        graph.node('Mul', [graph.node('Relu', [x]), graph.float(perChannel, complement(slopes))]),
+      ])
+  return shift ? graph.node('Add', [result, graph.float(perChannel, shift)]) : result
+}
+
+/**
+ * PReLU as relu((1 − slope) · x) + slope · x, scaled by depthwise convolutions: ONNX Runtime keeps these, and the sum,
+ * in the blocked layout of the convolutions around them on a CPU, while its PRelu and Max first bring the map into
+ * another layout and back.
+ */
+export function depthwisePrelu(graph: FloatGraph, x: string, { slopes, shift }: Activation): string {
+  const channels = slopes.length
+  const scale = (input: string, factors: Float32Array, bias?: Float32Array) => {
+    const constants = [graph.float([channels, 1, 1, 1], factors)]
+    if (bias) constants.push(graph.float([channels], bias))
+    return graph.node('Conv', [input, ...constants], { kernel_shape: [1, 1], group: channels })
+  }
+  const positive = noneAboveOne(slopes)
+    ? graph.node('Relu', [scale(x, complement(slopes))])
+    : scale(graph.node('Relu', [x]), complement(slopes))
+  return graph.node('Add', [positive, scale(x, slopes, shift)])
+}
+
+function noneAboveOne(slopes: Float32Array): boolean {
+  return slopes.every((slope) => slope <= 1)
+}
+
+/** 1 − slope */
+function complement(slopes: Float32Array): Float32Array {
+  return slopes.map((slope) => 1 - slope)
+}

@@ -1,0 +1,245 @@
+import { InferenceSession, Tensor } from 'onnxruntime-node'
+import { readModel } from '@facekit/onnx'
+import { seededRandom } from '@facekit/testing'
+import { describe, expect, it } from 'vitest'
+import {
+  buildIresnet,
+  calibrationModel,
+  foldNorms,
+  loadIresnet,
+  type BuildIresnetOptions,
+  type Network,
+} from '../src/index.js'
+import { randomWeights } from './random-weights.mjs'
+
+const PICTURES = 3
+
+/** Smooth pictures with some noise, n × height × width × 3 uint8. */
+function pictures(height: number, width: number): Uint8Array {
+  const random = seededRandom(4)
+  return Uint8Array.from(
+    { length: PICTURES * height * width * 3 },
+    (_, at) => 128 + 90 * Math.sin(at / 977 + (at % 3)) + 30 * random(),
+  )
+}
+
+async function run(
+  model: Uint8Array,
+  network: Network,
+  pixels = pictures(network.height, network.width),
+): Promise<Record<string, Float32Array>> {
+  const session = await InferenceSession.create(model, { logSeverityLevel: 3 })
+  const { height, width } = network
+  const results = await session.run({ pixels: new Tensor('uint8', pixels, [PICTURES, height, width, 3]) })
+  return Object.fromEntries(Object.entries(results).map(([name, { data }]) => [name, data as Float32Array]))
+}
+
+async function embeddingsOf(network: Network, options: BuildIresnetOptions = {}): Promise<Float32Array> {
+  return (await run(buildIresnet(network, options), network))['embedding']!
+}
+
+/** ‖a − b‖ / ‖b‖ */
+function relativeError(a: Float32Array, b: Float32Array): number {
+  const difference = a.map((value, i) => value - b[i]!)
+  return Math.hypot(...difference) / Math.hypot(...b)
+}
+
+function cosines(a: Float32Array, b: Float32Array): number[] {
+  const dim = a.length / PICTURES
+  return Array.from({ length: PICTURES }, (_, row) => {
+    const [x, y] = [a, b].map((all) => all.subarray(row * dim, (row + 1) * dim))
+    const product = x!.reduce((sum, value, i) => sum + value * y![i]!, 0)
+    return product / (Math.hypot(...x!) * Math.hypot(...y!))
+  })
+}
+
+const SHAPES = {
+  revised: { dialect: 'revised' },
+  arcface: { dialect: 'arcface', seed: 2 },
+  'pruned inner widths': { inner: (stage: number, block: number) => 3 + 5 * stage + block },
+  'one slope for all': { depths: [1, 1], widths: [6, 8, 10], picture: [32, 32] },
+  'another size, depth and dim': { depths: [2, 1, 3], widths: [4, 8, 12, 20], dim: 10, picture: [112, 96] },
+} as const
+
+describe('loadIresnet', () => {
+  it.each([
+    [{ dialect: 'revised', depths: [1, 2, 2, 1] }, [1, 2, 2, 1], 64],
+    [{ dialect: 'arcface', depths: [3, 1], widths: [4, 6, 8], dim: 20 }, [3, 1], 20],
+  ] as const)('reads depth and dim off the tensors of %j', async (shape, depths, dim) => {
+    const network = await loadIresnet(
+      randomWeights({
+        ...shape,
+        depths: [...shape.depths],
+        widths: 'widths' in shape ? [...shape.widths] : undefined,
+      }),
+    )
+    expect(network).toMatchObject({ dialect: shape.dialect, depths, dim, height: 112, width: 112 })
+  })
+
+  it('reads the size of the picture off the linear layer', async () => {
+    const network = await loadIresnet(randomWeights({ picture: [112, 96] }))
+    expect([network.height, network.width]).toEqual([112, 96])
+  })
+
+  it('takes one slope for all channels', async () => {
+    const weights = randomWeights({})
+    weights.tensors.set('stem.2.weight', {
+      dtype: 'float32',
+      shape: [1],
+      read: async () => Float32Array.of(0.25),
+    })
+    const { stem } = await loadIresnet(weights)
+    expect([...stem.activation.slopes]).toEqual(Array(8).fill(0.25))
+  })
+
+  it.each([
+    ['a tensor is missing', 'body.1.0.bn2.running_var', undefined, /body\.1\.0\.bn2\.running_var .*missing/],
+    ['one is surplus', 'body.1.0.conv3.weight', [3, 3], /body\.1\.0\.conv3\.weight \(3×3\) has no place/],
+    [
+      'one has the wrong shape',
+      'body.2.1.conv2.weight',
+      [24, 23, 3, 3],
+      /conv2\.weight .*24×24×3×3 but got 24×23×3×3/,
+    ],
+    ['one has no axes', 'stem.0.weight', [], /4 axes.*single number/],
+    ['the linear layer fits no map', 'head.3.weight', [64, 33], /32 channels .*64×33/],
+  ])('says so where %s', async (_case, name, shape, message) => {
+    const weights = randomWeights({})
+    if (shape) weights.tensors.set(name, { dtype: 'float32', shape, read: async () => new Float32Array(0) })
+    else weights.tensors.delete(name)
+    const failure = loadIresnet(weights)
+    await expect(failure).rejects.toMatchObject({ code: 'IRESNET_TENSORS' })
+    await expect(failure).rejects.toThrow(message)
+  })
+
+  it('says what another network has instead', async () => {
+    const tensors = new Map([
+      ['features.0.weight', { dtype: 'float32', shape: [1], read: async () => new Float32Array(1) } as const],
+    ])
+    const other = { source: 'vgg.pth', tensors, close: async () => {} }
+    await expect(loadIresnet(other)).rejects.toThrow(
+      /vgg\.pth.*stem\.0\.weight or conv1\.weight.*features\.0\.weight/,
+    )
+  })
+})
+
+describe('buildIresnet', () => {
+  it.each(Object.entries(SHAPES))(
+    'folded gives what PyTorch’s own operations give: %s',
+    async (_name, shape) => {
+      const network = await loadIresnet(randomWeights(shape as Parameters<typeof randomWeights>[0]))
+      const plain = await embeddingsOf(network, { fold: false })
+      expect(plain.length).toBe(PICTURES * network.dim)
+      expect(relativeError(await embeddingsOf(network), plain)).toBeLessThan(3e-6)
+      expect(relativeError(await embeddingsOf(network, { precision: 'fp16' }), plain)).toBeLessThan(5e-3)
+    },
+  )
+
+  it('keeps norms that would cost precision if they were folded', async () => {
+    const weights = randomWeights({})
+    const norm = 'body.1.1.bn1'
+    weights.tensors.set(`${norm}.weight`, {
+      dtype: 'float32',
+      shape: [16],
+      read: async () => new Float32Array(16).fill(1).fill(0, 0, 2).fill(1e-6, 2, 4),
+    })
+    const network = await loadIresnet(weights)
+    const kept = foldNorms(network, 32).blocks.map((block) => block.norm1 !== undefined)
+    expect(kept).toEqual([false, false, true, false, false, false])
+    const plain = await embeddingsOf(network, { fold: false })
+    expect(relativeError(await embeddingsOf(network), plain)).toBeLessThan(3e-6)
+  })
+
+  it('is exact for slopes above 1', async () => {
+    const weights = randomWeights({})
+    for (const name of ['stem.2.weight', 'body.1.0.act1.weight']) {
+      const { shape } = weights.tensors.get(name)!
+      const slopes = Float32Array.from({ length: shape[0]! }, (_, i) => i / 4 - 0.5)
+      weights.tensors.set(name, { dtype: 'float32', shape, read: async () => slopes })
+    }
+    const network = await loadIresnet(weights)
+    const plain = await embeddingsOf(network, { fold: false })
+    expect(relativeError(await embeddingsOf(network), plain)).toBeLessThan(3e-6)
+    expect(relativeError(await embeddingsOf(network, { precision: 'fp16' }), plain)).toBeLessThan(5e-3)
+  })
+
+  it('takes a network that was trained on BGR, with a mean of its own', async () => {
+    const rgb = await loadIresnet(randomWeights({}), { mean: [10, 20, 30], std: [50, 60, 70] })
+    const bgr = await loadIresnet(randomWeights({}), {
+      mean: [10, 20, 30],
+      std: [50, 60, 70],
+      channels: 'bgr',
+    })
+    const pixels = pictures(112, 112)
+    const swapped = pixels.map((_, at) => pixels[at + 2 - 2 * (at % 3)]!)
+    const expected = (await run(buildIresnet(rgb), rgb, pixels))['embedding']!
+    const got = (await run(buildIresnet(bgr), bgr, swapped))['embedding']!
+    expect(relativeError(got, expected)).toBeLessThan(1e-6)
+    expect(relativeError(got, (await run(buildIresnet(bgr), bgr, pixels))['embedding']!)).toBeGreaterThan(
+      0.01,
+    )
+  })
+
+  it('gives features, and both in the contract’s order with only the embedding normalised', async () => {
+    const network = await loadIresnet(randomWeights({}))
+    const options = { outputs: ['embedding', 'features', 'features_embedding'], normalize: true } as const
+    const {
+      embedding,
+      features,
+      features_embedding: both,
+    } = await run(buildIresnet(network, options), network)
+    const plain = await embeddingsOf(network)
+    expect(features!.length).toBe(PICTURES * 32 * 7 * 7)
+    for (let row = 0; row < PICTURES; row++) {
+      const own = embedding!.subarray(row * 64, (row + 1) * 64)
+      const size = Math.hypot(...plain.subarray(row * 64, (row + 1) * 64))
+      own.forEach((value, i) => expect(value).toBeCloseTo(plain[row * 64 + i]! / size, 6))
+      expect([...both!.subarray(row * 1632, row * 1632 + 1568)]).toEqual([
+        ...features!.subarray(row * 1568, (row + 1) * 1568),
+      ])
+      expect([...both!.subarray(row * 1632 + 1568, (row + 1) * 1632)]).toEqual([...own])
+    }
+  })
+
+  it('computes only what is asked for', async () => {
+    const network = await loadIresnet(randomWeights({}))
+    const names = (outputs: BuildIresnetOptions['outputs']) =>
+      readModel(buildIresnet(network, { outputs })).outputs.map(({ name, shape }) => [name, ...shape])
+    expect(names(['embedding'])).toEqual([['embedding', 'N', 64]])
+    expect(names(['features'])).toEqual([['features', 'N', 1568]])
+    const embeddingOnly = buildIresnet(network, { outputs: ['embedding'] })
+    expect(Buffer.from(embeddingOnly).includes('BatchNormalization')).toBe(false)
+  })
+
+  it('tells in its metadata what it was made of', async () => {
+    const network = await loadIresnet(randomWeights({}))
+    const { metadata } = readModel(
+      buildIresnet(network, { normalize: true, metadata: { 'facekit.source_sha256': 'ab' } }),
+    )
+    expect(metadata).toMatchObject({
+      'facekit.dialect': 'revised',
+      'facekit.depths': '1,2,2,1',
+      'facekit.widths': '8,8,16,24,32',
+      'facekit.precision': 'fp32',
+      'facekit.normalized': 'true',
+      'facekit.source_sha256': 'ab',
+    })
+  })
+})
+
+describe('int8', () => {
+  it('agrees with fp32 after calibration', async () => {
+    for (const dialect of ['revised', 'arcface'] as const) {
+      const network = await loadIresnet(randomWeights({ dialect }))
+      const { model, rangesOf } = calibrationModel(network)
+      const { ranges: rows } = await run(model, network)
+      const int8 = await embeddingsOf(network, { precision: 'int8', ranges: rangesOf(rows!) })
+      for (const cosine of cosines(int8, await embeddingsOf(network))) expect(cosine).toBeGreaterThan(0.995)
+    }
+  })
+
+  it('needs calibration', async () => {
+    const network = await loadIresnet(randomWeights({}))
+    expect(() => buildIresnet(network, { precision: 'int8' })).toThrow('ranges')
+  })
+})
