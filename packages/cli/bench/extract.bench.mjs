@@ -53,6 +53,7 @@ async function compareWith(model, title, count, repeats) {
     numWorkers: 'auto',
     useL2Norm: true,
     mergeEmbs: true,
+    cache: false,
     splitThreshold: 1_000_000,
     channels: 'rgb',
   }

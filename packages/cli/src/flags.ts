@@ -61,6 +61,11 @@ export function countOrAuto(name: string): (value: string) => number | 'auto' {
   return (value) => (value === 'auto' ? 'auto' : count(name)(value))
 }
 
+/** For `coerce`: a whole number from 1, or `all`, which is Infinity. */
+export function countOrAll(name: string): (value: string) => number {
+  return (value) => (value === 'all' ? Infinity : count(name)(value))
+}
+
 /** For `coerce`: a whole number from 1. */
 export function count(name: string): (value: string) => number {
   return (value) => {

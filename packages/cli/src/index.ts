@@ -1,5 +1,7 @@
 export { cluster } from './cluster/run.js'
 export type { ClusterOptions, ClusterSummary } from './cluster/run.js'
+export { convert } from './convert/run.js'
+export type { ConvertOptions, ConvertSummary } from './convert/run.js'
 export { extract } from './extract/run.js'
 export type { ExtractOptions, ExtractSummary } from './extract/run.js'
 export { main } from './main.js'

@@ -3,11 +3,14 @@ import { FacekitError, OptionError } from '@facekit/core'
 import yargs from 'yargs'
 import * as clusterCommand from './cluster/command.js'
 import { EXIT } from './exit-codes.js'
+import * as convertCommand from './convert/command.js'
 import * as extractCommand from './extract/command.js'
 import { canonicalFlags } from './flags.js'
 import { Interruption } from './interruption.js'
 
-const FLAGS_OF = new Map([extractCommand, clusterCommand].map(({ name, flags }) => [name, flags]))
+const FLAGS_OF = new Map(
+  [extractCommand, clusterCommand, convertCommand].map(({ name, flags }) => [name, flags]),
+)
 
 /**
  * Runs the program.
@@ -29,13 +32,16 @@ export async function main(args: readonly string[], signal?: AbortSignal): Promi
       .command(clusterCommand.name, clusterCommand.describe, clusterCommand.builder, async (argv) => {
         status = await clusterCommand.handler(argv, signal)
       })
+      .command(convertCommand.usage, convertCommand.describe, convertCommand.builder, async (argv) => {
+        status = await convertCommand.handler(argv)
+      })
       .completion('completion', 'Print a completion script for bash or zsh')
       .example(
         '$0 extract --input crops/ --weights model.onnx | $0 cluster --output labels/',
         'Crops to labels',
       )
       .epilogue('Flags may be written --like-this, --like_this or --likeThis.')
-      .demandCommand(1, 'Name a command: extract or cluster')
+      .demandCommand(1, 'Name a command: extract, cluster or convert')
       .recommendCommands()
       .strict()
       .version(version())

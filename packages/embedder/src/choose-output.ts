@@ -6,9 +6,12 @@ export interface OutputWish {
   embDim?: number | undefined
 }
 
+/** What exports call it, ours among them. */
+const USUAL_NAME = 'embedding'
+
 /**
  * The output that holds the embedding: the one named, else the only one of the dimension asked for, else the only one
- * that is a vector per image.
+ * that is a vector per image, else the one of these that is called `embedding`.
  *
  * @throws EmbedderError `MODEL_OUTPUT`, listing the outputs that there are
  */
@@ -20,15 +23,15 @@ export function chooseOutput(outputs: readonly OutputInfo[], wish: OutputWish, f
       (outputName === undefined ? isVector(output) : output.name === outputName) &&
       (embDim === undefined || output.dim === embDim),
   )
-  const [chosen, ...others] = usable
-  if (chosen && others.length === 0) return chosen
+  const chosen = usable.length > 1 ? usable.find(({ name }) => name === USUAL_NAME) : usable[0]
+  if (chosen) return chosen
   const wished = [
     outputName === undefined
       ? 'an output that is one float32 vector per image'
       : `a float32 output named ${outputName}`,
     ...(embDim === undefined ? [] : [`of dimension ${embDim}`]),
   ].join(' ')
-  const ambiguous = chosen ? ` Choose one by its name (--output-name).` : ''
+  const ambiguous = usable.length > 1 ? ` Choose one by its name (--output-name).` : ''
   throw new EmbedderError(
     'MODEL_OUTPUT',
     `Expected ${wished} but ${file} gives ${list(outputs)}.${ambiguous}`,

@@ -1,5 +1,5 @@
 export { EmbedderError } from './errors.js'
 export { openEmbedder } from './open-embedder.js'
-export type { Embedder, EmbedderOptions } from './open-embedder.js'
+export type { Embedder, EmbedderOptions, ModelBytes } from './open-embedder.js'
 export { embed } from './embed.js'
 export type { PixelFormat } from './pixel-graph.js'

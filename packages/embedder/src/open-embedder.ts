@@ -3,18 +3,25 @@ import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { checkPositiveInteger } from '@facekit/core'
-import { readModel, replaceInput } from '@facekit/onnx'
+import { NORMALIZED, readModel, replaceInput } from '@facekit/onnx'
 import { chooseOutput, type OutputWish } from './choose-output.js'
 import { EmbedderError } from './errors.js'
 import { findImageInput } from './image-input.js'
 import { pixelGraph, type PixelFormat } from './pixel-graph.js'
 import { SessionPool } from './session-pool.js'
 
+/** An ONNX model in memory. */
+export interface ModelBytes {
+  bytes: Uint8Array
+  /** For messages. */
+  name: string
+}
+
 export interface EmbedderOptions extends OutputWish {
-  /** Path of the ONNX file. */
-  model: string
+  /** The ONNX model: the path of a file, or its bytes. */
+  model: string | ModelBytes
   pixels?: PixelFormat
-  /** Whether to divide each embedding by its L2 norm. */
+  /** Whether to divide each embedding by its L2 norm, where the model does not do so itself. */
   normalize?: boolean
   /** Cores that inference may use; all of the machine if left out. */
   threads?: number
@@ -60,15 +67,15 @@ export interface Embedder {
  */
 export async function openEmbedder(options: EmbedderOptions): Promise<Embedder> {
   const threads = checkPositiveInteger('threads', options.threads ?? availableParallelism())
-  const file = options.model
-  const bytes = await readModelFile(file)
-  const input = findImageInput(readModel(bytes, file), file)
+  const { bytes, name: file } = await loadModel(options.model)
+  const model = readModel(bytes, file)
+  const input = findImageInput(model, file)
   const sessions = Math.min(threads, Math.max(1, Math.floor(MAX_WEIGHTS_BYTES / bytes.length)))
   const pool = await SessionPool.start(
     sessions,
     {
       model: replaceInput(bytes, input.name, pixelGraph(input, options.pixels ?? {})),
-      modelFolder: dirname(resolve(file)),
+      modelFolder: typeof options.model === 'string' ? dirname(resolve(file)) : undefined,
       width: input.width,
       height: input.height,
       fixedBatch: input.fixedBatch,
@@ -78,12 +85,13 @@ export async function openEmbedder(options: EmbedderOptions): Promise<Embedder> 
   )
   try {
     const output = chooseOutput(pool.outputs, options, file)
-    const normalize = options.normalize ?? false
+    const normalizes = model.metadata[NORMALIZED] === 'true'
+    const normalize = (options.normalize ?? false) && !normalizes
     return {
       width: input.width,
       height: input.height,
       dim: output.dim,
-      normalized: normalize,
+      normalized: normalize || normalizes,
       fixedBatch: input.fixedBatch,
       sessions,
       modelHash: createHash('sha256').update(bytes).digest('hex'),
@@ -94,6 +102,10 @@ export async function openEmbedder(options: EmbedderOptions): Promise<Embedder> 
     await pool.close()
     throw error
   }
+}
+
+async function loadModel(model: string | ModelBytes): Promise<ModelBytes> {
+  return typeof model === 'string' ? { bytes: await readModelFile(model), name: model } : model
 }
 
 async function readModelFile(file: string): Promise<Uint8Array> {

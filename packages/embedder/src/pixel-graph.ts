@@ -1,5 +1,5 @@
 import { OptionError } from '@facekit/core'
-import type { Graph, Initializer, Node } from '@facekit/onnx'
+import { ELEMENT_TYPES, GraphBuilder, type Graph } from '@facekit/onnx'
 import type { ImageInput } from './image-input.js'
 
 /** What a model expects of its pixels. */
@@ -24,24 +24,12 @@ const PIXELS = 'facekit_pixels'
  * @throws OptionError for a mean or std that is not one or three numbers, or given for a model that takes uint8
  */
 export function pixelGraph(input: ImageInput, format: PixelFormat): Omit<Graph, 'name' | 'outputs'> {
-  const nodes: Node[] = []
-  const initializers: Initializer[] = []
-  let current = PIXELS
-  const append = (opType: string, extraInputs: string[] = [], attributes: Node['attributes'] = {}) => {
-    const output = `facekit_${nodes.length}_${opType}`
-    nodes.push({ opType, inputs: [current, ...extraInputs], outputs: [output], attributes })
-    current = output
-  }
-  const constant = (name: string, shape: number[], data: Float32Array | BigInt64Array) => {
-    const elementType = data instanceof Float32Array ? 'float32' : 'int64'
-    initializers.push({ name, elementType, shape, data })
-    return name
-  }
-
+  const graph = new GraphBuilder('facekit_')
+  let pixels = PIXELS
   if (format.channels === 'bgr') {
-    append('Gather', [constant('facekit_bgr', [3], BigInt64Array.of(2n, 1n, 0n))], { axis: 3 })
+    pixels = graph.node('Gather', [pixels, graph.integers(2, 1, 0)], { axis: 3 })
   }
-  if (input.layout === 'NCHW') append('Transpose', [], { perm: [0, 3, 1, 2] })
+  if (input.layout === 'NCHW') pixels = graph.node('Transpose', [pixels], { perm: [0, 3, 1, 2] })
 
   if (input.elementType === 'uint8') {
     if (format.mean !== undefined || format.std !== undefined) {
@@ -54,15 +42,16 @@ export function pixelGraph(input: ImageInput, format: PixelFormat): Omit<Graph, 
     const mean = threeNumbers('pixel mean', format.mean ?? DEFAULT_MEAN)
     const std = threeNumbers('pixel std', format.std ?? DEFAULT_STD)
     if (std.includes(0)) throw new OptionError('Expected a pixel std other than 0')
-    append('Cast', [], { to: 1 })
-    append('Sub', [constant('facekit_mean', perChannel, mean)])
-    append('Div', [constant('facekit_std', perChannel, std)])
-    if (input.elementType === 'float16') append('Cast', [], { to: 10 })
+    pixels = graph.node('Cast', [pixels], { to: ELEMENT_TYPES.float32 })
+    pixels = graph.node('Sub', [pixels, graph.constant('float32', perChannel, mean)])
+    pixels = graph.node('Div', [pixels, graph.constant('float32', perChannel, std)])
+    if (input.elementType === 'float16') pixels = graph.node('Cast', [pixels], { to: ELEMENT_TYPES.float16 })
   }
-  nodes.push({ opType: 'Identity', inputs: [current], outputs: [input.name] })
+  graph.node('Identity', [pixels], {}, input.name)
 
   const shape = [input.fixedBatch ?? 'N', input.height, input.width, 3]
-  return { inputs: [{ name: PIXELS, elementType: 'uint8', shape }], nodes, initializers }
+  const inputs = [{ name: PIXELS, elementType: 'uint8', shape } as const]
+  return { inputs, nodes: graph.nodes, initializers: graph.initializers }
 }
 
 function threeNumbers(name: string, value: number | readonly number[]): Float32Array {

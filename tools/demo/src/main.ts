@@ -8,7 +8,7 @@ import { readQuality, type Quality } from './quality.js'
 const output = join(process.cwd(), 'demo-output')
 const album = join(output, 'album')
 const labels = join(output, 'labels')
-const model = fileURLToPath(new URL('../model/demo.onnx', import.meta.url))
+const model = fileURLToPath(new URL('../model/demo.pth', import.meta.url))
 
 // People that the embedder has never seen: it learned from albums of other seeds.
 const ALBUM = { identities: 300, picturesPerIdentity: [4, 8], duplicates: 0.05, seed: 20 } as const

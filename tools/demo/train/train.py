@@ -1,4 +1,4 @@
-"""Trains the demo's embedder on a rendered album and writes demo.pth and demo.onnx.
+"""Trains the demo's embedder on a rendered album and writes demo.pth.
 
     python3 train.py --album ALBUM --output ../model
 """
@@ -86,15 +86,6 @@ def save(model, output: Path):
     output.mkdir(parents=True, exist_ok=True)
     model.eval()
     torch.save(model.state_dict(), output / "demo.pth")
-    torch.onnx.export(
-        model,
-        torch.zeros(2, 3, 112, 112),
-        str(output / "demo.onnx"),
-        opset_version=15,
-        input_names=["input"],
-        output_names=["embedding"],
-        dynamic_axes={"input": {0: "N"}, "embedding": {0: "N"}},
-    )
 
 
 def main():

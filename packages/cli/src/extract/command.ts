@@ -1,8 +1,9 @@
 import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
 import { EXIT } from '../exit-codes.js'
-import { COMMON_FLAGS, count, countOrAuto, oneOrThreeNumbers } from '../flags.js'
+import { COMMON_FLAGS, count, countOrAuto } from '../flags.js'
 import { printSummary } from '../summary.js'
 import { createTalk } from '../talk.js'
+import { WEIGHTS_FLAGS } from '../weights/flags.js'
 
 export const name = 'extract'
 export const describe = 'Images to embeddings'
@@ -19,7 +20,11 @@ export const flags = {
     type: 'string',
     describe: `Folder for the NPY files. Left out: an Arrow stream on stdout if that is no terminal, else ${DEFAULT_OUTPUT}`,
   },
-  weights: { type: 'string', demandOption: true, describe: 'The model, an ONNX file' },
+  weights: {
+    type: 'string',
+    demandOption: true,
+    describe: 'The model: an ONNX file, or PyTorch weights of an iresnet',
+  },
   'batch-size': {
     type: 'string',
     default: 'auto',
@@ -32,12 +37,6 @@ export const flags = {
     coerce: countOrAuto('num-workers'),
     describe: 'Images decoded at once; auto: one per core',
   },
-  'emb-dim': {
-    type: 'string',
-    coerce: count('emb-dim'),
-    describe: "Length of an embedding. Left out: the model's",
-  },
-  'use-l2-norm': { type: 'boolean', default: false, describe: 'Divide each embedding by its L2 norm' },
   'merge-embs': {
     type: 'boolean',
     default: true,
@@ -49,17 +48,6 @@ export const flags = {
     coerce: count('split-threshold'),
     describe: 'Above this many rows the merged set is split into files of this many rows',
   },
-  'pixel-mean': {
-    type: 'string',
-    coerce: oneOrThreeNumbers('pixel-mean'),
-    describe: 'Subtracted from each channel, 0–255: one number or three  [default: 127.5]',
-  },
-  'pixel-std': {
-    type: 'string',
-    coerce: oneOrThreeNumbers('pixel-std'),
-    describe: 'Each channel is divided by it: one number or three  [default: 127.5]',
-  },
-  channels: { choices: ['rgb', 'bgr'] as const, default: 'rgb' as const, describe: 'Order of the channels' },
   'output-name': {
     type: 'string',
     describe: 'Output of the model that holds the embedding, where it has several',
@@ -69,7 +57,13 @@ export const flags = {
     coerce: count('max-pixels'),
     describe: 'Larger images count as failed: they may be decompression bombs',
   },
+  cache: {
+    type: 'boolean',
+    default: true,
+    describe: 'Keep the model made of PyTorch weights for the next run',
+  },
   strict: { type: 'boolean', default: false, describe: `Exit with ${EXIT.failedImages} if an image failed` },
+  ...WEIGHTS_FLAGS,
   ...COMMON_FLAGS,
 } as const
 
@@ -92,20 +86,9 @@ export async function handler(
   const talk = createTalk(process.stderr, args.quiet)
   const output =
     args.output === '-' ? undefined : (args.output ?? (process.stdout.isTTY ? DEFAULT_OUTPUT : undefined))
-  const summary = await extract(
-    {
-      ...args,
-      output,
-      useL2Norm: args.useL2Norm,
-      embDim: args.embDim,
-      pixelMean: args.pixelMean,
-      pixelStd: args.pixelStd,
-      outputName: args.outputName,
-      maxPixels: args.maxPixels,
-    },
-    talk,
-    signal,
-  )
+  const { embDim, precision, calibration, pixelMean, pixelStd, outputName, maxPixels } = args
+  const optional = { embDim, precision, calibration, pixelMean, pixelStd, outputName, maxPixels }
+  const summary = await extract({ ...args, ...optional, output }, talk, signal)
   const { embedded, images, failed } = summary
   talk.info(
     `Embedded ${embedded} of ${images} images${failed > 0 ? `, ${failed} failed${output ? `: see ${output}/failed.ndjson` : ''}` : ''}`,

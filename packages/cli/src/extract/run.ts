@@ -1,36 +1,28 @@
 import { availableParallelism } from 'node:os'
 import type { EmbeddingBatch, ImageBatch } from '@facekit/core'
-import { embed, openEmbedder, type Embedder } from '@facekit/embedder'
+import { embed, type Embedder } from '@facekit/embedder'
 import { imageList, preprocess } from '@facekit/preprocess'
 import { flow, tap } from '../flow.js'
 import { grouped, Progress } from '../progress.js'
 import type { Talk } from '../talk.js'
+import { openWeights } from '../weights/open-weights.js'
+import type { WeightsOptions } from '../weights/options.js'
 import { countImages } from './count-images.js'
 import { folderOutput, streamOutput, type ExtractOutput } from './output.js'
 
-export interface ExtractOptions {
+export interface ExtractOptions extends WeightsOptions {
   /** A folder, a list of paths, or `-` for a list on stdin. */
   input: string
   /** Folder for NPY files; undefined for an Arrow stream on stdout. */
   output: string | undefined
-  /** An ONNX model. */
-  weights: string
   /** Images per forward pass. */
   batchSize: number | 'auto'
   /** Decoders at work at once. */
   numWorkers: number | 'auto'
-  /** Length of an embedding; the model's if undefined. */
-  embDim?: number | undefined
-  useL2Norm: boolean
   mergeEmbs: boolean
   splitThreshold: number
-  /** Subtracted from each channel, in 0–255 units. */
-  pixelMean?: readonly number[] | undefined
-  /** Each channel is divided by it. */
-  pixelStd?: readonly number[] | undefined
-  channels: 'rgb' | 'bgr'
-  /** Output of the model that holds the embedding. */
-  outputName?: string | undefined
+  /** Whether to keep the model made of PyTorch weights for the next run. */
+  cache: boolean
   /** Larger images count as failed. */
   maxPixels?: number | undefined
 }
@@ -62,13 +54,7 @@ export async function extract(
   signal?: AbortSignal,
 ): Promise<ExtractSummary> {
   const { output } = options
-  const embedder = await openEmbedder({
-    model: options.weights,
-    outputName: options.outputName,
-    embDim: options.embDim,
-    normalize: options.useL2Norm,
-    pixels: { mean: options.pixelMean, std: options.pixelStd, channels: options.channels },
-  })
+  const embedder = await openWeights(options, options.input, options.cache, talk)
   try {
     const target =
       output === undefined ? streamOutput(embedder, talk) : await folderOutput(output, options, talk)

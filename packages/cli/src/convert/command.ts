@@ -1,0 +1,44 @@
+import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
+import { EXIT } from '../exit-codes.js'
+import { COMMON_FLAGS } from '../flags.js'
+import { printSummary } from '../summary.js'
+import { createTalk } from '../talk.js'
+import { WEIGHTS_FLAGS } from '../weights/flags.js'
+
+export const name = 'convert'
+export const usage = 'convert <weights> <model>'
+export const describe = 'PyTorch weights of an iresnet to an ONNX model'
+
+export const flags = {
+  outputs: {
+    type: 'array',
+    choices: ['embedding', 'features', 'features_embedding'] as const,
+    describe:
+      'What the model gives: the embedding, the features before its last layer, both in a row  [default: embedding]',
+  },
+  ...WEIGHTS_FLAGS,
+  ...COMMON_FLAGS,
+} as const
+
+export function builder(yargs: Argv) {
+  return yargs
+    .positional('weights', { type: 'string', demandOption: true, describe: 'PyTorch weights' })
+    .positional('model', { type: 'string', demandOption: true, describe: 'ONNX file to write' })
+    .options(flags)
+    .example('$0 convert model.pth model.onnx', 'For any tool that reads ONNX')
+    .example('$0 convert model.pth small.onnx --precision int8 --calibration crops/', '8-bit weights')
+}
+
+export async function handler(
+  args: ArgumentsCamelCase<InferredOptionTypes<typeof flags> & { weights: string; model: string }>,
+): Promise<number> {
+  const { convert } = await import('./run.js')
+  const talk = createTalk(process.stderr, args.quiet)
+  const summary = await convert({ ...args, precision: args.precision, channels: args.channels }, talk)
+  const { model, dialect, depths, bytes, seconds } = summary
+  talk.info(
+    `Wrote ${model}: iresnet (${dialect}, blocks ${depths}), ${(bytes / 1e6).toFixed(1)} MB, in ${seconds.toFixed(1)} s`,
+  )
+  if (args.json) printSummary(summary, process.stdout)
+  return EXIT.ok
+}

@@ -1,0 +1,57 @@
+import { writeFile } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
+import { OptionError, PendingFiles } from '@facekit/core'
+import type { IresnetOutput } from '@facekit/iresnet'
+import { readModel } from '@facekit/onnx'
+import type { Talk } from '../talk.js'
+import { chooseIresnetOutput } from '../weights/choose-output.js'
+import { convertWeights } from '../weights/convert-weights.js'
+import type { WeightsOptions } from '../weights/options.js'
+
+export interface ConvertOptions extends Omit<WeightsOptions, 'outputName'> {
+  /** The ONNX file to write. */
+  model: string
+  /** What the model gives; what `embDim` asks for if undefined. */
+  outputs?: readonly IresnetOutput[] | undefined
+}
+
+export interface ConvertSummary {
+  model: string
+  dialect: string
+  /** Blocks of each stage. */
+  depths: string
+  /** Output channels of the stem and of each stage. */
+  widths: string
+  bytes: number
+  seconds: number
+}
+
+/** @throws FacekitError */
+export async function convert(options: ConvertOptions, talk: Talk): Promise<ConvertSummary> {
+  const startMs = Date.now()
+  const { weights, model, outputs, embDim } = options
+  if (outputs !== undefined && embDim !== undefined)
+    throw new OptionError('Expected --outputs or --emb-dim, not both')
+  const bytes = await convertWeights(
+    options,
+    (network) => outputs ?? [chooseIresnetOutput(network, options, weights)],
+    options.calibration,
+    talk,
+  )
+  const pending = await PendingFiles.in(dirname(model))
+  try {
+    await writeFile(pending.path(basename(model)), bytes)
+    await pending.commit()
+  } finally {
+    await pending.discard()
+  }
+  const { metadata } = readModel(bytes)
+  return {
+    model,
+    dialect: metadata['facekit.dialect'] ?? '',
+    depths: metadata['facekit.depths'] ?? '',
+    widths: metadata['facekit.widths'] ?? '',
+    bytes: bytes.length,
+    seconds: (Date.now() - startMs) / 1000,
+  }
+}

@@ -1,0 +1,95 @@
+import { OptionError } from '@facekit/core'
+import { openEmbedder } from '@facekit/embedder'
+import { calibrationModel, type ActivationRanges, type Network } from '@facekit/iresnet'
+import { firstPictures } from './first-pictures.js'
+
+/** Ranges settle after some tens of pictures; the comparison wants enough to find a bad one. */
+const CALIBRATION_PICTURES = 192
+const HELD_OUT_PICTURES = 64
+
+/** Every fourth picture is held out, so that both parts are of the same kind. */
+const HELD_OUT_EVERY = 4
+
+const BATCH_SIZE = 4
+
+/** Pictures to calibrate with, and others to see how well that went. */
+export interface CalibrationPictures {
+  calibration: Uint8Array[]
+  heldOut: Uint8Array[]
+}
+
+/** @throws OptionError where there are too few */
+export async function calibrationPictures(
+  input: string | undefined,
+  size: { width: number; height: number },
+): Promise<CalibrationPictures> {
+  if (input === undefined || input === '-') {
+    throw new OptionError(
+      'Expected --calibration with a folder or list of images: int8 is calibrated on them',
+    )
+  }
+  const pictures = await firstPictures(input, CALIBRATION_PICTURES + HELD_OUT_PICTURES, size)
+  const isHeldOut = (_: unknown, i: number) => i % HELD_OUT_EVERY === HELD_OUT_EVERY - 1
+  const heldOut = pictures.filter(isHeldOut)
+  if (heldOut.length === 0) {
+    throw new OptionError(
+      `Expected at least ${HELD_OUT_EVERY} images to calibrate int8 with but ${input} has ${pictures.length} that can be read`,
+    )
+  }
+  return { calibration: pictures.filter((picture, i) => !isHeldOut(picture, i)), heldOut }
+}
+
+export async function measureRanges(
+  network: Network,
+  pictures: readonly Uint8Array[],
+): Promise<ActivationRanges> {
+  const { model, rangesOf } = calibrationModel(network)
+  return rangesOf(await embedAll(model, pictures))
+}
+
+/** How much the embeddings of two models agree: mean and lowest cosine over the pictures. */
+export async function compareModels(
+  a: Uint8Array,
+  b: Uint8Array,
+  pictures: readonly Uint8Array[],
+): Promise<{ mean: number; worst: number }> {
+  const [ofA, ofB] = [await embedAll(a, pictures), await embedAll(b, pictures)]
+  const dim = ofA.length / pictures.length
+  const cosines = pictures.map((_, row) =>
+    cosine(ofA.subarray(row * dim, (row + 1) * dim), ofB.subarray(row * dim, (row + 1) * dim)),
+  )
+  return {
+    mean: cosines.reduce((sum, value) => sum + value, 0) / cosines.length,
+    worst: Math.min(...cosines),
+  }
+}
+
+async function embedAll(bytes: Uint8Array, pictures: readonly Uint8Array[]): Promise<Float32Array> {
+  const embedder = await openEmbedder({ model: { bytes, name: 'the calibration' } })
+  try {
+    const embeddings = new Float32Array(pictures.length * embedder.dim)
+    const starts = Array.from({ length: Math.ceil(pictures.length / BATCH_SIZE) }, (_, i) => i * BATCH_SIZE)
+    await Promise.all(
+      starts.map(async (start) => {
+        const batch = pictures.slice(start, start + BATCH_SIZE)
+        const pixels = new Uint8Array(Buffer.concat(batch))
+        embeddings.set(await embedder.run(pixels, batch.length), start * embedder.dim)
+      }),
+    )
+    return embeddings
+  } finally {
+    await embedder.close()
+  }
+}
+
+function cosine(a: Float32Array, b: Float32Array): number {
+  let product = 0
+  let squaresA = 0
+  let squaresB = 0
+  a.forEach((value, i) => {
+    product += value * b[i]!
+    squaresA += value ** 2
+    squaresB += b[i]! ** 2
+  })
+  return product / Math.sqrt(squaresA * squaresB || 1)
+}

@@ -1,0 +1,33 @@
+import { availableParallelism } from 'node:os'
+import { pipeline } from 'node:stream/promises'
+import type { ImageBatch } from '@facekit/core'
+import { imageList, preprocess } from '@facekit/preprocess'
+
+const BATCH_SIZE = 16
+
+/**
+ * Decodes the first pictures of an input; those that cannot be decoded are passed over.
+ *
+ * @returns pictures, at most `count`, each height × width × 3 uint8
+ */
+export async function firstPictures(
+  input: string,
+  count: number,
+  size: { width: number; height: number },
+): Promise<Uint8Array[]> {
+  const pictures: Uint8Array[] = []
+  const bytes = size.width * size.height * 3
+  const collect = async (batches: AsyncIterable<ImageBatch>) => {
+    for await (const { pixels, indices } of batches) {
+      for (let row = 0; row < indices.length; row++)
+        pictures.push(pixels.subarray(row * bytes, (row + 1) * bytes))
+      if (pictures.length >= count) return
+    }
+  }
+  await pipeline(
+    imageList(input, { batchSize: BATCH_SIZE }),
+    preprocess({ ...size, workers: availableParallelism() }),
+    collect,
+  )
+  return pictures.slice(0, count)
+}

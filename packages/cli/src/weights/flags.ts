@@ -1,0 +1,31 @@
+import { count, oneOrThreeNumbers } from '../flags.js'
+
+/** Flags of `WeightsOptions`, for the commands that take weights. */
+export const WEIGHTS_FLAGS = {
+  'emb-dim': {
+    type: 'string',
+    coerce: count('emb-dim'),
+    describe: "Length of an embedding; 25600: an iresnet's features before it. Left out: the model's",
+  },
+  'use-l2-norm': { type: 'boolean', default: false, describe: 'Divide each embedding by its L2 norm' },
+  precision: {
+    choices: ['fp32', 'fp16', 'int8'] as const,
+    describe: 'Arithmetic of PyTorch weights  [default: fp32]',
+  },
+  calibration: {
+    type: 'string',
+    describe:
+      'Folder or list of images that int8 is calibrated with. Left out: the first images of the input',
+  },
+  'pixel-mean': {
+    type: 'string',
+    coerce: oneOrThreeNumbers('pixel-mean'),
+    describe: 'Subtracted from each channel, 0–255: one number or three  [default: 127.5]',
+  },
+  'pixel-std': {
+    type: 'string',
+    coerce: oneOrThreeNumbers('pixel-std'),
+    describe: 'Each channel is divided by it: one number or three  [default: 127.5]',
+  },
+  channels: { choices: ['rgb', 'bgr'] as const, default: 'rgb' as const, describe: 'Order of the channels' },
+} as const

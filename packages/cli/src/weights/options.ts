@@ -1,0 +1,21 @@
+import type { Precision } from '@facekit/iresnet'
+
+/** What decides how weights become a model. */
+export interface WeightsOptions {
+  /** An ONNX model, or PyTorch weights of an iresnet. */
+  weights: string
+  /** Length of an embedding; the model's if undefined. */
+  embDim?: number | undefined
+  /** Output of the model that holds the embedding. */
+  outputName?: string | undefined
+  useL2Norm: boolean
+  /** Of PyTorch weights; fp32 if undefined. */
+  precision?: Precision | undefined
+  /** Folder or list of pictures to calibrate int8 with. */
+  calibration?: string | undefined
+  /** Subtracted from each channel, in 0–255 units. */
+  pixelMean?: readonly number[] | undefined
+  /** Each channel is divided by it. */
+  pixelStd?: readonly number[] | undefined
+  channels: 'rgb' | 'bgr'
+}

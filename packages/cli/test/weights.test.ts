@@ -1,0 +1,183 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { openNpy } from '@facekit/io-npy'
+import { readModel } from '@facekit/onnx'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { drawAlbum } from './album.js'
+import { facekit, temporaryFolder } from './program.js'
+
+const DEMO = fileURLToPath(new URL('../../../tools/demo/model/demo.pth', import.meta.url))
+const FEATURES = 64 * 7 * 7
+const inFolder = temporaryFolder()
+const album = inFolder('album')
+process.env['XDG_CACHE_HOME'] = inFolder('cache')
+
+beforeAll(() => drawAlbum(album, 8, 4))
+
+async function embeddingsIn(folder: string): Promise<{ dim: number; values: Float32Array }> {
+  const name = readdirSync(folder).find((file) => file.startsWith('final_embs'))!
+  const file = await openNpy(join(folder, name))
+  const values = await file.readFloat32()
+  await file.close()
+  return { dim: file.rowLength, values }
+}
+
+async function extract(
+  name: string,
+  ...more: string[]
+): Promise<{ stderr: string; dim: number; values: Float32Array }> {
+  const output = inFolder(name)
+  const weights = more.includes('--weights') ? [] : ['--weights', DEMO]
+  const { status, stderr } = await facekit([
+    'extract',
+    '--input',
+    album,
+    '--output',
+    output,
+    ...weights,
+    ...more,
+  ])
+  expect(status, stderr).toBe(0)
+  return { stderr, ...(await embeddingsIn(output)) }
+}
+
+function cosines(a: Float32Array, b: Float32Array, dim: number): number[] {
+  return Array.from({ length: a.length / dim }, (_, row) => {
+    const [x, y] = [a, b].map((all) => all.subarray(row * dim, (row + 1) * dim))
+    return x!.reduce((sum, value, i) => sum + value * y![i]!, 0) / (Math.hypot(...x!) * Math.hypot(...y!))
+  })
+}
+
+describe('extract with PyTorch weights', () => {
+  it('gives the embedding, the features before it, or both in the contract’s order', async () => {
+    const final = await extract('final')
+    expect(final.dim).toBe(128)
+    const both = await extract('both', '--emb-dim', String(FEATURES + 128), '--use-l2-norm')
+    expect(readdirSync(inFolder('both'))).toContain('final_embs_norm.npy')
+    const features = await extract('features', '--output-name', 'features')
+    expect([both.dim, features.dim]).toEqual([FEATURES + 128, FEATURES])
+    for (let row = 0; row < 32; row++) {
+      const start = row * both.dim
+      expect(both.values.subarray(start, start + FEATURES)).toEqual(
+        features.values.subarray(row * FEATURES, (row + 1) * FEATURES),
+      )
+      const own = final.values.subarray(row * 128, (row + 1) * 128)
+      const tail = both.values.subarray(start + FEATURES, start + both.dim)
+      own.forEach((value, i) => expect(tail[i]).toBeCloseTo(value / Math.hypot(...own), 5))
+    }
+  })
+
+  it('keeps the converted model, and takes it the next time unless it is damaged or not wanted', async () => {
+    const cache = inFolder('cache', 'facekit')
+    const first = await extract('cached-1', '--use-l2-norm')
+    const models = readdirSync(cache)
+    expect(models.every((name) => name.endsWith('.onnx'))).toBe(true)
+    const made = () => models.map((name) => statSync(join(cache, name)).mtimeMs)
+    const before = made()
+    expect((await extract('cached-2', '--use-l2-norm')).values).toEqual(first.values)
+    expect(made()).toEqual(before)
+    for (const name of models)
+      writeFileSync(join(cache, name), readFileSync(join(cache, name)).subarray(0, 1000))
+    expect((await extract('cached-3', '--use-l2-norm')).values).toEqual(first.values)
+    await extract('uncached', '--no-cache', '--pixel-mean', '100')
+    expect(readdirSync(cache)).toEqual(models)
+  })
+
+  it('runs in 8 bits, calibrated on the first images or on others, and says how well they agree', async () => {
+    const { values } = await extract('fp32')
+    for (const more of [[], ['--calibration', join(album, 'person_1'), '--no-cache']]) {
+      const int8 = await extract(`int8-${more.length}`, '--precision', 'int8', ...more)
+      expect(int8.stderr).toMatch(
+        /int8: calibrated on \d+ images; cosine to fp32 on \d+ others: mean 0\.99\d\d, worst/,
+      )
+      for (const cosine of cosines(int8.values, values, 128)) expect(cosine).toBeGreaterThan(0.98)
+    }
+    // Found again, and said again.
+    expect((await extract('int8-again', '--precision', 'int8')).stderr).toContain(
+      'int8: calibrated on 24 images',
+    )
+  })
+
+  it('runs in 16 bits', async () => {
+    const { values } = await extract('fp32-2')
+    const half = await extract('fp16', '--precision', 'fp16')
+    for (const cosine of cosines(half.values, values, 128)) expect(cosine).toBeGreaterThan(0.9999)
+  })
+
+  it.each([
+    [
+      'a length that the weights do not give',
+      ['--emb-dim', '300'],
+      3,
+      /dimension 300 but .*embedding \(dimension 128\), features \(dimension 3136\)/,
+    ],
+    [
+      'int8 of an ONNX model',
+      ['--weights', 'model.onnx', '--precision', 'int8'],
+      2,
+      /PyTorch weights for --precision int8/,
+    ],
+    ['weights that are not there', ['--weights', 'nowhere.pth'], 3, /nowhere\.pth/],
+    ['a pickle that runs code', ['--weights', 'evil.pth'], 3, /os\.system/],
+  ])('refuses %s', async (_case, more, status, message) => {
+    writeFileSync(
+      inFolder('evil.pth'),
+      Buffer.from('\x80\x02cos\nsystem\nX\x04\x00\x00\x00true\x85R.', 'latin1'),
+    )
+    const args = more.map((arg) => (arg === 'evil.pth' ? inFolder(arg) : arg))
+    const weights = args.includes('--weights') ? [] : ['--weights', DEMO]
+    const output = inFolder('refused')
+    const outcome = await facekit(['extract', '--input', album, '--output', output, ...weights, ...args])
+    expect(outcome.stderr).toMatch(message)
+    expect(outcome.status).toBe(status)
+    expect(existsSync(output)).toBe(false)
+  })
+})
+
+describe('convert', () => {
+  it('writes a model that gives what the weights give, and says what it was made of', async () => {
+    const model = inFolder('models', 'demo.onnx')
+    const { status, stdout, stderr } = await facekit(['convert', DEMO, model, '--json'])
+    expect(status, stderr).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      dialect: 'revised',
+      depths: '1,2,2,1',
+      widths: '8,8,16,32,64',
+    })
+    const { inputs, outputs, metadata } = readModel(readFileSync(model))
+    expect(inputs).toEqual([{ name: 'pixels', elementType: 'uint8', shape: ['N', 112, 112, 3] }])
+    expect(outputs).toEqual([{ name: 'embedding', elementType: 'float32', shape: ['N', 128] }])
+    expect(metadata['facekit.source_sha256']).toMatch(/^[0-9a-f]{64}$/)
+    const [direct, converted] = [await extract('direct'), await extract('converted', '--weights', model)]
+    expect(converted.values).toEqual(direct.values)
+    expect(readdirSync(dirname(model))).toEqual(['demo.onnx'])
+  })
+
+  it('writes several outputs, of which extract takes the embedding', async () => {
+    const model = inFolder('several.onnx')
+    await facekit(['convert', DEMO, model, '--outputs', 'features', 'embedding', '--use-l2-norm'])
+    expect(readModel(readFileSync(model)).outputs.map(({ name }) => name)).toEqual(['features', 'embedding'])
+    const { dim, values } = await extract('of-several', '--weights', model)
+    expect(dim).toBe(128)
+    expect(Math.hypot(...values.subarray(0, 128))).toBeCloseTo(1, 5)
+    expect(readdirSync(inFolder('of-several'))).toContain('final_embs_norm.npy')
+  })
+
+  it('needs images for int8', async () => {
+    const refused = await facekit(['convert', DEMO, inFolder('int8.onnx'), '--precision', 'int8'])
+    expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining('--calibration')])
+    mkdirSync(inFolder('none'))
+    const empty = await facekit([
+      'convert',
+      DEMO,
+      inFolder('int8.onnx'),
+      '--precision',
+      'int8',
+      '--calibration',
+      inFolder('none'),
+    ])
+    expect([empty.status, empty.stderr]).toEqual([2, expect.stringContaining('at least 4 images')])
+    expect(existsSync(inFolder('int8.onnx'))).toBe(false)
+  })
+})
