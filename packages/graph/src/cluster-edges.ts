@@ -21,6 +21,10 @@ export interface ClusterOptions {
   clusterThreshold: number
   /** Rows that are in no class and no duplicates, such as those without a usable embedding. */
   excluded?: Uint32Array
+  /** What the edges that are kept may take; beyond it they go into `spillFile`. Unbounded if left out. */
+  memoryBytes?: number
+  /** Path of a file that does not exist; it is removed in the end. */
+  spillFile?: string
 }
 
 /**
@@ -28,7 +32,7 @@ export interface ClusterOptions {
  *
  * Components of the edges at or above `duplicateThreshold` are duplicates: the smallest row of each stays. Components
  * of the edges at or above `clusterThreshold` between rows that stay are the classes. Which rows stay is known only
- * after the last edge, so the edges of the second step are kept: 8 bytes each, beside 16 bytes a row.
+ * after the last edge, so the edges of the second step are kept: 8 bytes each, beside 28 bytes a row.
  *
  * @throws OptionError; GraphError `EDGE` for rows out of range or a similarity that is NaN
  */
@@ -43,7 +47,7 @@ export function clusterEdges(options: ClusterOptions): Transform {
       ? Infinity
       : Math.fround(checkCosine('duplicateThreshold', options.duplicateThreshold))
   const duplicates = new UnionFind(rows)
-  const edges = new EdgeStore()
+  const edges = new EdgeStore(options.memoryBytes, options.spillFile)
 
   return new Transform({
     objectMode: true,
@@ -65,6 +69,10 @@ export function clusterEdges(options: ClusterOptions): Transform {
     },
     flush(callback) {
       callback(null, conclude(rows, duplicates, edges, options.excluded ?? new Uint32Array(0)))
+    },
+    destroy(error, callback) {
+      edges.close()
+      callback(error)
     },
   })
 }

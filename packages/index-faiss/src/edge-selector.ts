@@ -1,80 +1,59 @@
 import type { EdgeBatch } from '@facekit/core'
-import type { GalleryData } from './gallery.js'
-import { similarity } from './similarity.js'
-
-interface Neighbor {
-  row: number
-  similarity: number
-}
+import { PairBuffer } from './pair-buffer.js'
 
 /**
- * Turns candidates into edges: those at or above the threshold, of which each row lists its `topK - 1` most similar
- * (itself being the first of its topK; ties go to the smaller row). A pair is an edge if either end lists the other,
- * and comes once.
+ * Turns the neighbors of each row into edges: each row lists its `listLength` most similar (ties go to the smaller
+ * row), and a pair is an edge if either end lists the other. Every edge comes once.
  *
  * Rows must be given in ascending order: when both ends list each other, the smaller one has emitted the edge, and how
  * far its list reached tells so without keeping the list.
  */
 export class EdgeSelector {
-  readonly #gallery: GalleryData
-  readonly #threshold: number
   readonly #listLength: number
   /** Where the list of each row was cut off: the last similarity and row that it holds. */
   readonly #lastSimilarity: Float32Array
   readonly #lastRow: Uint32Array
-  #source: number[] = []
-  #target: number[] = []
-  #similarity: number[] = []
+  readonly #edges = new PairBuffer()
 
-  constructor(gallery: GalleryData, threshold: number, topK: number) {
-    this.#gallery = gallery
-    this.#threshold = Math.fround(threshold)
-    this.#listLength = topK - 1
-    this.#lastSimilarity = new Float32Array(gallery.rows).fill(-Infinity)
-    this.#lastRow = new Uint32Array(gallery.rows)
+  constructor(rows: number, listLength: number) {
+    this.#listLength = listLength
+    this.#lastSimilarity = new Float32Array(rows).fill(-Infinity)
+    this.#lastRow = new Uint32Array(rows)
   }
 
-  addRow(row: number, candidates: Uint32Array): void {
-    let neighbors: Neighbor[] = []
-    for (const candidate of candidates) {
-      const cosine = similarity(this.#gallery, row, candidate)
-      if (cosine >= this.#threshold) neighbors.push({ row: candidate, similarity: cosine })
-    }
+  /** @param neighbors all rows at or above the threshold, or at least the `listLength` most similar of them */
+  addRow(row: number, neighbors: readonly Neighbor[]): void {
+    let listed = neighbors
     if (neighbors.length >= this.#listLength) {
-      neighbors.sort((a, b) => b.similarity - a.similarity || a.row - b.row)
-      neighbors = neighbors.slice(0, this.#listLength)
-      const last = neighbors.at(-1)
+      listed = neighbors.toSorted(bestFirst).slice(0, this.#listLength)
+      const last = listed.at(-1)
       this.#lastSimilarity[row] = last ? last.similarity : Infinity
       this.#lastRow[row] = last ? last.row : 0
     }
-    for (const neighbor of neighbors) {
-      if (neighbor.row > row) this.#emit(row, neighbor.row, neighbor.similarity)
-      else if (!this.#lists(neighbor.row, row, neighbor.similarity))
-        this.#emit(neighbor.row, row, neighbor.similarity)
+    for (const { row: other, similarity } of listed) {
+      if (other > row) this.#edges.add(row, other, similarity)
+      else if (!this.#lists(other, row, similarity)) this.#edges.add(other, row, similarity)
     }
   }
 
   /** The edges since the last call. */
   take(): EdgeBatch {
-    const edges = {
-      source: Uint32Array.from(this.#source),
-      target: Uint32Array.from(this.#target),
-      similarity: Float32Array.from(this.#similarity),
-    }
-    this.#source = []
-    this.#target = []
-    this.#similarity = []
-    return edges
+    return this.#edges.take()
   }
 
-  #lists(owner: number, row: number, cosine: number): boolean {
+  #lists(owner: number, row: number, similarity: number): boolean {
     const last = this.#lastSimilarity[owner]!
-    return cosine > last || (cosine === last && row <= this.#lastRow[owner]!)
+    return similarity > last || (similarity === last && row <= this.#lastRow[owner]!)
   }
+}
 
-  #emit(source: number, target: number, cosine: number): void {
-    this.#source.push(source)
-    this.#target.push(target)
-    this.#similarity.push(cosine)
-  }
+export interface Neighbor {
+  row: number
+  /** float32 */
+  similarity: number
+}
+
+/** The order of a list: most similar first, ties by row. */
+export function bestFirst(a: Neighbor, b: Neighbor): number {
+  return b.similarity - a.similarity || a.row - b.row
 }

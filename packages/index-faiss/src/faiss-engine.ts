@@ -1,5 +1,6 @@
 import type { Candidates } from './candidates.js'
 import type { SearchEngine } from './engine.js'
+import { FloatRows } from './float-rows.js'
 import type { FlatIndex } from './faiss-node.js'
 import { loadFaiss } from './faiss-node.js'
 import type { GalleryData } from './gallery.js'
@@ -11,20 +12,25 @@ const NUMBERS_AT_ONCE = 2 ** 21
 const SPARE_NEIGHBORS = 16
 
 /** Exact search by FAISS's `IndexFlatIP`, through faiss-node. */
-export async function faissEngine(gallery: GalleryData, topK: number): Promise<SearchEngine> {
-  const { rows, dim, units } = gallery
+export async function faissEngine(gallery: GalleryData, listLength: number): Promise<SearchEngine> {
+  const { rows, dim } = gallery
   const { IndexFlatIP } = await loadFaiss()
   const index = new IndexFlatIP(dim)
-  const neighbors = Math.min(rows, topK + SPARE_NEIGHBORS)
+  const embeddings = new FloatRows(gallery)
+  // FAISS finds the row itself, too.
+  const neighbors = Math.min(rows, listLength + 1 + SPARE_NEIGHBORS)
   const rowsAtOnce = Math.max(1, Math.floor(NUMBERS_AT_ONCE / Math.max(dim, neighbors)))
+  const units = new Float32Array(rowsAtOnce * dim)
   for (let start = 0; start < rows; start += rowsAtOnce) {
-    index.add(Array.from(units.subarray(start * dim, Math.min(rows, start + rowsAtOnce) * dim)))
+    const end = Math.min(rows, start + rowsAtOnce)
+    embeddings.readUnits(start, end, units)
+    index.add(Array.from(units.subarray(0, (end - start) * dim)))
   }
   return {
     chunkRows: rowsAtOnce,
-    async search(start, end, bound, candidates) {
+    search(start, end, bound, candidates) {
       const queries = Array.from({ length: end - start }, (_, i) => start + i)
-      searchRows(index, gallery, queries, neighbors, bound, (row) => candidates[row - start]!)
+      searchRows(index, gallery, embeddings, queries, neighbors, bound, (row) => candidates[row - start]!)
     },
   }
 }
@@ -36,14 +42,16 @@ export async function faissEngine(gallery: GalleryData, topK: number): Promise<S
 function searchRows(
   index: FlatIndex,
   gallery: GalleryData,
+  embeddings: FloatRows,
   queries: readonly number[],
   neighbors: number,
   bound: number,
   candidatesOf: (row: number) => Candidates,
 ): void {
-  const { rows, dim, units, unusable } = gallery
-  const embeddings = queries.flatMap((row) => Array.from(units.subarray(row * dim, (row + 1) * dim)))
-  const { labels, distances: similarities } = index.search(embeddings, neighbors)
+  const { rows, dim, unusable } = gallery
+  const units = new Float32Array(queries.length * dim)
+  queries.forEach((row, i) => embeddings.readUnits(row, row + 1, units.subarray(i * dim, (i + 1) * dim)))
+  const { labels, distances: similarities } = index.search(Array.from(units), neighbors)
   const cut: number[] = []
   queries.forEach((row, i) => {
     const candidates = candidatesOf(row)
@@ -60,6 +68,6 @@ function searchRows(
   const more = Math.min(rows, 2 * neighbors)
   const rowsAtOnce = Math.max(1, Math.floor(NUMBERS_AT_ONCE / Math.max(dim, more)))
   for (let start = 0; start < cut.length; start += rowsAtOnce) {
-    searchRows(index, gallery, cut.slice(start, start + rowsAtOnce), more, bound, candidatesOf)
+    searchRows(index, gallery, embeddings, cut.slice(start, start + rowsAtOnce), more, bound, candidatesOf)
   }
 }

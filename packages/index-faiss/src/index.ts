@@ -1,4 +1,5 @@
 export { Gallery } from './gallery.js'
+export type { GalleryOptions } from './gallery.js'
 export { gatherGallery } from './gather-gallery.js'
 export { SearchError } from './errors.js'
 export { ENGINES, chooseEngine } from './choose-engine.js'

@@ -1,83 +1,72 @@
-import { once } from 'node:events'
-import { availableParallelism } from 'node:os'
-import { Readable } from 'node:stream'
-import { Worker } from 'node:worker_threads'
-import { checkCosine, checkPositiveInteger, type EdgeBatch } from '@facekit/core'
+import { randomUUID } from 'node:crypto'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { batchSource, checkCosine, checkPositiveInteger, type EdgeBatch } from '@facekit/core'
 import type { Engine } from './choose-engine.js'
-import { SearchError } from './errors.js'
 import type { Gallery } from './gallery.js'
-import type { SearchReply, SearchSetup } from './search-messages.js'
+import { searchFaiss } from './search-faiss.js'
+import { searchTiles } from './search-tiles.js'
 
 export interface SearchOptions {
-  engine: Engine
+  /** `screened` if left out. All give the same edges. */
+  engine?: Engine
   /** Cosine at or above which two rows are an edge. */
   threshold: number
-  /** Neighbors per row, the row itself counted; an edge exists if either end has the other among its topK. */
+  /**
+   * Neighbors per row, the row itself counted; an edge exists if either end has the other among its topK. `Infinity`
+   * keeps every pair.
+   */
   topK: number
   /** Threads of the search; the cores of the machine if left out. FAISS follows OMP_NUM_THREADS instead. */
   threads?: number
-  /** Called as rows are done. */
-  onProgress?: (rowsDone: number) => void
+  /** What may be taken for neighbors of rows that are not finished; beyond it they go into a file. */
+  memoryBytes?: number
+  /** Folder of that file; the system's folder for such files if left out. */
+  scratchFolder?: string
+  /** Called as pairs of rows are decided. */
+  onProgress?: (pairsDone: number, pairs: number) => void
+  /** Called once if screening is given up for float32 products, with the reason. */
+  onFallback?: (reason: string) => void
 }
 
-// Always the built file and no flags of this process, also where a test runner runs `src`: a thread starts plain Node,
-// which reads no TypeScript.
-const WORKER = new URL('../dist/search-worker.js', import.meta.url)
+/** Enough for 20 million neighbors. */
+const DEFAULT_LIST_BYTES = 2 ** 28
 
 /**
- * All pairs of rows at or above a threshold, by exact search, as `EdgeBatch`es of ascending source rows' chunks. Every
- * pair comes once. Both engines give the same edges: ties at the end of a topK list go to the smaller row, and every
- * cosine is computed in the same way whatever found it.
+ * All pairs of rows at or above a threshold, by exact search, as `EdgeBatch`es. Every pair comes once. All engines give
+ * the same edges: ties at the end of a topK list go to the smaller row, and every cosine is computed in the same way
+ * whatever found it.
  *
+ * @param gallery all of its rows added
  * @returns Readable of `EdgeBatch`; it fails with SearchError `SEARCH`
- * @throws OptionError
+ * @throws OptionError; SearchError `GALLERY_SHAPE` if rows are missing
  */
 export function searchNeighbors(gallery: Gallery, options: SearchOptions): Readable {
-  const setup: SearchSetup = {
-    gallery: gallery.data,
-    engine: options.engine,
-    threshold: checkCosine('threshold', options.threshold),
-    topK: checkPositiveInteger('topK', options.topK),
-    threads: checkPositiveInteger('threads', options.threads ?? availableParallelism()),
-  }
-  return Readable.from(searchRows(setup, options.onProgress ?? (() => {})), {
-    objectMode: true,
-    highWaterMark: 1,
-  })
-}
-
-async function* searchRows(
-  setup: SearchSetup,
-  onProgress: (rowsDone: number) => void,
-): AsyncGenerator<EdgeBatch> {
-  if (setup.gallery.rows === 0) return
-  const worker = new Worker(WORKER, { workerData: setup, execArgv: [], name: 'facekit-search' })
-  try {
-    let rowsDone = 0
-    while (rowsDone < setup.gallery.rows) {
-      worker.postMessage('next')
-      const reply = await nextReply(worker)
-      rowsDone = reply.rowsDone
-      onProgress(rowsDone)
-      if (reply.edges.source.length > 0) yield reply.edges
-    }
-  } finally {
-    await worker.terminate()
-  }
-}
-
-async function nextReply(worker: Worker): Promise<Extract<SearchReply, { kind: 'edges' }>> {
-  try {
-    const [reply] = (await once(worker, 'message')) as [SearchReply]
-    if (reply.kind === 'edges') return reply
-    throw reply.error
-  } catch (cause) {
-    throw new SearchError(
-      'SEARCH',
-      `The search stopped: ${cause instanceof Error ? cause.message : String(cause)}`,
-      {
-        cause,
-      },
-    )
-  }
+  const { engine = 'screened', topK, scratchFolder = tmpdir() } = options
+  const { onProgress = () => {}, onFallback = () => {} } = options
+  // Similarities are float32: a threshold of 0.7 must let in the float32 that is nearest to 0.7.
+  const threshold = Math.fround(checkCosine('threshold', options.threshold))
+  if (topK !== Infinity) checkPositiveInteger('topK', topK)
+  const threads = checkPositiveInteger('threads', options.threads ?? availableParallelism())
+  const data = gallery.finish()
+  const listLength = Math.min(topK, Math.max(1, data.rows)) - 1
+  const search = (signal: AbortSignal): AsyncGenerator<EdgeBatch> =>
+    engine === 'faiss'
+      ? searchFaiss({ gallery: data, threshold, listLength }, onProgress, signal)
+      : searchTiles(
+          data,
+          {
+            threshold,
+            listLength,
+            threads,
+            screening: engine === 'screened',
+            listBytes: options.memoryBytes ?? DEFAULT_LIST_BYTES,
+            spillFile: join(scratchFolder, `facekit-neighbors-${randomUUID()}`),
+            onProgress,
+            onFallback,
+          },
+          signal,
+        )
+  return batchSource(search)
 }

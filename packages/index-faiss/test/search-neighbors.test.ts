@@ -10,12 +10,12 @@ const faiss = await chooseEngine('faiss').then(
   () => true,
   () => false,
 )
-const ENGINES: Engine[] = faiss ? ['tiles', 'faiss'] : ['tiles']
+const ENGINES: Engine[] = faiss ? ['screened', 'tiles', 'faiss'] : ['screened', 'tiles']
 if (!faiss && process.env.CI) throw new Error('CI builds faiss-node: run tools/build-faiss-node.mjs')
 
 function galleryOf(rows: readonly Float32Array[], dim: number): Gallery {
   const gallery = new Gallery(rows.length, dim)
-  rows.forEach((row, i) => gallery.set(i, row))
+  for (const row of rows) gallery.add(row)
   return gallery
 }
 
@@ -125,10 +125,13 @@ describe('gatherGallery', () => {
     normalized: false,
   })
 
-  it('stores unit rows', async () => {
+  it('stores rows, their lengths and their codes', async () => {
     const gallery = new Gallery(3, 4)
     await pipeline(Readable.from([batch(0, 2, 4), batch(2, 1, 4)]), gatherGallery(gallery))
-    expect([...gallery.data.units]).toEqual(Array(12).fill(0.5))
+    const { floats, codes, lengths } = gallery.finish()
+    expect(floats).toEqual({ kind: 'memory', values: new Float32Array(12).fill(2) })
+    expect(codes).toEqual({ kind: 'memory', codes: new Int8Array(12).fill(127) })
+    expect([...lengths]).toEqual([4, 4, 4])
   })
 
   it.each([
@@ -145,6 +148,7 @@ describe('gatherGallery', () => {
 describe('options', () => {
   it('are checked at construction', () => {
     const gallery = new Gallery(1, 1)
+    gallery.add(Float32Array.of(1))
     const options = { engine: 'tiles', threshold: 0.5, topK: 10 } as const
     expect(() => searchNeighbors(gallery, { ...options, topK: 0 })).toThrow('topK')
     expect(() => searchNeighbors(gallery, { ...options, threshold: 1.5 })).toThrow('threshold')

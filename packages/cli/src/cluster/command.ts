@@ -1,9 +1,10 @@
 import { fstatSync } from 'node:fs'
 import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
 import { EXIT } from '../exit-codes.js'
-import { COMMON_FLAGS, cosine, count } from '../flags.js'
+import { COMMON_FLAGS, cosine, count, countOrAll } from '../flags.js'
 import { printSummary } from '../summary.js'
 import { createTalk } from '../talk.js'
+import { defaultMemoryLimit, memorySize } from './memory.js'
 
 export const name = 'cluster'
 export const describe = 'Embeddings to training labels'
@@ -37,8 +38,13 @@ export const flags = {
   'top-k': {
     type: 'string',
     default: '100',
-    coerce: count('top-k'),
-    describe: 'Neighbors per image, the image itself counted',
+    coerce: countOrAll('top-k'),
+    describe: 'Neighbors per image, the image itself counted; all: every pair',
+  },
+  'memory-limit': {
+    type: 'string',
+    coerce: memorySize('memory-limit'),
+    describe: 'Memory for the data, such as 4GB; more is kept in files  [default: half of the memory]',
   },
   batch: {
     type: 'string',
@@ -48,10 +54,10 @@ export const flags = {
   },
   'save-groups': { type: 'number', default: 50, describe: 'Largest classes to save previews of' },
   engine: {
-    choices: ['auto', 'faiss', 'tiles'] as const,
+    choices: ['auto', 'screened', 'tiles', 'faiss'] as const,
     default: 'auto' as const,
     describe:
-      'faiss: FAISS IndexFlatIP; tiles: ONNX Runtime; auto: faiss where faiss-node is installed. Same result',
+      'screened: int8 tiles checked in float32; tiles: float32 tiles; faiss: FAISS IndexFlatIP. Same result; auto: screened',
   },
   ...COMMON_FLAGS,
 } as const
@@ -75,7 +81,11 @@ export async function handler(
   const talk = createTalk(process.stderr, args.quiet)
   const input = args.input === '-' ? undefined : (args.input ?? (isStdinPiped() ? undefined : DEFAULT_INPUT))
   if (args.useGpu) talk.info('No GPU search in this version: searching on the CPU')
-  const summary = await cluster({ ...args, input }, talk, signal)
+  const summary = await cluster(
+    { ...args, input, memoryLimit: args.memoryLimit ?? defaultMemoryLimit() },
+    talk,
+    signal,
+  )
   const { images, classes, labelled, duplicates, seconds } = summary
   talk.info(
     `${images} images: ${classes} classes of ${labelled} images, ${duplicates} duplicates removed, in ${seconds.toFixed(1)} s: see ${args.output}`,

@@ -1,12 +1,27 @@
 import { PendingFiles, type EdgeBatch } from '@facekit/core'
 import { clusterEdges } from '@facekit/graph'
-import { chooseEngine, Gallery, gatherGallery, searchNeighbors, type ENGINES } from '@facekit/index-faiss'
-import { npyLabelArrays, openFileSet, readEmbeddings, readPaths, type FileSet } from '@facekit/io-npy'
+import {
+  chooseEngine,
+  Gallery,
+  gatherGallery,
+  searchNeighbors,
+  type Engine,
+  type ENGINES,
+} from '@facekit/index-faiss'
+import {
+  npyLabelArrays,
+  openFileSet,
+  readEmbeddings,
+  readPaths,
+  rowFilesOf,
+  type FileSet,
+} from '@facekit/io-npy'
 import { writeLabels } from '@facekit/labels'
 import { decodeImage } from '@facekit/preprocess'
 import { flow, tap } from '../flow.js'
 import { grouped, Progress } from '../progress.js'
 import type { Talk } from '../talk.js'
+import { shareMemory } from './memory.js'
 import { spoolStdin } from './spool-stdin.js'
 
 export interface ClusterOptions {
@@ -19,8 +34,10 @@ export interface ClusterOptions {
   duplicateThresh: number
   /** Cosine at or above which two images are the same person. */
   clusterThresh: number
-  /** Neighbors per row, the row itself counted. */
+  /** Neighbors per row, the row itself counted; Infinity for all. */
   topK: number
+  /** Bytes that the search and the clustering may take beside the program itself. */
+  memoryLimit: number
   engine: (typeof ENGINES)[number]
   /** Classes that get a folder of preview images. */
   saveGroups: number
@@ -52,24 +69,25 @@ export async function cluster(
 ): Promise<ClusterSummary> {
   const startMs = Date.now()
   const { engine, reason } = await chooseEngine(options.engine)
-  const summarize = async (set: FileSet) => {
-    const summary = await clusterFileSet(set, options, engine, reason, talk, signal)
-    return { ...summary, seconds: (Date.now() - startMs) / 1000 }
-  }
-  if (options.input !== undefined) return summarize(await openFileSet(options.input))
-  const spool = await PendingFiles.in(options.output)
+  const scratch = await PendingFiles.in(options.output)
   try {
-    return await summarize(await spoolStdin(spool.scratchPath('spool'), talk, signal))
+    const set =
+      options.input === undefined
+        ? await spoolStdin(scratch.scratchPath('spool'), talk, signal)
+        : await openFileSet(options.input)
+    const summary = await clusterFileSet(set, options, engine, reason, scratch, talk, signal)
+    return { ...summary, seconds: (Date.now() - startMs) / 1000 }
   } finally {
-    await spool.discard()
+    await scratch.discard()
   }
 }
 
 async function clusterFileSet(
   set: FileSet,
   options: ClusterOptions,
-  engine: 'faiss' | 'tiles',
+  engine: Engine,
   engineReason: string,
+  scratch: PendingFiles,
   talk: Talk,
   signal: AbortSignal | undefined,
 ): Promise<Omit<ClusterSummary, 'seconds'>> {
@@ -78,7 +96,12 @@ async function clusterFileSet(
   const { rows, dim } = set
   talk.info(`${grouped(rows)} embeddings of ${dim} numbers; search: ${engineReason}`)
 
-  const gallery = new Gallery(rows, dim)
+  const memory = shareMemory(options.memoryLimit)
+  const gallery = new Gallery(rows, dim, {
+    rowFiles: rowFilesOf(set),
+    memoryBytes: memory.gallery,
+    scratchFolder: scratch.folder,
+  })
   await flow(readEmbeddings(set), [], gatherGallery(gallery), signal)
   const unusable = gallery.unusableRows()
   if (unusable.length > 0) {
@@ -87,7 +110,7 @@ async function clusterFileSet(
     )
   }
 
-  const progress = new Progress('search', 'rows', rows)
+  const progress = new Progress('search', 'pairs')
   let edges = 0
   const labels = writeLabels({
     output: options.output,
@@ -105,17 +128,28 @@ async function clusterFileSet(
       topK,
       // One search serves both steps.
       threshold: Math.min(clusterThresh, duplicateThreshold ?? clusterThresh),
-      onProgress(rowsDone) {
-        progress.count = rowsDone
+      memoryBytes: memory.neighbors,
+      scratchFolder: scratch.folder,
+      onProgress(pairsDone, pairs) {
+        progress.count = pairsDone
+        progress.total = pairs
         talk.progress(progress)
       },
+      onFallback: (why) => talk.warn(`Searching by float32 tiles: ${why}`),
     }),
     [
       tap((batch: EdgeBatch) => {
         edges += batch.source.length
         progress.note = `${grouped(edges)} edges`
       }),
-      clusterEdges({ rows, duplicateThreshold, clusterThreshold: clusterThresh, excluded: unusable }),
+      clusterEdges({
+        rows,
+        duplicateThreshold,
+        clusterThreshold: clusterThresh,
+        excluded: unusable,
+        memoryBytes: memory.edges,
+        spillFile: scratch.scratchPath('edges'),
+      }),
     ],
     labels,
     signal,

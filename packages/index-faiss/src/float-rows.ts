@@ -1,0 +1,93 @@
+import { closeSync, openSync, readSync } from 'node:fs'
+import type { RowFile } from '@facekit/core'
+import { SearchError } from './errors.js'
+import type { GalleryData } from './gallery.js'
+
+/** Rows that are kept after they were read from a file. */
+const CACHE_BYTES = 2 ** 24
+
+/** The embeddings of a gallery, read by position, blocking: for threads that search. */
+export class FloatRows {
+  readonly #gallery: GalleryData
+  readonly #cache = new Map<number, Float32Array>()
+  readonly #cacheRows: number
+  readonly #descriptors = new Map<string, number>()
+
+  constructor(gallery: GalleryData) {
+    this.#gallery = gallery
+    this.#cacheRows = Math.ceil(CACHE_BYTES / (4 * gallery.dim))
+  }
+
+  /** One embedding, not to be changed. */
+  get(row: number): Float32Array {
+    const { floats, dim } = this.#gallery
+    if (floats.kind === 'memory') return floats.values.subarray(row * dim, (row + 1) * dim)
+    let found = this.#cache.get(row)
+    if (!found) {
+      if (this.#cache.size >= this.#cacheRows) this.#cache.clear()
+      found = new Float32Array(dim)
+      this.#read(floats.files, row, row + 1, found)
+      this.#cache.set(row, found)
+    }
+    return found
+  }
+
+  /** Rows divided by their lengths; zero rows and unusable rows are zero. */
+  readUnits(start: number, end: number, into: Float32Array): void {
+    const { floats, dim, lengths } = this.#gallery
+    if (floats.kind === 'memory') into.set(floats.values.subarray(start * dim, end * dim))
+    else this.#read(floats.files, start, end, into)
+    for (let row = start, at = 0; row < end; row++, at += dim) {
+      const length = lengths[row]!
+      if (length === 0) into.fill(0, at, at + dim)
+      else for (let i = at; i < at + dim; i++) into[i] = into[i]! / length
+    }
+  }
+
+  close(): void {
+    for (const descriptor of this.#descriptors.values()) closeSync(descriptor)
+    this.#descriptors.clear()
+  }
+
+  #read(files: readonly RowFile[], start: number, end: number, into: Float32Array): void {
+    const rowBytes = 4 * this.#gallery.dim
+    let first = 0
+    for (const file of files) {
+      const from = Math.max(start, first)
+      const to = Math.min(end, first + file.rows)
+      if (from < to) {
+        const bytes = new Uint8Array(
+          into.buffer,
+          into.byteOffset + (from - start) * rowBytes,
+          (to - from) * rowBytes,
+        )
+        this.#readBytes(file.path, bytes, file.offset + (from - first) * rowBytes)
+      }
+      first += file.rows
+      if (first >= end) break
+    }
+  }
+
+  #readBytes(path: string, bytes: Uint8Array, position: number): void {
+    let descriptor = this.#descriptors.get(path)
+    if (descriptor === undefined) {
+      descriptor = openSync(path, 'r')
+      this.#descriptors.set(path, descriptor)
+    }
+    readWhole(descriptor, bytes, position, path)
+  }
+}
+
+/** @throws SearchError `SEARCH` if the file ends before */
+export function readWhole(descriptor: number, bytes: Uint8Array, position: number, path: string): void {
+  for (let at = 0; at < bytes.length;) {
+    const read = readSync(descriptor, bytes, at, bytes.length - at, position + at)
+    if (read === 0) {
+      throw new SearchError(
+        'SEARCH',
+        `Expected ${bytes.length} bytes at ${position} of ${path} but it ends before: it was changed during the search`,
+      )
+    }
+    at += read
+  }
+}

@@ -1,0 +1,111 @@
+import { Worker } from 'node:worker_threads'
+import { SearchError } from './errors.js'
+import type { ThreadReply, ThreadRequest } from './tile-messages.js'
+import type { Unit } from './tile-plan.js'
+import type { TileSearchOptions, UnitResult } from './tile-search.js'
+
+// Always the built file and no flags of this process, also where a test runner runs `src`: a thread starts plain Node,
+// which reads no TypeScript.
+const THREAD = new URL('../dist/tile-thread.js', import.meta.url)
+
+/** Units at each thread: one that it searches and one that waits, so that it never idles between two. */
+const UNITS_PER_THREAD = 2
+
+interface Arrival {
+  worker: Worker
+  reply: ThreadReply
+}
+
+/** Threads that search units. Whichever is free takes the next one. */
+export class TilePool {
+  readonly #workers: readonly Worker[]
+  readonly #exits: readonly Promise<unknown>[]
+  readonly #arrivals: Arrival[] = []
+  #awaken: () => void = () => {}
+
+  /** @param signal ends the search */
+  constructor(threads: number, options: TileSearchOptions, signal: AbortSignal) {
+    this.#workers = Array.from(
+      { length: threads },
+      () => new Worker(THREAD, { workerData: options, execArgv: [], name: 'facekit-search' }),
+    )
+    this.#exits = this.#workers.map((worker) => new Promise((resolve) => worker.once('exit', resolve)))
+    signal.addEventListener('abort', () => this.#awaken(), { once: true })
+    for (const worker of this.#workers) {
+      worker.on('message', (reply: ThreadReply) => this.#arrive({ worker, reply }))
+      worker.on('error', (error) => this.#arrive({ worker, reply: { kind: 'failure', error } }))
+    }
+  }
+
+  /**
+   * Waits for the threads to be ready.
+   *
+   * @returns whether all of them multiply 8-bit numbers exactly
+   * @throws SearchError `SEARCH`
+   */
+  async ready(signal: AbortSignal): Promise<boolean> {
+    let exact = true
+    for (let i = 0; i < this.#workers.length; i++) {
+      const arrival = await this.#next(signal)
+      exact &&= arrival?.reply.kind === 'ready' && arrival.reply.exact
+    }
+    return exact
+  }
+
+  /**
+   * Searches the units, several at once.
+   *
+   * @param isScreening asked whenever a unit is dealt
+   * @returns results as they come, in no order; few units are dealt while the consumer is at work on one
+   */
+  async *search(
+    units: Iterator<Unit>,
+    isScreening: () => boolean,
+    signal: AbortSignal,
+  ): AsyncGenerator<{ unit: Unit; result: UnitResult }> {
+    let dealt = 0
+    const deal = (worker: Worker) => {
+      const next = units.next()
+      if (next.done) return
+      worker.postMessage({ unit: next.value, screening: isScreening() } satisfies ThreadRequest)
+      dealt++
+    }
+    for (let i = 0; i < UNITS_PER_THREAD; i++) this.#workers.forEach(deal)
+    for (; dealt > 0; dealt--) {
+      const arrival = await this.#next(signal)
+      if (arrival?.reply.kind !== 'result') return
+      deal(arrival.worker)
+      yield arrival.reply
+    }
+  }
+
+  /**
+   * Ends the threads. Each finishes what it is computing: a thread that ends inside ONNX Runtime takes the process with
+   * it.
+   */
+  async close(): Promise<void> {
+    for (const worker of this.#workers) worker.postMessage('close' satisfies ThreadRequest)
+    await Promise.all(this.#exits)
+  }
+
+  #arrive(arrival: Arrival): void {
+    this.#arrivals.push(arrival)
+    this.#awaken()
+  }
+
+  /** @returns undefined when the signal aborts */
+  async #next(signal: AbortSignal): Promise<Arrival | undefined> {
+    while (this.#arrivals.length === 0 && !signal.aborted) {
+      await new Promise<void>((resolve) => (this.#awaken = resolve))
+    }
+    if (signal.aborted) return undefined
+    const arrival = this.#arrivals.shift()!
+    if (arrival.reply.kind !== 'failure') return arrival
+    const cause = arrival.reply.error
+    throw new SearchError(
+      'SEARCH',
+      `The search stopped: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    )
+  }
+}

@@ -1,0 +1,270 @@
+import type { EdgeBatch } from '@facekit/core'
+import { CodeTiles, transpose } from './code-tiles.js'
+import { createFloatProduct, type FloatProduct } from './float-product.js'
+import { FloatRows } from './float-rows.js'
+import type { GalleryData } from './gallery.js'
+import { localCutoffs } from './local-cutoffs.js'
+import { PairBuffer } from './pair-buffer.js'
+import { BLOCK_COLUMNS, createScreen, isExact, ZERO_CODE, type Screen } from './screen.js'
+import { similarity, similarityError } from './similarity.js'
+import { queryTilesOf, type Unit } from './tile-plan.js'
+
+export interface TileSearchOptions {
+  gallery: GalleryData
+  tileRows: number
+  /** float32: pairs at or above it are looked for. */
+  threshold: number
+  /** Neighbors that a row lists, at most, itself not counted. */
+  listLength: number
+  /**
+   * rows × float32, shared: the similarity of the last neighbor in the list of each row so far, -Infinity while it is
+   * not full. A pair below both of its ends' is in no list.
+   */
+  cutoffs: Float32Array
+  /** One number, shared: 1 when the search is to end. */
+  stop: Int32Array
+}
+
+/** Covers the rounding of the bound's own arithmetic and of a similarity to float32: see EXACTNESS.md. */
+const SLACK = 2 ** -22
+
+/** Blocks per query row, on average, from which a float32 product costs less than following them up one by one. */
+const DENSE_BLOCKS_PER_ROW = 2
+
+/** What was found in a unit. */
+export interface UnitResult {
+  pairs: EdgeBatch
+  /** Tiles of the unit, and those of them where so much passed the screen that float32 products were needed. */
+  tiles: number
+  denseTiles: number
+}
+
+/** Finds all pairs at or above a threshold, unit by unit. It blocks the thread that calls it. */
+export class TileSearch {
+  readonly #options: TileSearchOptions
+  readonly #screen: Screen
+  readonly #codes: CodeTiles
+  readonly #rows: FloatRows
+  readonly #pairs = new PairBuffer()
+  /** Of the group at hand: group tiles × tileRows × dim uint8, codes plus `ZERO_CODE`. */
+  #queryCodes = new Uint8Array(0)
+  #group = -1
+  /** Of the gallery tile at hand: tileRows × dim. */
+  readonly #galleryCodes: Int8Array
+  /** Per block of the gallery tile: the largest scale and residual. */
+  readonly #blockScales: Float64Array
+  readonly #blockResiduals: Float64Array
+  #floatProduct: FloatProduct | undefined
+  /** Whether products of codes are exact on this machine. */
+  readonly exact: boolean
+
+  private constructor(options: TileSearchOptions, screen: Screen, exact: boolean) {
+    const { gallery, tileRows } = options
+    this.#options = options
+    this.#screen = screen
+    this.exact = exact
+    this.#codes = new CodeTiles(gallery, tileRows)
+    this.#rows = new FloatRows(gallery)
+    this.#galleryCodes = new Int8Array(tileRows * gallery.dim)
+    this.#blockScales = new Float64Array(tileRows / BLOCK_COLUMNS)
+    this.#blockResiduals = new Float64Array(tileRows / BLOCK_COLUMNS)
+  }
+
+  static async create(options: TileSearchOptions): Promise<TileSearch> {
+    const { tileRows, gallery } = options
+    const screen = await createScreen(tileRows, gallery.dim)
+    return new TileSearch(options, screen, await isExact(screen, tileRows, gallery.dim))
+  }
+
+  /** @param screening whether to try the screen first, or to compute float32 products at once */
+  async search(unit: Unit, screening: boolean): Promise<UnitResult> {
+    const tiles = queryTilesOf(unit)
+    let denseTiles = 0
+    if (screening) this.#load(unit)
+    for (const tile of tiles) {
+      if (Atomics.load(this.#options.stop, 0) === 1) break
+      if (screening && (await this.#searchScreened(tile, unit))) continue
+      denseTiles++
+      await this.#searchDense(tile, unit.galleryTile)
+    }
+    return { pairs: this.#pairs.take(), tiles: tiles.length, denseTiles }
+  }
+
+  close(): void {
+    this.#codes.close()
+    this.#rows.close()
+  }
+
+  #load({ group, firstQueryTile, endQueryTile, galleryTile }: Unit): void {
+    const { gallery, tileRows } = this.#options
+    const tileCodes = tileRows * gallery.dim
+    if (this.#group !== group) {
+      const tiles = endQueryTile - firstQueryTile
+      if (this.#queryCodes.length < tiles * tileCodes) this.#queryCodes = new Uint8Array(tiles * tileCodes)
+      for (let i = 0; i < tiles; i++) {
+        this.#codes.read(firstQueryTile + i, this.#galleryCodes)
+        const queries = this.#queryCodes.subarray(i * tileCodes, (i + 1) * tileCodes)
+        for (let at = 0; at < tileCodes; at++) queries[at] = this.#galleryCodes[at]! + ZERO_CODE
+      }
+      this.#group = group
+    }
+    this.#codes.read(galleryTile, this.#galleryCodes)
+    transpose(this.#galleryCodes, tileRows, gallery.dim, this.#screen.columns)
+    this.#blockScales.fill(0)
+    this.#blockResiduals.fill(0)
+    const start = galleryTile * tileRows
+    for (let row = start; row < Math.min(gallery.rows, start + tileRows); row++) {
+      const block = Math.floor((row - start) / BLOCK_COLUMNS)
+      this.#blockScales[block] = Math.max(this.#blockScales[block]!, gallery.scales[row]!)
+      this.#blockResiduals[block] = Math.max(this.#blockResiduals[block]!, gallery.residuals[row]!)
+    }
+  }
+
+  /** @returns false, with nothing found, where too much passes the screen */
+  async #searchScreened(queryTile: number, { firstQueryTile, galleryTile }: Unit): Promise<boolean> {
+    const { gallery, tileRows } = this.#options
+    const tileCodes = tileRows * gallery.dim
+    const offset = (queryTile - firstQueryTile) * tileCodes
+    const queries = this.#queryCodes.subarray(offset, offset + tileCodes)
+    await this.#screen.run(queries)
+
+    const flagged = this.#flaggedBlocks(queryTile)
+    if (!flagged) return false
+    for (const at of flagged) this.#followUp(queryTile, galleryTile, at, queries)
+    return true
+  }
+
+  /**
+   * The blocks that may hold a pair: positions in the screen's maxima.
+   *
+   * @returns undefined where there are too many
+   */
+  #flaggedBlocks(queryTile: number): number[] | undefined {
+    const { gallery, tileRows, threshold } = this.#options
+    const { maxima } = this.#screen
+    const blocks = this.#blockScales.length
+    const largestScale = this.#blockScales.reduce((a, b) => Math.max(a, b))
+    const largestResidual = this.#blockResiduals.reduce((a, b) => Math.max(a, b))
+    const limit = DENSE_BLOCKS_PER_ROW * tileRows
+    const bound = threshold - SLACK
+    const flagged: number[] = []
+    const start = queryTile * tileRows
+    const rows = Math.min(tileRows, gallery.rows - start)
+    for (let row = 0; row < rows; row++) {
+      const scale = gallery.scales[start + row]!
+      const residual = gallery.residuals[start + row]!
+      // First what holds for the tile as a whole: one comparison of integers per block.
+      const needed = bound - residual - largestResidual * (1 + residual)
+      const lowest = needed > 0 ? needed / (scale * largestScale) : -Infinity
+      for (let block = 0, at = row * blocks; block < blocks; block++, at++) {
+        const product = maxima[at]!
+        if (product < lowest) continue
+        const ofBlock = this.#blockResiduals[block]!
+        const upper =
+          scale * this.#blockScales[block]! * Math.max(0, product) + residual + ofBlock * (1 + residual)
+        if (upper < bound) continue
+        if (flagged.length === limit) return undefined
+        flagged.push(at)
+      }
+    }
+    return flagged
+  }
+
+  /** Decides the pairs of one block. */
+  #followUp(queryTile: number, galleryTile: number, at: number, queries: Uint8Array): void {
+    const { gallery, tileRows, threshold, cutoffs } = this.#options
+    const { dim, scales, residuals, rows } = gallery
+    const blocks = this.#blockScales.length
+    const row = Math.floor(at / blocks)
+    const source = queryTile * tileRows + row
+    const scale = scales[source]!
+    const residual = residuals[source]!
+    const bound = threshold - SLACK
+    const cutoff = cutoffs[source]!
+    const firstColumn = (at % blocks) * BLOCK_COLUMNS
+    for (let column = firstColumn; column < firstColumn + BLOCK_COLUMNS; column++) {
+      const target = galleryTile * tileRows + column
+      if (target <= source || target >= rows) continue
+      const other = residuals[target]!
+      const product = codeProduct(queries, row * dim, this.#galleryCodes, column * dim, dim)
+      const upper = scale * scales[target]! * product + residual + other * (1 + residual)
+      if (upper < bound || (upper + SLACK < cutoff && upper + SLACK < cutoffs[target]!)) continue
+      this.#decide(source, target)
+    }
+  }
+
+  /** The float32 products of two tiles: for data of which a screen rules out little. */
+  async #searchDense(queryTile: number, galleryTile: number): Promise<void> {
+    const { gallery, tileRows, threshold, listLength, cutoffs } = this.#options
+    const product = (this.#floatProduct ??= await createFloatProduct(tileRows, gallery.dim))
+    const readTile = (tile: number, into: Float32Array) => {
+      const start = tile * tileRows
+      const end = Math.min(gallery.rows, start + tileRows)
+      this.#rows.readUnits(start, end, into)
+      // No comparison with NaN is true: rows that cannot be used crowd nobody out of a list.
+      for (let row = start; row < end; row++) {
+        if (gallery.unusable[row])
+          into.fill(NaN, (row - start) * gallery.dim, (row - start + 1) * gallery.dim)
+      }
+      return [start, end - start] as const
+    }
+    const [sourceStart, sources] = readTile(queryTile, product.queries)
+    const [targetStart, targets] = readTile(galleryTile, product.gallery)
+    await product.run()
+
+    const error = similarityError(gallery.dim)
+    const bound = threshold - error
+    const { products } = product
+    // On the diagonal each row finds itself, too.
+    const others = queryTile === galleryTile ? listLength + 1 : listLength
+    const byRow = localCutoffs(
+      products,
+      { lists: sources, stride: tileRows, length: targets, step: 1 },
+      bound,
+      others,
+    )
+    const byColumn = localCutoffs(
+      products,
+      { lists: targets, stride: 1, length: sources, step: tileRows },
+      bound,
+      others,
+    )
+    for (let row = 0; row < sources; row++) {
+      const source = sourceStart + row
+      // What an end lists is not below its last neighbor so far, here or elsewhere.
+      const lowest = Math.max(byRow[row]! - 2 * error, cutoffs[source]! - error)
+      const first = queryTile === galleryTile ? row + 1 : 0
+      for (let column = first, at = row * tileRows + first; column < targets; column++, at++) {
+        const value = products[at]!
+        if (value < bound) continue
+        const target = targetStart + column
+        if (value < lowest && value < Math.max(byColumn[column]! - 2 * error, cutoffs[target]! - error))
+          continue
+        this.#decide(source, target)
+      }
+    }
+  }
+
+  #decide(source: number, target: number): void {
+    const { gallery, threshold } = this.#options
+    const { lengths, unusable } = gallery
+    if (unusable[source] || unusable[target]) return
+    const product = lengths[source]! * lengths[target]!
+    const cosine = similarity(this.#rows.get(source), this.#rows.get(target), product)
+    if (cosine >= threshold) this.#pairs.add(source, target, cosine)
+  }
+}
+
+/** Inner product of the codes of a query, which have `ZERO_CODE` added, and a row of the gallery. */
+function codeProduct(a: Uint8Array, startA: number, b: Int8Array, startB: number, dim: number): number {
+  // In 32-bit integers: without imul and |0 each step would be checked for leaving them.
+  let s0 = 0
+  let s1 = 0
+  let i = 0
+  for (; i + 1 < dim; i += 2) {
+    s0 = (s0 + Math.imul(a[startA + i]! - ZERO_CODE, b[startB + i]!)) | 0
+    s1 = (s1 + Math.imul(a[startA + i + 1]! - ZERO_CODE, b[startB + i + 1]!)) | 0
+  }
+  if (i < dim) s0 = (s0 + Math.imul(a[startA + i]! - ZERO_CODE, b[startB + i]!)) | 0
+  return s0 + s1
+}
