@@ -13,7 +13,10 @@ const inFolder = temporaryFolder()
 const album = inFolder('album')
 process.env['XDG_CACHE_HOME'] = inFolder('cache')
 
-beforeAll(() => drawAlbum(album, 8, 4))
+beforeAll(() => {
+  drawAlbum(album, 8, 4)
+  drawAlbum(inFolder('large'), 70, 4)
+})
 
 async function embeddingsIn(folder: string): Promise<{ dim: number; values: Float32Array }> {
   const name = readdirSync(folder).find((file) => file.startsWith('final_embs'))!
@@ -86,7 +89,11 @@ describe('extract with PyTorch weights', () => {
 
   it('runs in 8 bits, calibrated on the first images or on others, and says how well they agree', async () => {
     const { values } = await extract('fp32')
-    for (const more of [[], ['--calibration', join(album, 'person_1'), '--no-cache']]) {
+    for (const more of [
+      [],
+      ['--calibration', join(album, 'person_1')],
+      ['--calibration', inFolder('large'), '--no-cache'],
+    ]) {
       const int8 = await extract(`int8-${more.length}`, '--precision', 'int8', ...more)
       expect(int8.stderr).toMatch(
         /int8: calibrated on \d+ images; cosine to fp32 on \d+ others: mean 0\.99\d\d, worst/,

@@ -23,11 +23,11 @@ export interface Calibration {
 export function calibrationModel(network: Network): Calibration {
   const graph = new FloatGraph()
   const layers: string[] = []
-  const extremes: string[] = []
+  const measured: string[] = []
   const measure = (x: string) => {
     for (const reduce of ['ReduceMin', 'ReduceMax']) {
       const extreme = graph.node(reduce, [x], { axes: [1, 2, 3], keepdims: 0 })
-      extremes.push(graph.node('Unsqueeze', [extreme, graph.integers(1)]))
+      measured.push(graph.node('Unsqueeze', [extreme, graph.integers(1)]))
     }
   }
   const operators: Operators = {
@@ -43,9 +43,9 @@ export function calibrationModel(network: Network): Calibration {
     activate: (x, activation) => elementwisePrelu(graph, x, activation),
   }
   writeBlocks(graph, foldNorms(network, 0), operators)
-  graph.node('Concat', extremes, { axis: 1 }, 'ranges')
+  graph.node('Concat', measured, { axis: 1 }, 'ranges')
 
-  const numbers = extremes.length
+  const numbers = measured.length
   const { height, width } = network
   const model = buildModel({
     name: 'calibration',
@@ -57,16 +57,23 @@ export function calibrationModel(network: Network): Calibration {
   return {
     model,
     rangesOf(rows) {
-      const means = columnMeans(rows, numbers)
-      const range = (at: number): Range => ({ min: means[at]!, max: means[at + 1]! })
+      const extremes = extremesOf(rows, numbers)
+      const range = (at: number): Range => ({ min: extremes[at]!, max: extremes[at + 1]! })
       return new Map(layers.map((layer, i) => [layer, { input: range(4 * i), output: range(4 * i + 2) }]))
     },
   }
 }
 
-/** Means of the extremes of each picture, not the extremes of all: a few outliers would cost all others precision. */
-function columnMeans(rows: Float32Array, columns: number): Float64Array {
-  const sums = new Float64Array(columns)
-  rows.forEach((value, at) => (sums[at % columns]! += value))
-  return sums.map((sum) => (sum * columns) / rows.length)
+/**
+ * The smallest of every even column, the largest of every odd one. Means over the pictures in their place give typical
+ * pictures a little more precision and ruin unusual ones.
+ */
+function extremesOf(rows: Float32Array, columns: number): Float64Array {
+  const extremes = Float64Array.from({ length: columns }, (_, column) => rows[column]!)
+  rows.forEach((value, at) => {
+    const column = at % columns
+    const pick = column % 2 === 0 ? Math.min : Math.max
+    extremes[column] = pick(extremes[column]!, value)
+  })
+  return extremes
 }

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { pipeline } from 'node:stream/promises'
-import type { ImageBatch } from '@facekit/core'
+import type { ImageBatch, PathBatch } from '@facekit/core'
 import { imageList, preprocess } from '@facekit/preprocess'
 
 const BATCH_SIZE = 16
@@ -17,17 +17,24 @@ export async function firstPictures(
 ): Promise<Uint8Array[]> {
   const pictures: Uint8Array[] = []
   const bytes = size.width * size.height * 3
-  const collect = async (batches: AsyncIterable<ImageBatch>) => {
-    for await (const { pixels, indices } of batches) {
-      for (let row = 0; row < indices.length; row++)
-        pictures.push(pixels.subarray(row * bytes, (row + 1) * bytes))
-      if (pictures.length >= count) return
-    }
-  }
   await pipeline(
-    imageList(input, { batchSize: BATCH_SIZE }),
+    firstBatches(input, Math.ceil(count / BATCH_SIZE)),
     preprocess({ ...size, workers: availableParallelism() }),
-    collect,
+    async (batches: AsyncIterable<ImageBatch>) => {
+      for await (const { pixels, indices } of batches) {
+        for (let row = 0; row < indices.length; row++)
+          pictures.push(pixels.subarray(row * bytes, (row + 1) * bytes))
+      }
+    },
   )
   return pictures.slice(0, count)
+}
+
+async function* firstBatches(input: string, count: number): AsyncGenerator<PathBatch> {
+  let taken = 0
+  // Leaving the loop closes the list.
+  for await (const batch of imageList(input, { batchSize: BATCH_SIZE })) {
+    yield batch
+    if (++taken === count) return
+  }
 }
