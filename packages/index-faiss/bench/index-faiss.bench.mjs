@@ -1,79 +1,101 @@
-// Rows and pairs per second of the engines, beside the bare product of the same matrix. `npm run bench`
+// Seconds of the whole search, beside FAISS as the scripts call it (twice, k = 100) and beside the bare products of
+// 8-bit codes of the same half of the matrix: the machine's limit. One run, one table. `npm run bench`
 import { availableParallelism } from 'node:os'
-import { compare, seededRandom } from '@facekit/testing'
 import { chooseEngine, Gallery, searchNeighbors } from '@facekit/index-faiss'
-import { buildModel } from '@facekit/onnx'
-import { InferenceSession, Tensor } from 'onnxruntime-node'
+import { compare, People } from '@facekit/testing'
+import { codeProducts } from './code-products.mjs'
 
 const DIM = 512
-const ROWS_PER_IDENTITY = 5
-const TILE = 2048
+const THRESHOLD = 0.7
+const TOP_K = 100
 const threads = availableParallelism()
 
+// FAISS needs minutes for the larger ones; its time grows with the square.
+const SIZES = [
+  { rows: 16_384, repeats: 5, faiss: true },
+  { rows: 65_536, repeats: 3, faiss: true },
+  { rows: 131_072, repeats: 2, faiss: false },
+]
+
 /** @param {number} rows */
-function makeGallery(rows) {
-  const random = seededRandom(rows)
-  const vector = () => Float32Array.from({ length: DIM }, () => random() - 0.5)
-  const gallery = new Gallery(rows, DIM)
-  let centre = vector()
-  for (let row = 0; row < rows; row++) {
-    if (row % ROWS_PER_IDENTITY === 0) centre = vector()
-    const noise = vector()
-    gallery.set(
-      row,
-      centre.map((value, i) => value + noise[i] / 2),
-    )
-  }
-  return gallery
+function makeEmbeddings(rows) {
+  const people = new People(rows, DIM)
+  const embeddings = new Float32Array(rows * DIM)
+  for (let row = 0; row < rows; row++) people.embed(row, embeddings.subarray(row * DIM, (row + 1) * DIM))
+  return embeddings
 }
 
 /**
- * @param {Gallery} gallery
- * @param {'tiles' | 'faiss'} engine
+ * @param {Float32Array} embeddings
+ * @param {'screened' | 'tiles' | 'faiss'} engine
  */
-async function search(gallery, engine) {
+async function search(embeddings, engine) {
+  const gallery = new Gallery(embeddings.length / DIM, DIM)
+  gallery.add(embeddings)
   let edges = 0
-  for await (const { source } of searchNeighbors(gallery, { engine, threshold: 0.7, topK: 100, threads })) {
+  for await (const { source } of searchNeighbors(gallery, {
+    engine,
+    threshold: THRESHOLD,
+    topK: TOP_K,
+    threads,
+  }))
     edges += source.length
-  }
   return edges
 }
 
-async function bareProduct() {
-  const model = buildModel({
-    name: 'product',
-    inputs: ['a', 'b'].map((name) => ({ name, elementType: 'float32', shape: [TILE, DIM] })),
-    outputs: [{ name: 'c', elementType: 'float32', shape: [TILE, TILE] }],
-    nodes: [{ opType: 'Gemm', inputs: ['a', 'b'], outputs: ['c'], attributes: { transB: 1 } }],
-    initializers: [],
-  })
-  const session = await InferenceSession.create(model, { intraOpNumThreads: threads })
-  const random = seededRandom(3)
-  const tile = () => new Tensor('float32', Float32Array.from({ length: TILE * DIM }, random), [TILE, DIM])
-  const feeds = { a: tile(), b: tile() }
-  /** @param {number} rows */
-  return async (rows) => {
-    for (let tiles = (rows / TILE) ** 2; tiles > 0; tiles--) await session.run(feeds)
-  }
-}
-
-const faiss = await chooseEngine('faiss').then(
+const faissInstalled = await chooseEngine('faiss').then(
   () => true,
   () => false,
 )
-if (!faiss) console.log('faiss-node is not installed: FAISS is left out')
-const product = await bareProduct()
-for (const rows of [4096, 16_384]) {
-  const gallery = makeGallery(rows)
-  const per = { rows, Mpairs: rows ** 2 / 1e6, GFLOP: (2 * rows ** 2 * DIM) / 1e9 }
-  /** @type {('tiles' | 'faiss')[]} */
-  const engines = faiss ? ['tiles', 'faiss'] : ['tiles']
-  await compare(
+if (!faissInstalled) console.log('faiss-node is not installed: FAISS is left out')
+const { default: faissNode } = faissInstalled ? await import('faiss-node') : { default: undefined }
+
+/** @param {Float32Array} embeddings */
+function searchTwiceWithFaiss(embeddings) {
+  const rows = embeddings.length / DIM
+  const index = new faissNode.IndexFlatIP(DIM)
+  const step = 8192
+  /** @type {number[][]} */
+  const parts = []
+  for (let at = 0; at < rows; at += step)
+    parts.push(Array.from(embeddings.subarray(at * DIM, (at + step) * DIM)))
+  for (const part of parts) index.add(part)
+  let found = 0
+  for (let step2 = 0; step2 < 2; step2++) {
+    for (const part of parts) found += index.search(part, TOP_K).labels.length
+  }
+  return found
+}
+
+for (const { rows, repeats, faiss } of SIZES) {
+  const embeddings = makeEmbeddings(rows)
+  const per = { Mpairs: (rows * (rows - 1)) / 2 / 1e6, GOP: (rows * (rows - 1) * DIM) / 1e9 }
+  const products = await codeProducts(rows, DIM, threads)
+  const seconds = await compare(
     `${rows} rows of ${DIM}, ${threads} threads`,
     [
-      { name: 'bare float32 product', run: () => product(rows), per },
-      ...engines.map((engine) => ({ name: `engine ${engine}`, run: () => search(gallery, engine), per })),
+      { name: 'bare products of codes, largest of each 8', run: () => products.run('maxima'), per },
+      { name: 'bare products of codes, all kept', run: () => products.run('products'), per },
+      { name: 'whole search, screened', run: () => search(embeddings, 'screened'), per },
+      ...(rows < 100_000
+        ? [{ name: 'whole search, float32 tiles', run: () => search(embeddings, 'tiles'), per }]
+        : []),
     ],
-    { repeats: 3 },
+    { repeats },
   )
+  const [bare = 0, kept = 0, screened = 0] = seconds
+  console.log(`  seconds: ${seconds.map((value) => value.toFixed(2)).join(', ')}`)
+  console.log(
+    `  screened takes ${(screened / bare).toFixed(2)} × the bare products reduced, ${(screened / kept).toFixed(2)} × those kept`,
+  )
+  await products.close()
+  if (faiss && faissInstalled) {
+    // Once: it is slow, and steady.
+    const start = performance.now()
+    searchTwiceWithFaiss(embeddings)
+    const faissSeconds = (performance.now() - start) / 1000
+    console.log(
+      `  FAISS, two searches: ${faissSeconds.toFixed(1)} s, ${(faissSeconds / screened).toFixed(1)} × the screened search`,
+    )
+  }
 }

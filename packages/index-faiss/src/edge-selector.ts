@@ -54,6 +54,6 @@ export interface Neighbor {
 }
 
 /** The order of a list: most similar first, ties by row. */
-export function bestFirst(a: Neighbor, b: Neighbor): number {
+function bestFirst(a: Neighbor, b: Neighbor): number {
   return b.similarity - a.similarity || a.row - b.row
 }

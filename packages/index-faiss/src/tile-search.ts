@@ -3,7 +3,7 @@ import { CodeTiles, transpose } from './code-tiles.js'
 import { createFloatProduct, type FloatProduct } from './float-product.js'
 import { FloatRows } from './float-rows.js'
 import type { GalleryData } from './gallery.js'
-import { localCutoffs } from './local-cutoffs.js'
+import { raiseToListed } from './lowest-listed.js'
 import { PairBuffer } from './pair-buffer.js'
 import { BLOCK_COLUMNS, createScreen, isExact, ZERO_CODE, type Screen } from './screen.js'
 import { similarity, similarityError } from './similarity.js'
@@ -17,8 +17,8 @@ export interface TileSearchOptions {
   /** Neighbors that a row lists, at most, itself not counted. */
   listLength: number
   /**
-   * rows × float32, shared: the similarity of the last neighbor in the list of each row so far, -Infinity while it is
-   * not full. A pair below both of its ends' is in no list.
+   * rows × float32, shared: a similarity that the last neighbor in the list of each row is not below, as far as is known.
+   * A pair below both of its ends' is in no list.
    */
   cutoffs: Float32Array
   /** One number, shared: 1 when the search is to end. */
@@ -213,36 +213,36 @@ export class TileSearch {
     await product.run()
 
     const error = similarityError(gallery.dim)
-    const bound = threshold - error
+    // Below these a pair is in the list of neither of its ends, here or elsewhere.
+    const boundsOf = (start: number, count: number) =>
+      Float64Array.from({ length: count }, (_, i) => Math.max(threshold, cutoffs[start + i]!) - error)
+    const byRow = boundsOf(sourceStart, sources)
+    const byColumn = boundsOf(targetStart, targets)
     const { products } = product
     // On the diagonal each row finds itself, too.
     const others = queryTile === galleryTile ? listLength + 1 : listLength
-    const byRow = localCutoffs(
-      products,
-      { lists: sources, stride: tileRows, length: targets, step: 1 },
-      bound,
-      others,
-    )
-    const byColumn = localCutoffs(
-      products,
-      { lists: targets, stride: 1, length: sources, step: tileRows },
-      bound,
-      others,
-    )
+    const rowLists = { lists: sources, stride: tileRows, length: targets, step: 1 }
+    const columnLists = { lists: targets, stride: 1, length: sources, step: tileRows }
+    raiseToListed(products, rowLists, byRow, others, error)
+    raiseToListed(products, columnLists, byColumn, others, error)
+    // For the tiles that come; the bounds are lower than the lists' own ends, if anything.
+    byRow.forEach((bound, i) => this.#raiseCutoff(sourceStart + i, bound))
+    byColumn.forEach((bound, i) => this.#raiseCutoff(targetStart + i, bound))
     for (let row = 0; row < sources; row++) {
-      const source = sourceStart + row
-      // What an end lists is not below its last neighbor so far, here or elsewhere.
-      const lowest = Math.max(byRow[row]! - 2 * error, cutoffs[source]! - error)
+      const bound = byRow[row]!
       const first = queryTile === galleryTile ? row + 1 : 0
       for (let column = first, at = row * tileRows + first; column < targets; column++, at++) {
         const value = products[at]!
-        if (value < bound) continue
-        const target = targetStart + column
-        if (value < lowest && value < Math.max(byColumn[column]! - 2 * error, cutoffs[target]! - error))
-          continue
-        this.#decide(source, target)
+        if (value >= bound || value >= byColumn[column]!)
+          this.#decide(sourceStart + row, targetStart + column)
       }
     }
+  }
+
+  /** Another thread may do the same at once: either bound holds. */
+  #raiseCutoff(row: number, bound: number): void {
+    const { cutoffs } = this.#options
+    if (bound > cutoffs[row]!) cutoffs[row] = bound
   }
 
   #decide(source: number, target: number): void {
@@ -258,13 +258,18 @@ export class TileSearch {
 /** Inner product of the codes of a query, which have `ZERO_CODE` added, and a row of the gallery. */
 function codeProduct(a: Uint8Array, startA: number, b: Int8Array, startB: number, dim: number): number {
   // In 32-bit integers: without imul and |0 each step would be checked for leaving them.
-  let s0 = 0
-  let s1 = 0
-  let i = 0
-  for (; i + 1 < dim; i += 2) {
-    s0 = (s0 + Math.imul(a[startA + i]! - ZERO_CODE, b[startB + i]!)) | 0
-    s1 = (s1 + Math.imul(a[startA + i + 1]! - ZERO_CODE, b[startB + i + 1]!)) | 0
+  let sum = 0
+  let i = startA
+  let j = startB
+  for (const end = startA + dim - 3; i < end; i += 4, j += 4) {
+    sum =
+      (sum +
+        Math.imul(a[i]! - ZERO_CODE, b[j]!) +
+        Math.imul(a[i + 1]! - ZERO_CODE, b[j + 1]!) +
+        Math.imul(a[i + 2]! - ZERO_CODE, b[j + 2]!) +
+        Math.imul(a[i + 3]! - ZERO_CODE, b[j + 3]!)) |
+      0
   }
-  if (i < dim) s0 = (s0 + Math.imul(a[startA + i]! - ZERO_CODE, b[startB + i]!)) | 0
-  return s0 + s1
+  for (const end = startA + dim; i < end; i++, j++) sum = (sum + Math.imul(a[i]! - ZERO_CODE, b[j]!)) | 0
+  return sum
 }

@@ -14,20 +14,28 @@ export function normalRows(
   })
 }
 
+/** Cosine by the definition, in float64, rounded to float32 once; 0 with a zero row. */
+export function cosineOf(a: Float32Array, b: Float32Array): number {
+  const lengths = Math.sqrt(dot(a, a)) * Math.sqrt(dot(b, b))
+  return lengths === 0 ? 0 : Math.fround(dot(a, b) / lengths)
+}
+
 /**
- * Edges by the definition, in float64: rows sorted by cosine, ties by row, each lists its topK - 1 best at or above the
- * threshold; a pair is an edge if either end lists the other.
+ * Edges by the definition: rows sorted by cosine, ties by row, each lists its topK - 1 best at or above the threshold; a
+ * pair is an edge if either end lists the other. Rows that are not finite have no edges.
  */
 export function bruteForceEdges(rows: readonly Float32Array[], threshold: number, topK: number): string[] {
   const edges = new Set<string>()
+  const usable = rows.map((row) => row.every(Number.isFinite))
   const lengths = rows.map((row) => Math.sqrt(dot(row, row)))
   rows.forEach((row, i) => {
+    if (!usable[i]) return
     const list = rows
       .map((other, j) => {
         const product = lengths[i]! * lengths[j]!
         return { j, cosine: product === 0 ? 0 : Math.fround(dot(row, other) / product) }
       })
-      .filter(({ j, cosine }) => j !== i && cosine >= Math.fround(threshold))
+      .filter(({ j, cosine }) => j !== i && usable[j] && cosine >= Math.fround(threshold))
       .sort((a, b) => b.cosine - a.cosine || a.j - b.j)
       .slice(0, topK - 1)
     for (const { j } of list) edges.add(i < j ? `${i}-${j}` : `${j}-${i}`)

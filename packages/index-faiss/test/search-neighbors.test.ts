@@ -1,10 +1,18 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { EdgeBatch, EmbeddingBatch } from '@facekit/core'
+import type { EmbeddingBatch } from '@facekit/core'
 import { seededRandom } from '@facekit/testing'
 import { describe, expect, it } from 'vitest'
-import { chooseEngine, Gallery, gatherGallery, searchNeighbors, type Engine } from '../src/index.js'
+import {
+  chooseEngine,
+  Gallery,
+  gatherGallery,
+  searchNeighbors,
+  type Engine,
+  type SearchOptions,
+} from '../src/index.js'
 import { bruteForceEdges, normalRows } from './brute-force.js'
+import { findEdges, galleryOf } from './find-edges.js'
 
 const faiss = await chooseEngine('faiss').then(
   () => true,
@@ -13,30 +21,8 @@ const faiss = await chooseEngine('faiss').then(
 const ENGINES: Engine[] = faiss ? ['screened', 'tiles', 'faiss'] : ['screened', 'tiles']
 if (!faiss && process.env.CI) throw new Error('CI builds faiss-node: run tools/build-faiss-node.mjs')
 
-function galleryOf(rows: readonly Float32Array[], dim: number): Gallery {
-  const gallery = new Gallery(rows.length, dim)
-  for (const row of rows) gallery.add(row)
-  return gallery
-}
-
-/** Edges as `source-target`, sorted; fails if a pair comes twice or the wrong way round. */
-async function search(
-  rows: readonly Float32Array[],
-  dim: number,
-  options: { engine: Engine; threshold: number; topK: number },
-): Promise<string[]> {
-  const edges: string[] = []
-  for await (const batch of searchNeighbors(galleryOf(rows, dim), { ...options, threads: 1 })) {
-    const { source, target, similarity } = batch as EdgeBatch
-    expect(similarity.length).toBe(source.length)
-    source.forEach((row, i) => {
-      expect(row).toBeLessThan(target[i]!)
-      expect(similarity[i]).toBeGreaterThanOrEqual(Math.fround(options.threshold))
-      edges.push(`${row}-${target[i]}`)
-    })
-  }
-  expect(new Set(edges).size).toBe(edges.length)
-  return edges.sort()
+async function search(rows: readonly Float32Array[], dim: number, options: SearchOptions): Promise<string[]> {
+  return findEdges(galleryOf(rows, dim), options)
 }
 
 describe.each(ENGINES)('searchNeighbors with %s', (engine) => {
@@ -108,7 +94,25 @@ describe.each(ENGINES)('searchNeighbors with %s', (engine) => {
     expect(await search(rows, 3, { engine, threshold: 0.5, topK: 100 })).toEqual(n === 2 ? ['0-1'] : [])
   })
 
-  it('ends its thread when the consumer leaves early', async () => {
+  it('keeps every pair with topK Infinity', async () => {
+    const rows = normalRows(seededRandom(6), 150, 8, { perIdentity: 50, spread: 0.4 })
+    const found = await search(rows, 8, { engine, threshold: 0.5, topK: Infinity })
+    expect(found).toEqual(bruteForceEdges(rows, 0.5, 1000))
+  })
+
+  it('tells of every pair as it is decided', async () => {
+    const rows = normalRows(seededRandom(9), 700, 16, { perIdentity: 5, spread: 0.4 })
+    const seen: number[] = []
+    const onProgress = (done: number, pairs: number) => {
+      expect(pairs).toBe((700 * 699) / 2)
+      seen.push(done)
+    }
+    await search(rows, 16, { engine, threshold: 0.9, topK: 10, onProgress })
+    expect(seen.at(-1)).toBe((700 * 699) / 2)
+    expect(seen).toEqual([...seen].sort((a, b) => a - b))
+  })
+
+  it('ends its threads when the consumer leaves early', async () => {
     const rows = normalRows(seededRandom(8), 6000, 16, { perIdentity: 3, spread: 0.1 })
     const stream = searchNeighbors(galleryOf(rows, 16), { engine, threshold: 0.9, topK: 10, threads: 1 })
     for await (const _batch of stream) break

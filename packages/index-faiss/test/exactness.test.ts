@@ -1,0 +1,180 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { seededRandom } from '@facekit/testing'
+import { afterAll, describe, expect, it } from 'vitest'
+import { Gallery, searchNeighbors } from '../src/index.js'
+import { bruteForceEdges, cosineOf, normalRows } from './brute-force.js'
+import { findEdges, galleryOf } from './find-edges.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'facekit-search-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** A row whose cosine with `row` is about `cosine`. */
+function near(row: Float32Array, cosine: number, random: () => number): Float32Array {
+  const length = Math.hypot(...row)
+  const noise = row.map(() => random() - 0.5)
+  const along = row.reduce((sum, value, i) => sum + (value / length) * noise[i]!, 0)
+  const across = noise.map((value, i) => value - (along * row[i]!) / length)
+  const scale = Math.sqrt(1 - cosine ** 2) / Math.hypot(...across)
+  return row.map((value, i) => (cosine * value) / length + scale * across[i]!)
+}
+
+/** float32 numbers beside another. */
+function neighbours(value: number): { below: number; above: number } {
+  const bits = new Uint32Array(Float32Array.of(value).buffer)[0]!
+  const at = (pattern: number) => new Float32Array(Uint32Array.of(pattern).buffer)[0]!
+  return { below: at(bits - 1), above: at(bits + 1) }
+}
+
+describe('the screened search misses nothing and adds nothing', () => {
+  it('in a thousand random cases', async () => {
+    const random = seededRandom(2024)
+    const pick = <T>(...values: T[]) => values[Math.floor(random() * values.length)]!
+    for (let round = 0; round < 1000; round++) {
+      const dim = 2 + Math.floor(random() * (round % 10 === 0 ? 599 : 60))
+      const rows = normalRows(random, Math.floor(random() * (round % 10 === 0 ? 401 : 120)), dim, {
+        perIdentity: pick(1, 3, 20),
+        spread: pick(0.1, 0.5, 2),
+      })
+      rows.forEach((row, i) => {
+        const kind = random()
+        if (kind < 0.05) row.fill(0)
+        else if (kind < 0.1 && i > 0) row.set(rows[Math.floor(random() * i)]!)
+        else if (kind < 0.12) row[0] = NaN
+      })
+      const threshold = pick(-1, -0.2, 0, 0.3, 0.7, 0.9, 1, 2 * random() - 1)
+      const topK = pick(1, 2, 3, 10, 100, Infinity)
+      const found = await findEdges(galleryOf(rows, dim), { threshold, topK })
+      const label = `round ${round}: ${rows.length}×${dim}, threshold ${threshold}, topK ${topK}`
+      expect(found, label).toEqual(bruteForceEdges(rows, threshold, topK))
+    }
+  }, 300_000)
+
+  it('where pairs sit on the threshold', async () => {
+    const random = seededRandom(31)
+    const rows: Float32Array[] = []
+    for (let i = 0; i < 200; i++) {
+      const row = Float32Array.from({ length: 512 }, () => random() - 0.5)
+      rows.push(row, near(row, 0.7, random))
+    }
+    for (let pair = 0; pair < 200; pair += 20) {
+      const cosine = cosineOf(rows[2 * pair]!, rows[2 * pair + 1]!)
+      const { below, above } = neighbours(cosine)
+      for (const threshold of [below, cosine, above]) {
+        const found = await findEdges(galleryOf(rows, 512), { threshold, topK: 10 })
+        expect(found.includes(`${2 * pair}-${2 * pair + 1}`)).toBe(threshold <= cosine)
+        expect(found).toEqual(bruteForceEdges(rows, threshold, 10))
+      }
+    }
+  })
+
+  it.each([
+    ['one huge component', (row: Float32Array) => (row[3] = 1e4)],
+    [
+      'components of wildly different size',
+      (row: Float32Array) => row.forEach((value, i) => (row[i] = value * 10 ** -(i % 7))),
+    ],
+    ['almost nothing but zeros', (row: Float32Array) => row.fill(0, 2)],
+    ['tiny numbers', (row: Float32Array) => row.forEach((value, i) => (row[i] = value * 1e-30))],
+    ['huge numbers', (row: Float32Array) => row.forEach((value, i) => (row[i] = value * 1e30))],
+  ])('of rows with %s', async (_name, distort) => {
+    const rows = normalRows(seededRandom(77), 300, 130, { perIdentity: 4, spread: 0.6 })
+    rows.forEach((row, i) => i % 3 === 0 && distort(row))
+    for (const threshold of [-1, 0, 0.3, 0.8, 1]) {
+      for (const topK of [5, Infinity]) {
+        const found = await findEdges(galleryOf(rows, 130), { threshold, topK })
+        expect(found, `threshold ${threshold}, topK ${topK}`).toEqual(bruteForceEdges(rows, threshold, topK))
+      }
+    }
+  })
+
+  it('of few rows of many dimensions', async () => {
+    const rows = normalRows(seededRandom(5), 150, 25_600, { perIdentity: 3, spread: 0.5 })
+    expect(await findEdges(galleryOf(rows, 25_600), { threshold: 0.75, topK: 100 })).toEqual(
+      bruteForceEdges(rows, 0.75, 100),
+    )
+  })
+
+  it('where everything is like everything, and says that it gave up the screen', async () => {
+    const rows = normalRows(seededRandom(12), 7200, 4, { perIdentity: 7200, spread: 0.2 })
+    const topK = 12
+    const reasons: string[] = []
+    const onFallback = (reason: string) => reasons.push(reason)
+    const options = { threshold: 0.5, topK, threads: 2 }
+    const found = new Set(await findEdges(galleryOf(rows, 4), { ...options, onFallback }))
+    expect(reasons).toEqual([expect.stringContaining('too many pairs')])
+    expect(found).toEqual(new Set(await findEdges(galleryOf(rows, 4), { ...options, engine: 'tiles' })))
+    // A sample against the definition: the whole would take minutes.
+    for (const row of [0, 3210, 7199]) {
+      const best = rows
+        .map((other, j) => ({ j, cosine: cosineOf(rows[row]!, other) }))
+        .filter(({ j }) => j !== row)
+        .sort((a, b) => b.cosine - a.cosine || a.j - b.j)
+        .slice(0, topK - 1)
+      for (const { j } of best) expect(found.has(row < j ? `${row}-${j}` : `${j}-${row}`)).toBe(true)
+    }
+  })
+})
+
+describe('the edges are the same', () => {
+  const rows = normalRows(seededRandom(40), 6000, 600, { perIdentity: 6, spread: 0.5 })
+  const options = { threshold: 0.7, topK: 4 }
+  const expected = findEdges(galleryOf(rows, 600), options)
+
+  it('whatever the number of threads', async () => {
+    for (const threads of [2, 3]) {
+      expect(await findEdges(galleryOf(rows, 600), { ...options, threads })).toEqual(await expected)
+    }
+  })
+
+  it('where codes, embeddings and neighbors do not fit into memory', async () => {
+    const gallery = galleryOf(rows, 600, { memoryBytes: 2 ** 16, scratchFolder: folder })
+    const { codes, floats } = gallery.finish()
+    expect([codes.kind, floats.kind]).toEqual(['file', 'files'])
+    const found = await findEdges(gallery, {
+      ...options,
+      memoryBytes: 2 ** 12,
+      scratchFolder: folder,
+      threads: 2,
+    })
+    expect(found).toEqual(await expected)
+    expect(readdirSync(folder).sort()).toEqual(['codes', 'embeddings'])
+  })
+
+  it('where embeddings are read again from several files', async () => {
+    const rowFiles = [0, 2500, 2501].map((start, i, starts) => {
+      const path = join(folder, `rows-${i}`)
+      const part = rows.slice(start, starts[i + 1])
+      const bytes = Buffer.concat(part.map((row) => Buffer.from(row.buffer)))
+      writeFileSync(path, Buffer.concat([Buffer.alloc(10 * i), bytes]))
+      return { path, offset: 10 * i, rows: part.length }
+    })
+    expect(await findEdges(galleryOf(rows, 600, { rowFiles }), options)).toEqual(await expected)
+  })
+})
+
+describe('memory', () => {
+  it('is refused where it is not enough and there is no folder for the rest', () => {
+    expect(() => new Gallery(1000, 512, { memoryBytes: 1000 })).toThrow(
+      expect.objectContaining({ code: 'GALLERY_MEMORY' }),
+    )
+  })
+})
+
+it('ends when it is destroyed, even while nothing is found', async () => {
+  const rows = normalRows(seededRandom(8), 60_000, 64, { perIdentity: 1, spread: 0 })
+  let fraction = 0
+  const stream = searchNeighbors(galleryOf(rows, 64), {
+    threshold: 0.99,
+    topK: 10,
+    threads: 2,
+    onProgress(done, pairs) {
+      fraction = done / pairs
+      if (fraction > 0.05) stream.destroy()
+    },
+  })
+  stream.resume()
+  await new Promise((resolve) => stream.once('close', resolve))
+  expect(fraction).toBeLessThan(0.5)
+})
