@@ -20,27 +20,85 @@ const ALWAYS_KNOWN = ['help', 'version']
 const MAX_TYPO = 4
 
 /**
- * Gives every flag its kebab-case spelling: `--topK`, `--top_k` and `--top-k` are one, as are `--no_use_gpu` and
- * `--no-use-gpu`.
+ * Gives every flag its kebab-case spelling and its value with `=`: `--topK 5`, `--top_k=5` and `--top-k 5` are one, as
+ * are `--no_use_gpu` and `--use-gpu False`.
  *
- * @throws OptionError for an unknown flag, with the most similar known one
+ * @throws OptionError for an unknown flag, with the most similar known one; for a flag given twice; for a value that is
+ * missing or empty
  */
 export function canonicalFlags(args: readonly string[], flags: Flags): string[] {
+  const canonical: string[] = []
+  const seen = new Set<string>()
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at]!
+    if (arg === '--') return [...canonical, ...args.slice(at)]
+    if (!arg.startsWith('--')) {
+      canonical.push(arg)
+      continue
+    }
+    const { name, type, negated, value } = parseFlag(arg, flags)
+    // One that begins with -- is written with =.
+    const next = args[at + 1]?.startsWith('--') ? undefined : args[at + 1]
+    if (type === 'array') {
+      // The values stay where they are: yargs collects them.
+      checkValue(name, value ?? next)
+      canonical.push(value === undefined ? `--${name}` : `--${name}=${value}`)
+      continue
+    }
+    if (seen.has(name)) throw new OptionError(`Expected --${name} once but received it again`)
+    seen.add(name)
+    // yargs would take `False` for an argument of its own, and `-5` for a flag.
+    const takesNext = value === undefined && (type === 'boolean' ? isTrueOrFalse(next) : true)
+    if (takesNext) at++
+    const given = takesNext ? next : value
+    if (type === 'boolean') canonical.push(booleanFlag(name, negated, given))
+    else canonical.push(`--${name}=${checkValue(name, given)}`)
+  }
+  return canonical
+}
+
+interface GivenFlag {
+  name: string
+  type: 'boolean' | 'array' | 'value'
+  negated: boolean
+  value: string | undefined
+}
+
+function parseFlag(arg: string, flags: Flags): GivenFlag {
+  const [given = '', ...value] = arg.slice(2).split('=')
   const known = [...Object.keys(flags), ...ALWAYS_KNOWN]
-  const end = args.indexOf('--')
-  return args.flatMap((arg, at) => {
-    if (end !== -1 && at >= end) return [arg]
-    // Taken for an argument of its own by yargs.
-    if (arg === '-') return []
-    if (!arg.startsWith('--')) return [arg]
-    const [given = '', ...value] = arg.slice(2).split('=')
-    const name = kebabCase(given)
-    const positive = name.startsWith('no-') && !known.includes(name) ? name.slice(3) : name
-    if (!known.includes(positive))
-      throw new OptionError(`Unknown flag --${given}.${suggestion(positive, known)}`)
-    if (value.length === 0 && args[at + 1] === '-') value.push('-')
-    return [[`--${name}`, ...value].join('=')]
-  })
+  const typeOf = (name: string) => (ALWAYS_KNOWN.includes(name) ? 'boolean' : flags[name]?.type)
+  const name = kebabCase(given)
+  const negated = !known.includes(name) && name.startsWith('no-') && typeOf(name.slice(3)) === 'boolean'
+  const positive = negated ? name.slice(3) : name
+  if (!known.includes(positive)) {
+    throw new OptionError(`Unknown flag --${given}.${suggestion(name.replace(/^no-/, ''), known)}`)
+  }
+  const type = typeOf(positive)
+  return {
+    name: positive,
+    type: type === 'boolean' || type === 'array' ? type : 'value',
+    negated,
+    value: value.length === 0 ? undefined : value.join('='),
+  }
+}
+
+function checkValue(name: string, value: string | undefined): string {
+  if (value === undefined) throw new OptionError(`Expected a value for --${name} but received none`)
+  if (value === '') throw new OptionError(`Expected a value for --${name} but received an empty one`)
+  return value
+}
+
+function isTrueOrFalse(value: string | undefined): boolean {
+  return value !== undefined && ['true', 'false'].includes(value.toLowerCase())
+}
+
+function booleanFlag(name: string, negated: boolean, value: string | undefined): string {
+  if (value === undefined) return negated ? `--no-${name}` : `--${name}`
+  if (negated) throw new OptionError(`Expected no value for --no-${name} but received ${value}`)
+  if (!isTrueOrFalse(value))
+    throw new OptionError(`Expected true or false for --${name} but received ${value}`)
+  return value.toLowerCase() === 'true' ? `--${name}` : `--no-${name}`
 }
 
 function kebabCase(name: string): string {
@@ -66,12 +124,12 @@ export function countOrAll(name: string): (value: string) => number {
   return (value) => (value === 'all' ? Infinity : count(name)(value))
 }
 
-/** For `coerce`: a whole number from 1. */
-export function count(name: string): (value: string) => number {
+/** For `coerce`: a whole number. */
+export function count(name: string, from: 0 | 1 = 1): (value: string) => number {
   return (value) => {
-    const number = Number(value)
-    if (!Number.isSafeInteger(number) || number < 1) {
-      throw new OptionError(`Expected a whole number from 1 for --${name} but received ${value}`)
+    const number = toNumber(value)
+    if (!Number.isSafeInteger(number) || number < from) {
+      throw new OptionError(`Expected a whole number from ${from} for --${name} but received ${value}`)
     }
     return number
   }
@@ -80,8 +138,8 @@ export function count(name: string): (value: string) => number {
 /** For `coerce`: a cosine. */
 export function cosine(name: string): (value: string) => number {
   return (value) => {
-    const number = Number(value)
-    if (String(value).trim() === '' || !(number >= -1 && number <= 1)) {
+    const number = toNumber(value)
+    if (!(number >= -1 && number <= 1)) {
       throw new OptionError(`Expected a cosine between -1 and 1 for --${name} but received ${value}`)
     }
     return number
@@ -91,7 +149,7 @@ export function cosine(name: string): (value: string) => number {
 /** For `coerce`: one number or three, separated by commas. */
 export function oneOrThreeNumbers(name: string): (value: string) => number[] {
   return (value) => {
-    const numbers = value.split(',').map(Number)
+    const numbers = value.split(',').map(toNumber)
     if ((numbers.length !== 1 && numbers.length !== 3) || !numbers.every(Number.isFinite)) {
       throw new OptionError(
         `Expected one number or three separated by commas for --${name} but received ${value}`,
@@ -99,4 +157,9 @@ export function oneOrThreeNumbers(name: string): (value: string) => number[] {
     }
     return numbers.length === 1 ? [numbers[0]!, numbers[0]!, numbers[0]!] : numbers
   }
+}
+
+/** NaN for a blank: `Number` takes it for 0. */
+function toNumber(text: string): number {
+  return text.trim() === '' ? NaN : Number(text)
 }

@@ -5,10 +5,11 @@ import * as clusterCommand from './cluster/command.js'
 import { EXIT } from './exit-codes.js'
 import * as convertCommand from './convert/command.js'
 import * as extractCommand from './extract/command.js'
-import { canonicalFlags } from './flags.js'
+import { canonicalFlags, type Flags } from './flags.js'
 import { Interruption } from './interruption.js'
+import { silenceStreams } from './standard-streams.js'
 
-const FLAGS_OF = new Map(
+const FLAGS_OF = new Map<string, Flags>(
   [extractCommand, clusterCommand, convertCommand].map(({ name, flags }) => [name, flags]),
 )
 
@@ -21,9 +22,9 @@ const FLAGS_OF = new Map(
  */
 export async function main(args: readonly string[], signal?: AbortSignal): Promise<number> {
   let status: number = EXIT.ok
+  silenceStreams()
   try {
-    const flags = FLAGS_OF.get(args[0] ?? '')
-    await yargs(flags ? canonicalFlags(args, flags) : [...args])
+    await yargs(canonicalArgs(args))
       .scriptName('facekit')
       .usage('$0 <command>\n\nMillions of unlabelled face crops to training labels.')
       .command(extractCommand.name, extractCommand.describe, extractCommand.builder, async (argv) => {
@@ -57,6 +58,15 @@ export async function main(args: readonly string[], signal?: AbortSignal): Promi
   } catch (error) {
     return report(error)
   }
+}
+
+/** Puts the command first, also where flags stand before it, and its flags into their usual spelling. */
+function canonicalArgs(args: readonly string[]): string[] {
+  const at = args.findIndex((arg) => FLAGS_OF.has(arg))
+  // Completion is asked about a command line that is not finished.
+  if (at === -1 || args[0] === '--get-yargs-completions') return [...args]
+  const command = args[at]!
+  return [command, ...canonicalFlags(args.toSpliced(at, 1), FLAGS_OF.get(command)!)]
 }
 
 function report(error: unknown): number {

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { buildModel } from '@facekit/onnx'
+import { buildModel, GraphBuilder } from '@facekit/onnx'
 import { seededRandom } from '@facekit/testing'
 
 const SIDE = 112
@@ -64,6 +64,30 @@ export function writeBlockModel(file: string): void {
         { opType: 'Flatten', inputs: ['blocks'], outputs: ['embedding'], attributes: { axis: 1 } },
       ],
       initializers: [],
+    }),
+  )
+}
+
+/** Writes a model that takes some tenths of a second for four pictures: convolutions, one after the other. */
+export function writeSlowModel(file: string): void {
+  const channels = 64
+  const graph = new GraphBuilder()
+  const kernel = { kernel_shape: [3, 3], pads: [1, 1, 1, 1] }
+  const weights = (inputs: number) =>
+    graph.constant('float32', [channels, inputs, 3, 3], new Float32Array(channels * inputs * 9))
+  let map = graph.node('Conv', ['image', weights(3)], kernel)
+  const inner = weights(channels)
+  for (let layer = 0; layer < 12; layer++) map = graph.node('Conv', [map, inner], kernel)
+  graph.node('ReduceMean', [map], { axes: [2, 3], keepdims: 0 }, 'embedding')
+  const { nodes, initializers } = graph
+  writeFileSync(
+    file,
+    buildModel({
+      name: 'slow',
+      inputs: [{ name: 'image', elementType: 'float32', shape: ['N', 3, SIDE, SIDE] }],
+      outputs: [{ name: 'embedding', elementType: 'float32', shape: ['N', channels] }],
+      nodes,
+      initializers,
     }),
   )
 }

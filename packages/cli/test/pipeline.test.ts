@@ -4,7 +4,7 @@ import { openFileSet, readEmbeddings, readLabelRecords } from '@facekit/io-npy'
 import type { EmbeddingBatch, LabelRecord } from '@facekit/core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { drawAlbum, writeBlockModel } from './album.js'
-import { facekit, outcomeOf, start, streamOf, temporaryFolder, type Facekit } from './program.js'
+import { facekit, outcomeOf, shell, start, streamOf, temporaryFolder, type Facekit } from './program.js'
 
 const inFolder = temporaryFolder()
 const album = inFolder('album')
@@ -110,6 +110,39 @@ describe('extract', () => {
     expect((await embeddingsIn(inFolder('stdin')))[0]!.paths).toHaveLength(2)
   })
 
+  it.each([
+    ['a substituted pipe', '"$@" --input <(cat "$LIST")'],
+    ['/dev/stdin', 'cat "$LIST" | "$@" --input /dev/stdin'],
+    ['a named pipe', 'mkfifo "$LIST.pipe"; cat "$LIST" > "$LIST.pipe" & "$@" --input "$LIST.pipe"'],
+  ])('reads every line of a list that is %s', async (_what, script) => {
+    const lines = 3000
+    const list = inFolder('lines.txt')
+    writeFileSync(list, Array.from({ length: lines }, (_, i) => `/no/such/${i}.jpg\n`).join(''))
+    const args = ['extract', '--weights', model, '--output', inFolder('lines'), '--json']
+    const { status, stdout, stderr } = await shell(`LIST='${list}'; ${script}`, ...args)
+    expect(status, stderr).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ images: lines, failed: lines })
+  })
+
+  it.each([
+    ['there are no images', ''],
+    ['no image can be read', 'missing.jpg\n'],
+  ])('writes a set without rows, of the model’s dim, where %s', async (_why, text) => {
+    const output = inFolder(`none-${text.length}`)
+    const list = inFolder(`none-${text.length}.txt`)
+    writeFileSync(list, text)
+    const args = ['extract', '--input', list, '--weights', model, '--use_l2_norm']
+    expect((await facekit([...args, '--output', output])).status).toBe(0)
+    expect(readdirSync(output)).toContain('final_embs_norm.npy')
+    expect(await openFileSet(output)).toMatchObject({ rows: 0, dim: 192, normalized: true })
+
+    const labels = inFolder(`none-${text.length}-labels`)
+    const { writer, reader } = pipe(args, ['cluster', '--output', labels])
+    const [wrote, read] = await Promise.all([outcomeOfStderr(writer), outcomeOf(reader)])
+    expect([wrote, read.status], read.stderr).toEqual([0, 0])
+    expect(read.stderr).toContain('0 embeddings of 192 numbers')
+  })
+
   it('removes what an earlier run left of a larger set, and says so', async () => {
     const output = inFolder('again')
     await facekit(extractArgs('--output', output, '--split-threshold', '25'))
@@ -130,7 +163,7 @@ describe('extract', () => {
     expect(stderr).toContain(`[${code}]`)
     expect(status).toBe(expected)
     expect(stdout).toBe('')
-    expect(existsSync(output) ? readdirSync(output) : []).toEqual([])
+    expect(existsSync(output)).toBe(false)
   })
 
   it('lists the dimensions that the model has when asked for another', async () => {
@@ -194,6 +227,29 @@ describe('cluster', () => {
     expect(contents(piped)).toEqual(contents(files))
   })
 
+  it('takes the place of what an earlier run made, says so, and lets nothing of the user’s go', async () => {
+    const output = inFolder('rerun')
+    const args = ['cluster', '--input', embeddings, '--output', output, '--save_groups', '3']
+    expect((await facekit(args)).status).toBe(0)
+    const first = readdirSync(output)
+    const again = await facekit([...args, '--no-remove_duplicates', '--save_groups=2'].toSpliced(5, 2))
+    expect(again.stderr).toContain(
+      'Removed 2 label files of an earlier run: fr_train_12_class_57_data_classes.npy, fr_train_12_class_57_data_data_list.npy',
+    )
+    expect(readdirSync(output)).toEqual(
+      first.filter((name) => name !== 'group_0002').map((name) => name.replace('class_57', 'class_60')),
+    )
+
+    writeFileSync(join(output, 'group_0001', 'notes.txt'), 'mine')
+    const before = contents(output)
+    const { status, stderr } = await facekit(args)
+    expect(stderr).toMatch(
+      /group_0001 but what stands there holds notes\.txt.* Move it away.*\[OUTPUT_EXISTS\]/,
+    )
+    expect(status).toBe(3)
+    expect(contents(output)).toEqual(before)
+  })
+
   it('takes both spellings of every flag', async () => {
     const labels = async (name: string, ...flags: string[]) => {
       const { status, stderr } = await facekit([
@@ -252,6 +308,7 @@ describe('cluster', () => {
     const empty = await facekit(['cluster', '--input', inFolder('nothing'), '--output', inFolder('none')])
     expect(empty.status).toBe(3)
     expect(empty.stderr).toMatch(/final_fpaths\.npy.*\[FILE_SET_EMPTY\]/)
+    expect(existsSync(inFolder('none'))).toBe(false)
 
     cpSync(embeddings, inFolder('cut'), { recursive: true })
     const whole = readFileSync(join(embeddings, 'final_embs.npy'))

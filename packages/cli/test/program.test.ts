@@ -29,11 +29,55 @@ describe('facekit', () => {
     [['cluster', '--cluster-thresh', '1.5'], 'Expected a cosine between -1 and 1 for --cluster-thresh'],
     [['cluster', '--top-k', 'many'], 'Expected a whole number from 1 for --top-k'],
     [['extract', '--weights', 'm.onnx', '--pixel-mean', '1,2'], 'Expected one number or three'],
+    [['extract', '--weights', 'm.onnx', '--pixel-mean', '1,,3'], 'Expected one number or three'],
+    [
+      ['extract', '--weights', 'm.onnx', '--pixel-mean', ''],
+      'Expected a value for --pixel-mean but received an',
+    ],
     [['extract', '--weights', 'm.onnx', '--channels', 'gbr'], 'Choices: "rgb", "bgr"'],
+    [
+      ['extract', '--weights', 'm.onnx', '--output', ''],
+      'Expected a value for --output but received an empty',
+    ],
+    [['extract', '--weights', 'm.onnx', '--output='], 'Expected a value for --output but received an empty'],
+    [['cluster', '--output'], 'Expected a value for --output but received none'],
+    [['cluster', '--cluster_thresh', '--json'], 'Expected a value for --cluster-thresh but received none'],
+    [['cluster', '--save_groups'], 'Expected a value for --save-groups but received none'],
+    [
+      ['cluster', '--save_groups', 'abc'],
+      'Expected a whole number from 0 for --save-groups but received abc',
+    ],
+    [['cluster', '--save_groups', '-1'], 'Expected a whole number from 0 for --save-groups but received -1'],
+    [
+      ['cluster', '--save_groups', '2.5'],
+      'Expected a whole number from 0 for --save-groups but received 2.5',
+    ],
+    [['cluster', '--input', 'e', '--input', 'x'], 'Expected --input once but received it again'],
+    [['extract', '--pixel-mean', '1', '--pixel_mean=2'], 'Expected --pixel-mean once'],
+    [['cluster', '--use_gpu=maybe'], 'Expected true or false for --use-gpu but received maybe'],
+    [['cluster', '--no-use_gpu', 'False'], 'Expected no value for --no-use-gpu but received False'],
+    [['convert', 'a.pth', 'b.onnx', '--outputs'], 'Expected a value for --outputs but received none'],
+    [['--json', 'cluster', '--cluster-tresh', '1'], 'Unknown flag --cluster-tresh'],
   ])('refuses %j as usage', async (args, message) => {
     const { status, stdout, stderr } = await facekit(args)
     expect(stderr.replaceAll(/\s+/g, ' ')).toContain(message)
     expect(stdout).toBe('')
     expect(status).toBe(2)
+  })
+
+  it.each([
+    ['a flag before the command', ['--json', 'cluster', '--input', 'nowhere', '--use_gpu', 'False']],
+    ['booleans as Python writes them', ['cluster', '--use_gpu', 'True', '--input', 'nowhere']],
+    ['booleans with =', ['cluster', '--input', 'nowhere', '--remove_duplicates=FALSE', '--use-gpu=false']],
+    ['no previews', ['cluster', '--input', 'nowhere', '--save_groups', '0']],
+    ['a value that begins as a flag does', ['cluster', '--output=--labels', '--input', 'nowhere']],
+    ['a negative number', ['cluster', '--input', 'nowhere', '--cluster_thresh', '-0.5']],
+    ['negative numbers', ['extract', '--weights', 'w', '--input', 'nowhere', '--pixel-mean', '-5,-5,-5']],
+  ])('takes %s', async (_case, args) => {
+    const { status, stderr } = await facekit(args)
+    // The input is what is wrong with it, and the only thing.
+    expect(stderr).toMatch(/nowhere.*\[(FILE_SET_FOLDER|INPUT_MISSING)\]\n$/)
+    if (args.includes('--use_gpu')) expect(stderr.includes('on the CPU')).toBe(args.includes('True'))
+    expect(status).toBe(3)
   })
 })

@@ -43,6 +43,12 @@ export async function facekit(args: string[], stdin?: Uint8Array): Promise<Outco
   return outcomeOf(program)
 }
 
+/** Runs a script of bash in which `"$@"` is the program with arguments. */
+export async function shell(script: string, ...args: string[]): Promise<Outcome> {
+  const command = ['-c', script, 'bash', process.execPath, BIN, ...args]
+  return outcomeOf(spawn('bash', command, { stdio: ['pipe', 'pipe', 'pipe'] }))
+}
+
 /** The bytes that `extract` writes to its stdout. */
 export async function streamOf(args: string[]): Promise<Buffer> {
   const program = start(...args)

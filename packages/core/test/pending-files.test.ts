@@ -1,8 +1,18 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { PendingFiles } from '../src/index.js'
 
 const root = mkdtempSync(join(tmpdir(), 'facekit-core-'))
@@ -15,10 +25,8 @@ beforeEach(() => {
 const visible = () => readdirSync(output).filter((name) => !name.startsWith('.'))
 
 describe('PendingFiles', () => {
-  it('shows files and folders only at commit, in place of what was there', async () => {
+  it('shows files and folders only at commit, files in place of those that were there', async () => {
     writeFileSync(join(output, 'a.txt'), 'old')
-    await mkdir(join(output, 'group'))
-    writeFileSync(join(output, 'group', 'old.png'), 'old')
 
     const pending = await PendingFiles.in(output)
     await writeFile(pending.path('a.txt'), 'new')
@@ -26,7 +34,7 @@ describe('PendingFiles', () => {
     await writeFile(join(pending.path('group'), 'new.png'), 'new')
     await writeFile(pending.scratchPath('spool'), 'scratch')
     expect(readFileSync(join(output, 'a.txt'), 'utf8')).toBe('old')
-    expect(readdirSync(join(output, 'group'))).toEqual(['old.png'])
+    expect(visible()).toEqual(['a.txt'])
 
     await pending.commit()
     expect(readFileSync(join(output, 'a.txt'), 'utf8')).toBe('new')
@@ -60,5 +68,151 @@ describe('PendingFiles', () => {
       code: 'OUTPUT_FOLDER',
       message: expect.stringContaining(`Expected a folder to write to at ${file}`) as string,
     })
+  })
+
+  it('says so, and does not turn in a circle, where a folder takes no other into it', () => {
+    const main = new URL('../dist/index.js', import.meta.url).href
+    const script = `const { PendingFiles } = await import(${JSON.stringify(main)})
+      await PendingFiles.in('/proc/facekit/output').catch((error) => console.log(error.code))`
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+      encoding: 'utf8',
+      timeout: 10_000,
+      killSignal: 'SIGKILL',
+    })
+    expect(stdout).toBe('OUTPUT_FOLDER\n')
+  })
+
+  it('refuses an empty name for a folder', async () => {
+    await expect(PendingFiles.in('')).rejects.toMatchObject({ code: 'OPTION' })
+  })
+})
+
+let runs = 0
+beforeEach(() => {
+  runs = 0
+})
+
+/** Makes files, and folders of files, by their names; returns what `commit` removed. */
+async function make(names: Record<string, readonly string[] | 'file'>, supersede = true): Promise<string[]> {
+  const pending = await PendingFiles.in(output, { supersede })
+  runs++
+  try {
+    for (const [name, content] of Object.entries(names)) {
+      const path = pending.path(name)
+      if (content === 'file') writeFileSync(path, `${name} of run ${runs}`)
+      else {
+        mkdirSync(path)
+        for (const file of content) writeFileSync(join(path, file), '')
+      }
+    }
+    return await pending.commit()
+  } finally {
+    await pending.discard()
+  }
+}
+
+/** Everything in the output, hidden files left out. */
+function contents(): string[] {
+  const paths = readdirSync(output, { recursive: true, encoding: 'utf8' })
+  return paths.filter((path) => !path.startsWith('.')).toSorted()
+}
+
+describe('a folder in the way', () => {
+  it.each([
+    ['is not ours', 'theirs', 'folder', 'is a folder that facekit did not make'],
+    ['is not ours, for a file', 'theirs', 'file', 'is a folder that facekit did not make'],
+    ['holds more than ours', 'ours', 'folder', 'holds notes.txt, which facekit did not make'],
+    ['is a file', 'file', 'folder', 'is no folder'],
+    ['is a link', 'link', 'folder', 'is no folder'],
+  ] as const)('%s: it stays, and nothing is moved', async (_case, inTheWay, kind, reason) => {
+    await make({ ours: ['a.png', 'b.png'], 'a.txt': 'file' })
+    mkdirSync(join(output, 'theirs'))
+    writeFileSync(join(output, 'theirs', 'photo.jpg'), 'mine')
+    writeFileSync(join(output, 'ours', 'notes.txt'), 'mine')
+    writeFileSync(join(output, 'file'), 'mine')
+    symlinkSync('theirs', join(output, 'link'))
+    const before = contents()
+    const refusal = {
+      code: 'OUTPUT_EXISTS',
+      message: expect.stringContaining(`${join(output, inTheWay)} but what stands there ${reason}`) as string,
+    }
+
+    const pending = await PendingFiles.in(output, { supersede: true })
+    const check = pending.checkRoom((name) => (name === inTheWay ? kind : undefined))
+    await expect(check).rejects.toMatchObject(refusal)
+    await pending.discard()
+
+    const names = {
+      'a.txt': 'file',
+      'b.txt': 'file',
+      [inTheWay]: kind === 'file' ? 'file' : ['a.png'],
+    } as const
+    await expect(make(names)).rejects.toMatchObject(refusal)
+    expect(contents()).toEqual(before)
+    expect(readFileSync(join(output, 'a.txt'), 'utf8')).toBe('a.txt of run 1')
+  })
+
+  it('is never replaced by files that take no place of others', async () => {
+    await make({ group: ['a.png'] }, false)
+    await expect(make({ group: ['a.png'] }, false)).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' })
+  })
+})
+
+describe('what an earlier run made', () => {
+  it('is replaced, or removed where it is not made again; what the user put there stays', async () => {
+    await make({
+      'labels_3.npy': 'file',
+      'result.txt': 'file',
+      one: ['a.png', 'b.png'],
+      two: ['c.png'],
+      three: ['d.png'],
+    })
+    writeFileSync(join(output, 'labels_7.npy'), 'mine')
+    writeFileSync(join(output, 'three', 'notes.txt'), 'mine')
+
+    expect(await make({ 'labels_2.npy': 'file', 'result.txt': 'file', one: ['b.png', 'e.png'] })).toEqual([
+      'labels_3.npy',
+    ])
+    expect(contents()).toEqual([
+      'labels_2.npy',
+      'labels_7.npy',
+      'one',
+      'one/b.png',
+      'one/e.png',
+      'result.txt',
+      'three',
+      'three/notes.txt',
+    ])
+  })
+
+  it('is known also when the run was killed in the middle of its commit', async () => {
+    await make({ old: ['a.png'], 'old.txt': 'file' })
+    const pending = await PendingFiles.in(output, { supersede: true })
+    mkdirSync(pending.path('new'))
+    writeFileSync(join(pending.path('new'), 'b.png'), '')
+    writeFileSync(pending.path('lost.txt'), '')
+    vi.spyOn(pending, 'checkRoom').mockImplementation(async () => rmSync(pending.path('lost.txt')))
+    await expect(pending.commit()).rejects.toThrow('ENOENT')
+    await pending.discard()
+    expect(contents()).toEqual(['new', 'new/b.png', 'old', 'old.txt', 'old/a.png'])
+
+    await make({ 'new.txt': 'file' })
+    expect(contents()).toEqual(['new.txt'])
+  })
+
+  it.each([
+    ['text', 'no JSON'],
+    ['another thing', '{"files": "all"}'],
+    ['a path out of the folder', '{"files": ["../precious.txt"], "folders": {}}'],
+    ['a path in a folder', '{"files": [], "folders": {"a": ["../../precious.txt"]}}'],
+  ])('cannot be told from a record of %s: it is refused, by its name', async (_case, text) => {
+    writeFileSync(join(root, 'precious.txt'), 'mine')
+    writeFileSync(join(output, '.facekit.json'), text)
+    await expect(make({ 'a.txt': 'file' })).rejects.toMatchObject({
+      code: 'OUTPUT_FOLDER',
+      message: expect.stringContaining(join(output, '.facekit.json')) as string,
+    })
+    expect(existsSync(join(root, 'precious.txt'))).toBe(true)
+    expect(readdirSync(output)).toEqual(['.facekit.json'])
   })
 })

@@ -9,6 +9,9 @@ export interface OutputWish {
 /** What exports call it, ours among them. */
 const USUAL_NAME = 'embedding'
 
+/** What becomes float32. */
+const ELEMENT_TYPES = ['float32', 'float16', 'float64']
+
 /**
  * The output that holds the embedding: the one named, else the only one of the dimension asked for, else the only one
  * that is a vector per image, else the one of these that is called `embedding`.
@@ -19,7 +22,7 @@ export function chooseOutput(outputs: readonly OutputInfo[], wish: OutputWish, f
   const { outputName, embDim } = wish
   const usable = outputs.filter(
     (output) =>
-      output.elementType === 'float32' &&
+      ELEMENT_TYPES.includes(output.elementType) &&
       (outputName === undefined ? isVector(output) : output.name === outputName) &&
       (embDim === undefined || output.dim === embDim),
   )
@@ -27,8 +30,8 @@ export function chooseOutput(outputs: readonly OutputInfo[], wish: OutputWish, f
   if (chosen) return chosen
   const wished = [
     outputName === undefined
-      ? 'an output that is one float32 vector per image'
-      : `a float32 output named ${outputName}`,
+      ? 'an output that is one vector of floats per image'
+      : `an output of floats named ${outputName}`,
     ...(embDim === undefined ? [] : [`of dimension ${embDim}`]),
   ].join(' ')
   const ambiguous = usable.length > 1 ? ` Choose one by its name (--output-name).` : ''

@@ -9,6 +9,8 @@ export interface SessionSetup {
   height: number
   fixedBatch: number | undefined
   threads: number
+  /** One element, not 0 once the session is to close: what waits is not begun any more. */
+  closing: Int32Array<SharedArrayBuffer>
 }
 
 export interface OutputInfo {
@@ -29,6 +31,9 @@ export interface RunRequest {
   /** Whether to divide each embedding by its L2 norm. */
   normalize: boolean
 }
+
+/** `close` wakes a worker that waits; `closing` of its setup tells one that works. */
+export type SessionRequest = RunRequest | 'close'
 
 export type SessionReply =
   | { kind: 'ready'; outputs: OutputInfo[] }

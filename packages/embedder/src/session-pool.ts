@@ -14,7 +14,7 @@ export class SessionPool {
   }
 
   /** @throws EmbedderError `MODEL_FILE` if the runtime does not take the model */
-  static async start(size: number, setup: SessionSetup, file: string): Promise<SessionPool> {
+  static async start(size: number, setup: Omit<SessionSetup, 'closing'>, file: string): Promise<SessionPool> {
     const starts = Array.from({ length: size }, () => SessionThread.start(setup, file))
     try {
       return new SessionPool(await Promise.all(starts))

@@ -1,7 +1,13 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { EmbedderError } from './errors.js'
-import type { OutputInfo, RunRequest, SessionReply, SessionSetup } from './session-messages.js'
+import type {
+  OutputInfo,
+  RunRequest,
+  SessionReply,
+  SessionRequest,
+  SessionSetup,
+} from './session-messages.js'
 
 // Always the built file and no flags of this process, also where a test runner runs `src`: a thread starts plain Node,
 // which reads no TypeScript.
@@ -16,25 +22,42 @@ interface Waiting {
 export class SessionThread {
   readonly outputs: readonly OutputInfo[]
   readonly #worker: Worker
+  readonly #file: string
+  readonly #closing: SessionSetup['closing']
+  readonly #exited: Promise<void>
   readonly #waiting = new Map<number, Waiting>()
   #nextId = 0
   #stopped: EmbedderError | undefined
 
-  private constructor(worker: Worker, outputs: readonly OutputInfo[], file: string) {
+  private constructor(
+    worker: Worker,
+    outputs: readonly OutputInfo[],
+    file: string,
+    closing: SessionSetup['closing'],
+  ) {
     this.#worker = worker
     this.outputs = outputs
-    worker.on('message', (reply: SessionReply) => this.#settle(reply, file))
+    this.#file = file
+    this.#closing = closing
+    worker.on('message', (reply: SessionReply) => this.#settle(reply))
     worker.on('error', (cause) =>
       this.#stop(new EmbedderError('MODEL_RUN', `Inference of ${file} crashed`, { cause })),
     )
-    worker.on('exit', () => this.#stop(new EmbedderError('MODEL_RUN', `Inference of ${file} was stopped`)))
+    this.#exited = new Promise((resolve) => {
+      worker.on('exit', () => {
+        this.#stop(stopped(file))
+        resolve()
+      })
+    })
   }
 
   /** @throws EmbedderError `MODEL_FILE` if the runtime does not take the model */
-  static async start(setup: SessionSetup, file: string): Promise<SessionThread> {
-    const worker = new Worker(WORKER, { workerData: setup, execArgv: [], name: 'facekit-session' })
+  static async start(setup: Omit<SessionSetup, 'closing'>, file: string): Promise<SessionThread> {
+    const closing = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+    const workerData: SessionSetup = { ...setup, closing }
+    const worker = new Worker(WORKER, { workerData, execArgv: [], name: 'facekit-session' })
     const [reply] = (await once(worker, 'message')) as [SessionReply]
-    if (reply.kind === 'ready') return new SessionThread(worker, reply.outputs, file)
+    if (reply.kind === 'ready') return new SessionThread(worker, reply.outputs, file, closing)
     await worker.terminate()
     const reason = reply.kind === 'failure' ? reply.message : reply.kind
     throw new EmbedderError('MODEL_FILE', `ONNX Runtime does not run ${file}: ${reason}`)
@@ -51,22 +74,32 @@ export class SessionThread {
     const id = this.#nextId++
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject })
-      this.#worker.postMessage({ ...request, id } satisfies RunRequest, [
-        request.pixels.buffer as ArrayBuffer,
-      ])
+      this.#post({ ...request, id }, [request.pixels.buffer as ArrayBuffer])
     })
   }
 
+  /**
+   * Fails what was asked for, and waits for the forward pass under way: a thread that is terminated inside the runtime
+   * takes the process with it.
+   */
   async close(): Promise<void> {
-    await this.#worker.terminate()
+    this.#stop(stopped(this.#file))
+    Atomics.store(this.#closing, 0, 1)
+    this.#post('close')
+    await this.#exited
   }
 
-  #settle(reply: SessionReply, file: string): void {
+  #post(request: SessionRequest, transfer: ArrayBuffer[] = []): void {
+    this.#worker.postMessage(request, transfer)
+  }
+
+  #settle(reply: SessionReply): void {
     if (reply.kind === 'ready' || reply.id === undefined) return
     const waiting = this.#waiting.get(reply.id)
     this.#waiting.delete(reply.id)
     if (reply.kind === 'result') waiting?.resolve(reply.embeddings)
-    else waiting?.reject(new EmbedderError('MODEL_RUN', `Inference of ${file} failed: ${reply.message}`))
+    else
+      waiting?.reject(new EmbedderError('MODEL_RUN', `Inference of ${this.#file} failed: ${reply.message}`))
   }
 
   #stop(error: EmbedderError): void {
@@ -74,4 +107,8 @@ export class SessionThread {
     for (const { reject } of this.#waiting.values()) reject(error)
     this.#waiting.clear()
   }
+}
+
+function stopped(file: string): EmbedderError {
+  return new EmbedderError('MODEL_RUN', `Inference of ${file} was stopped`)
 }

@@ -1,7 +1,14 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { l2Normalize } from './l2-normalize.js'
-import type { OutputInfo, RunRequest, SessionReply, SessionSetup } from './session-messages.js'
+import type {
+  OutputInfo,
+  RunRequest,
+  SessionReply,
+  SessionRequest,
+  SessionSetup,
+} from './session-messages.js'
+import { toFloat32 } from './to-float32.js'
 
 /**
  * The thread that owns a session. `InferenceSession.run` blocks the thread that calls it; here it leaves the main
@@ -9,7 +16,7 @@ import type { OutputInfo, RunRequest, SessionReply, SessionSetup } from './sessi
  */
 const setup = workerData as SessionSetup
 const port = parentPort!
-const { width, height, fixedBatch } = setup
+const { width, height, fixedBatch, closing } = setup
 const imageBytes = width * height * 3
 
 const SEVERITY_ERROR = 3
@@ -63,6 +70,7 @@ async function embed(session: InferenceSession, request: RunRequest): Promise<Fl
   let embeddings = new Float32Array(0)
   let dim = 0
   for (let start = 0; start < rows; start += step) {
+    if (isClosing()) throw new Error('the session closes')
     const count = Math.min(step, rows - start)
     const slice = pixels.subarray(start * imageBytes, (start + count) * imageBytes)
     const output = (await runOnce(session, slice, count, [outputName]))[outputName]!
@@ -70,7 +78,7 @@ async function embed(session: InferenceSession, request: RunRequest): Promise<Fl
       dim = output.size / (fixedBatch ?? rows)
       embeddings = new Float32Array(rows * dim)
     }
-    embeddings.set((output.data as Float32Array).subarray(0, count * dim), start * dim)
+    embeddings.set(toFloat32(output.data).subarray(0, count * dim), start * dim)
     output.dispose()
   }
   if (normalize) l2Normalize(embeddings, dim)
@@ -81,15 +89,30 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
+function isClosing(): boolean {
+  return Atomics.load(closing, 0) !== 0
+}
+
+async function answer(session: InferenceSession, request: RunRequest): Promise<void> {
+  try {
+    const embeddings = await embed(session, request)
+    reply({ kind: 'result', id: request.id, embeddings }, [embeddings.buffer as ArrayBuffer])
+  } catch (error) {
+    reply({ kind: 'failure', id: request.id, message: messageOf(error) })
+  }
+}
+
 try {
   const session = await createSession()
   reply({ kind: 'ready', outputs: await probe(session) })
-  port.on('message', (request: RunRequest) => {
-    embed(session, request).then(
-      (embeddings) =>
-        reply({ kind: 'result', id: request.id, embeddings }, [embeddings.buffer as ArrayBuffer]),
-      (error: unknown) => reply({ kind: 'failure', id: request.id, message: messageOf(error) }),
-    )
+  let last = Promise.resolve()
+  port.on('message', (request: SessionRequest) => {
+    // One after the other: what waits here can still be left undone.
+    last = last.then(async () => {
+      if (request !== 'close') return answer(session, request)
+      await session.release()
+      port.close()
+    })
   })
 } catch (error) {
   reply({ kind: 'failure', message: messageOf(error) })

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -5,7 +6,7 @@ import { Readable } from 'node:stream'
 import type { EmbeddingBatch, ImageBatch } from '@facekit/core'
 import { afterAll, describe, expect, it } from 'vitest'
 import { embed, openEmbedder, type EmbedderOptions } from '../src/index.js'
-import { channelMeans, severalOutputs, takesVector } from './models.js'
+import { channelMeans, severalOutputs, slow, takesVector } from './models.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'facekit-embedder-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -123,6 +124,15 @@ describe('openEmbedder', () => {
     }
   })
 
+  it.each(['float16', 'float64'] as const)('gives float32 of a model that gives %s', async (outputType) => {
+    const model = channelMeans(folder, { outputType, batch: 2 })
+    const rows = await embeddingsOf({ model, pixels: { mean: 0, std: 1 } }, 101)
+    // Integers that float16 holds exactly.
+    expect(rows[100]).toEqual([100, 200, 300 % 256])
+    const [halves] = await embeddingsOf({ model, pixels: { mean: 1, std: -2 } }, 1)
+    expect(halves).toEqual([0.5, 0.5, 0.5])
+  })
+
   it('refuses a model without an image input and says what it takes', async () => {
     const model = takesVector(folder)
     await expect(openEmbedder({ model })).rejects.toMatchObject({
@@ -199,6 +209,29 @@ describe('embed', () => {
     await embedder.close()
     await expect(embedder.run(pictures(1), 1)).rejects.toMatchObject({ code: 'MODEL_RUN' })
   })
+
+  it('is closed in the middle of a forward pass: what was asked for fails, and the process lives', () => {
+    const main = new URL('../dist/index.js', import.meta.url).href
+    const script = `
+      const { openEmbedder } = await import(${JSON.stringify(main)})
+      const embedder = await openEmbedder({ model: process.argv[1], threads: 1 })
+      const pixels = () => new Uint8Array(112 * 112 * 3)
+      const runs = Array.from({ length: 100 }, () => embedder.run(pixels(), 1))
+      runs.forEach((run, i) => run.catch((error) => console.log(i, error.code)))
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      await embedder.close()
+      console.log('closed')`
+    const child = spawnSync(process.execPath, ['--input-type=module', '-e', script, slow(folder)], {
+      encoding: 'utf8',
+      // A small part of what all 100 would take.
+      timeout: 30_000,
+    })
+    expect(child.stderr).toBe('')
+    expect(child.status).toBe(0)
+    const lines = child.stdout.trim().split('\n')
+    expect(lines.at(-1)).toBe('closed')
+    expect(lines.slice(0, -1)).toEqual(Array.from({ length: 100 }, (_, i) => `${i} MODEL_RUN`))
+  }, 60_000)
 
   it('does not block the thread that calls it', async () => {
     const embedder = await openEmbedder({

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { buildModel, type ElementType, type Node } from '@facekit/onnx'
+import { buildModel, ELEMENT_TYPES, GraphBuilder, type ElementType, type Node } from '@facekit/onnx'
 
 export interface TestModel {
   layout?: 'NCHW' | 'NHWC'
@@ -8,6 +8,8 @@ export interface TestModel {
   batch?: number | string
   height?: number
   width?: number
+  /** What the embedding is made of. */
+  outputType?: ElementType
 }
 
 /**
@@ -16,14 +18,21 @@ export interface TestModel {
  */
 export function channelMeans(folder: string, options: TestModel = {}): string {
   const { layout = 'NCHW', elementType = 'float32', batch = 'N', height = 4, width = 6 } = options
-  const file = join(folder, `means-${layout}-${elementType}-${batch}-${height}x${width}.onnx`)
+  const { outputType = 'float32' } = options
+  const file = join(folder, `means-${layout}-${elementType}-${batch}-${height}x${width}-${outputType}.onnx`)
   const nodes: Node[] = [
     { opType: 'Cast', inputs: ['image'], outputs: ['float'], attributes: { to: 1 } },
     {
       opType: 'ReduceMean',
       inputs: ['float'],
-      outputs: ['embedding'],
+      outputs: ['means'],
       attributes: { axes: layout === 'NCHW' ? [2, 3] : [1, 2], keepdims: 0 },
+    },
+    {
+      opType: 'Cast',
+      inputs: ['means'],
+      outputs: ['embedding'],
+      attributes: { to: ELEMENT_TYPES[outputType] },
     },
   ]
   const shape = layout === 'NCHW' ? [batch, 3, height, width] : [batch, height, width, 3]
@@ -32,7 +41,7 @@ export function channelMeans(folder: string, options: TestModel = {}): string {
     buildModel({
       name: 'channel-means',
       inputs: [{ name: 'image', elementType, shape }],
-      outputs: [{ name: 'embedding', elementType: 'float32', shape: [batch, 3] }],
+      outputs: [{ name: 'embedding', elementType: outputType, shape: [batch, 3] }],
       nodes,
       initializers: [],
     }),
@@ -77,6 +86,32 @@ export function takesVector(folder: string): string {
       outputs: [{ name: 'same', elementType: 'float32', shape: ['N', 10] }],
       nodes: [{ opType: 'Identity', inputs: ['features'], outputs: ['same'] }],
       initializers: [],
+    }),
+  )
+  return file
+}
+
+/** A model that takes some tenths of a second for a picture: convolutions, one after the other. */
+export function slow(folder: string): string {
+  const file = join(folder, 'slow.onnx')
+  const graph = new GraphBuilder()
+  const channels = 64
+  const kernel = { kernel_shape: [3, 3], pads: [1, 1, 1, 1] }
+  const weights = (inputs: number) =>
+    graph.constant('float32', [channels, inputs, 3, 3], new Float32Array(channels * inputs * 9))
+  let map = graph.node('Conv', ['image', weights(3)], kernel)
+  const inner = weights(channels)
+  for (let layer = 0; layer < 40; layer++) map = graph.node('Conv', [map, inner], kernel)
+  graph.node('ReduceMean', [map], { axes: [2, 3], keepdims: 0 }, 'embedding')
+  const { nodes, initializers } = graph
+  writeFileSync(
+    file,
+    buildModel({
+      name: 'slow',
+      inputs: [{ name: 'image', elementType: 'float32', shape: ['N', 3, 112, 112] }],
+      outputs: [{ name: 'embedding', elementType: 'float32', shape: ['N', channels] }],
+      nodes,
+      initializers,
     }),
   )
   return file

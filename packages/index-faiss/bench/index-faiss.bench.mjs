@@ -48,7 +48,9 @@ const faissInstalled = await chooseEngine('faiss').then(
   () => false,
 )
 if (!faissInstalled) console.log('faiss-node is not installed: FAISS is left out')
-const { default: faissNode } = faissInstalled ? await import('faiss-node') : { default: undefined }
+// Its types are not there where the optional package is not.
+const faissName = 'faiss-node'
+const { default: faissNode } = faissInstalled ? await import(faissName) : { default: undefined }
 
 /** @param {Float32Array} embeddings */
 function searchTwiceWithFaiss(embeddings) {

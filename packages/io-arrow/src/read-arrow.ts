@@ -1,5 +1,5 @@
-import { Readable } from 'node:stream'
-import type { EmbeddingBatch } from '@facekit/core'
+import { addAbortSignal, Readable } from 'node:stream'
+import { batchSource, type EmbeddingBatch } from '@facekit/core'
 import { DataType, MessageHeader, RecordBatchReader, type RecordBatch, type Schema } from 'apache-arrow'
 import { ArrowError } from './errors.js'
 import { END_OF_STREAM, invalid, readFrames } from './framing.js'
@@ -8,26 +8,39 @@ import { END_OF_STREAM, invalid, readFrames } from './framing.js'
  * Reads an Arrow IPC stream of embeddings, from facekit or any other writer: columns `index` (an integer type), `path`
  * (utf8) and `embedding` (fixed-size list of float32), in any order and without nulls.
  *
- * @param source bytes, cut anywhere
+ * @param source bytes, cut anywhere; a stream is destroyed when this one is, also while it waits
  * @param name what to call it in errors
- * @returns Readable of `EmbeddingBatch`; it fails with ArrowError `ARROW_TRUNCATED`, `ARROW_INVALID`, `ARROW_SCHEMA`
+ * @returns Readable of `EmbeddingBatch`; a stream without rows gives one empty batch, which says what the schema does of
+ * `dim` and `normalized`; it fails with ArrowError `ARROW_TRUNCATED`, `ARROW_INVALID`, `ARROW_SCHEMA`
  */
 export function readArrow(source: AsyncIterable<Uint8Array>, name = 'stdin'): Readable {
-  return Readable.from(readBatches(source, name), { objectMode: true, highWaterMark: 1 })
+  return batchSource((signal) => readBatches(source, name, signal))
 }
 
-async function* readBatches(source: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<EmbeddingBatch> {
+async function* readBatches(
+  source: AsyncIterable<Uint8Array>,
+  name: string,
+  signal: AbortSignal,
+): AsyncGenerator<EmbeddingBatch> {
+  if (source instanceof Readable) addAbortSignal(signal, source)
   /** The schema message, and dictionaries if a foreign writer uses them: every batch is decoded with them. */
   const preamble: Uint8Array[] = []
+  let empty = true
   for await (const { message, bytes } of readFrames(source, name)) {
     if (message.headerType !== MessageHeader.RecordBatch) preamble.push(bytes)
-    else yield toEmbeddingBatch(decode([...preamble, bytes, END_OF_STREAM], name), name)
+    else {
+      yield toEmbeddingBatch(decode([...preamble, bytes, END_OF_STREAM], name), name)
+      empty = false
+    }
   }
+  if (empty) yield toEmbeddingBatch(decode([...preamble, END_OF_STREAM], name), name)
 }
 
 function decode(parts: readonly Uint8Array[], name: string): RecordBatch {
   try {
-    return RecordBatchReader.from(Buffer.concat(parts)).next().value as RecordBatch
+    const { value } = RecordBatchReader.from(Buffer.concat(parts)).next()
+    if (value) return value as RecordBatch
+    throw new Error('no schema')
   } catch (cause) {
     throw invalid(name, cause)
   }
@@ -59,7 +72,8 @@ function toEmbeddingBatch(batch: RecordBatch, name: string): EmbeddingBatch {
   const values = list.children[0].values as Float32Array
   const rows = Math.min(
     index.data[0]!.values.length,
-    path.data[0]!.valueOffsets.length - 1,
+    // No offset at all where there are no rows.
+    Math.max(0, path.data[0]!.valueOffsets.length - 1),
     values.length / dim,
   )
   if (!(dim > 0 && batch.numRows <= rows)) throw invalid(name)

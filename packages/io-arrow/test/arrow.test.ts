@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
-import { Readable } from 'node:stream'
+import { once } from 'node:events'
+import { PassThrough, Readable } from 'node:stream'
 import type { EmbeddingBatch } from '@facekit/core'
 import { tableFromIPC, tableToIPC, tableFromArrays } from 'apache-arrow'
 import { describe, expect, it } from 'vitest'
@@ -71,8 +72,10 @@ describe('readArrow', () => {
     }
   })
 
-  it('reads a stream without rows', async () => {
-    expect(await batchesFrom(await bytesOf([]))).toEqual([])
+  it('reads from a stream without rows what rows it could have had', async () => {
+    expect(await batchesFrom(await bytesOf([]))).toEqual([batchOf(0, 0)])
+    const other = tableToIPC(tableFromArrays({ index: Int32Array.of() }), 'stream')
+    await expect(batchesFrom(other)).rejects.toMatchObject({ code: 'ARROW_SCHEMA' })
   })
 
   it('takes a stream that is cut anywhere for truncated, also between two messages', async () => {
@@ -91,6 +94,8 @@ describe('readArrow', () => {
   })
 
   it('refuses bytes that are no Arrow stream', async () => {
+    const endOnly = (await bytesOf([])).subarray(-8)
+    await expect(batchesFrom(endOnly)).rejects.toMatchObject({ code: 'ARROW_INVALID' })
     for (const text of ['facekit: no such file\n', 'PAR1 and more of it', '\x93NUMPY\x01\x00 and so on']) {
       await expect(batchesFrom(Buffer.from(text))).rejects.toMatchObject({ code: 'ARROW_INVALID' })
     }
@@ -111,6 +116,16 @@ describe('readArrow', () => {
       code: 'ARROW_SCHEMA',
       message: expect.stringContaining('index: Int32'),
     })
+  })
+
+  it('closes at once when it is destroyed, and its source with it, also while that is silent', async () => {
+    const source = new PassThrough()
+    source.write((await bytesOf([batchOf(0, 3), batchOf(3, 2)])).subarray(0, 900))
+    const batches = readArrow(source)
+    await once(batches.resume(), 'data')
+    batches.destroy()
+    await once(batches, 'close')
+    expect(source.destroyed).toBe(true)
   })
 
   it('stops reading its source when the consumer leaves', async () => {

@@ -12,7 +12,7 @@ export interface Member {
 }
 
 const MERGED = /^final_(fpaths|indices|embs_norm|embs)\.npy$/
-const NUMBERED = /^(fpaths|indices|embs_norm|embs)_([0-9]{1,9})\.npy$/
+const NUMBERED = /^(fpaths|indices|embs_norm|embs)_([0-9]+)\.npy$/
 
 export function memberName(part: Part, number: number | undefined): string {
   return number === undefined ? `final_${part}.npy` : `${part}_${number}.npy`

@@ -37,14 +37,15 @@ export interface FileSet {
 }
 
 /**
- * Finds the file set in `folder`, merged or numbered, and checks that every file has its partner, that counts and
- * dims agree and that every header is sound. No rows are read.
+ * Finds the file set in `folder`, merged or numbered, and checks that every shard is there and every file has its
+ * partner, that counts and dims agree and that every header is sound. No rows are read.
  *
  * @throws NpyError `FILE_SET_…`, or what `openNpy` throws
  */
 export async function openFileSet(folder: string): Promise<FileSet> {
   const groups = groupMembers(folder, await listMembers(folder))
   const normalized = checkEmbeddingNames(folder, groups)
+  checkNumbers(folder, groups)
   const withIndices = groups.some((group) => group.names.indices !== undefined)
   const shards: Shard[] = []
   let dim: number | undefined
@@ -97,6 +98,17 @@ function checkEmbeddingNames(folder: string, groups: Group[]): boolean {
   const normalized = groups.find((group) => group.names.embs_norm)?.names.embs_norm
   if (plain !== undefined && normalized !== undefined) throw ambiguous(folder, plain, normalized)
   return normalized !== undefined
+}
+
+/** Shards are numbered from 0 without gaps: a number that is missing is a file that was lost. */
+function checkNumbers(folder: string, groups: Group[]): void {
+  const at = groups.findIndex(({ number }, i) => number !== undefined && number !== i)
+  if (at === -1) return
+  throw new NpyError(
+    'FILE_SET_INCOMPLETE',
+    folder,
+    `holds shard ${groups[at]!.number} but no shard ${at}; expected shards numbered from 0 without gaps. Fix: bring ${memberName('fpaths', at)} and its partners here, or renumber the shards if there are no more`,
+  )
 }
 
 async function openShard(

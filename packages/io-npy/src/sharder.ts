@@ -12,8 +12,8 @@ import { WriterStream } from './writer-stream.js'
 const DEFAULT_SPLIT_THRESHOLD = 1_000_000
 
 export interface ShardOptions {
-  /** Folder for the files; created where it is missing. */
-  output: string
+  /** Folder for the files, created where it is missing; or files on their way there, which appear with these. */
+  output: string | PendingFiles
   /** Up to this many rows become one merged set, `final_…`; above, numbered sets of this many rows. */
   splitThreshold?: number
   /** `false`: numbered sets of `splitThreshold` rows also where one would do. */
@@ -65,7 +65,7 @@ export function shardEmbeddings(options: ShardOptions): NpySharder {
 }
 
 class Shards implements BatchWriter<EmbeddingBatch> {
-  readonly #output: string
+  readonly #output: string | PendingFiles
   readonly #merge: boolean
   readonly #rowsPerShard: number
   #pending: PendingFiles | undefined
@@ -95,7 +95,7 @@ class Shards implements BatchWriter<EmbeddingBatch> {
   }
 
   async open(): Promise<void> {
-    this.#pending = await PendingFiles.in(this.#output)
+    this.#pending = typeof this.#output === 'string' ? await PendingFiles.in(this.#output) : this.#output
   }
 
   async write(batch: EmbeddingBatch): Promise<void> {
@@ -126,7 +126,7 @@ class Shards implements BatchWriter<EmbeddingBatch> {
   }
 
   #check({ indices, paths, embeddings, dim, normalized }: EmbeddingBatch): void {
-    const refuse = (message: string) => new NpyError('NPY_BATCH', this.#output, message)
+    const refuse = (message: string) => new NpyError('NPY_BATCH', this.#pending!.output, message)
     const rows = paths.length
     if (indices.length !== rows || embeddings.length !== rows * dim) {
       throw refuse(
@@ -162,11 +162,21 @@ class Shards implements BatchWriter<EmbeddingBatch> {
     return names
   }
 
-  /** A shard that an older, longer run left would be read as one of ours. */
+  /**
+   * A shard that an older, longer run left would be read as one of ours. Sets are numbered from 0 without gaps: what
+   * comes after a gap is of no set, and stays.
+   */
   async #removeOthers(files: readonly string[]): Promise<string[]> {
     const ours = new Set(files)
-    const others = (await listMembers(this.#output)).map(({ name }) => name).filter((name) => !ours.has(name))
-    for (const name of others) await rm(join(this.#output, name), { force: true })
+    const { output: folder } = this.#pending!
+    const members = await listMembers(folder)
+    const numbers = new Set(members.map(({ number }) => number))
+    let end = 0
+    while (numbers.has(end)) end++
+    const others = members
+      .filter(({ name, number = -1 }) => !ours.has(name) && number < end)
+      .map(({ name }) => name)
+    for (const name of others) await rm(join(folder, name), { force: true })
     return others.sort()
   }
 }

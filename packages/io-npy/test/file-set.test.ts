@@ -72,19 +72,19 @@ describe('openFileSet', () => {
     expect(rowFilesOf({ ...set, shards })).toBeUndefined()
   })
 
-  it('pairs shards by number, in numeric order, from wherever they start', async () => {
+  it('pairs shards by number, in numeric order', async () => {
     const shapes: Record<string, number[]> = {}
-    for (const i of [10, 2, 1, 100]) {
-      shapes[`fpaths_${i}`] = [i]
-      shapes[`embs_norm_${i}`] = [i, 4]
+    for (let i = 0; i < 12; i++) {
+      shapes[`fpaths_${i}`] = [i + 1]
+      shapes[`embs_norm_${i}`] = [i + 1, 4]
     }
     const folder = await folderWith(shapes)
     await writeFile(join(folder, 'notes.npy'), 'not ours')
     await writeFile(join(folder, 'embs_norm_1.npy.part'), 'not ours')
     const set = await openFileSet(folder)
-    expect(set).toMatchObject({ rows: 113, dim: 4, normalized: true })
-    expect(set.shards.map(({ rows }) => rows)).toEqual([1, 2, 10, 100])
-    expect(set.shards[1]!.embs).toBe(join(folder, 'embs_norm_2.npy'))
+    expect(set).toMatchObject({ rows: 78, dim: 4, normalized: true })
+    expect(set.shards.map(({ rows }) => rows)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
+    expect(set.shards[2]!.embs).toBe(join(folder, 'embs_norm_2.npy'))
   })
 
   it('follows links to files', async () => {
@@ -131,7 +131,25 @@ describe('openFileSet', () => {
       'FILE_SET_INCOMPLETE',
       /final_fpaths\.npy but not final_embs\.npy \(or embs_norm\)/,
     ],
-    ['embeddings only', { embs_7: [3, 4] }, 'FILE_SET_INCOMPLETE', /embs_7\.npy but not fpaths_7\.npy/],
+    ['embeddings only', { embs_0: [3, 4] }, 'FILE_SET_INCOMPLETE', /embs_0\.npy but not fpaths_0\.npy/],
+    [
+      'shards of which one is missing',
+      { fpaths_0: [3], embs_0: [3, 4], fpaths_1: [3], embs_1: [3, 4], fpaths_3: [3], embs_3: [3, 4] },
+      'FILE_SET_INCOMPLETE',
+      /holds shard 3 but no shard 2; .*bring fpaths_2\.npy/,
+    ],
+    [
+      'shards of which the first is missing',
+      { fpaths_1: [3], embs_1: [3, 4] },
+      'FILE_SET_INCOMPLETE',
+      /holds shard 1 but no shard 0/,
+    ],
+    [
+      'a number of many digits that does not follow',
+      { fpaths_0: [3], embs_0: [3, 4], fpaths_1700000000: [3], embs_1700000000: [3, 4] },
+      'FILE_SET_INCOMPLETE',
+      /holds shard 1700000000 but no shard 1/,
+    ],
     [
       'a shard without embeddings',
       { fpaths_0: [3], embs_norm_0: [3, 4], fpaths_1: [3] },

@@ -1,9 +1,9 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { EmbeddingBatch } from '@facekit/core'
+import { PendingFiles, type EmbeddingBatch } from '@facekit/core'
 import { describe, expect, it } from 'vitest'
 import type { ShardOptions, ShardResult } from '../src/index.js'
 import { openFileSet, openNpy, readEmbeddings, shardEmbeddings } from '../src/index.js'
@@ -127,6 +127,7 @@ describe('shardEmbeddings', () => {
     await write(batchesOf([35], 4, true), { output, splitThreshold: 10 })
     await writeFile(join(output, 'notes.txt'), 'mine')
     await writeFile(join(output, 'my_embs_1.npy'), 'mine')
+    await writeFile(join(output, 'embs_norm_1700000000.npy'), 'mine')
     await mkdir(join(output, 'embs_9.npy'))
     const numbered = await write(batchesOf([15], 4, true), { output, splitThreshold: 10 })
     expect(numbered.removed).toEqual(
@@ -134,16 +135,32 @@ describe('shardEmbeddings', () => {
         (name) => `${name}.npy`,
       ),
     )
+    await expect(openFileSet(output)).rejects.toThrow(/holds shard 1700000000 but no shard 2/)
+    await rename(join(output, 'embs_norm_1700000000.npy'), join(output, 'embs of 2023.npy'))
     expect(await checkRows(output, 15)).toEqual([10, 5])
     const merged = await write(batchesOf([5]), { output })
     expect(merged.removed).toHaveLength(6)
     expect(await checkRows(output, 5)).toEqual([5])
     expect(await listFolder(output)).toEqual([
+      'embs of 2023.npy',
       'embs_9.npy',
       'final_embs.npy',
       'final_fpaths.npy',
       'final_indices.npy',
       'my_embs_1.npy',
+      'notes.txt',
+    ])
+  })
+
+  it('appears together with the files that it is put beside', async () => {
+    const output = newFolder()
+    const pending = await PendingFiles.in(output)
+    await writeFile(pending.path('notes.txt'), 'beside')
+    await write(batchesOf([5]), { output: pending })
+    expect(await listFolder(output)).toEqual([
+      'final_embs.npy',
+      'final_fpaths.npy',
+      'final_indices.npy',
       'notes.txt',
     ])
   })

@@ -1,5 +1,5 @@
-import { mkdir, readdir, rm } from 'node:fs/promises'
-import { extname, join } from 'node:path'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Clustering, PendingFiles } from '@facekit/core'
 import sharp from 'sharp'
 import { className } from './class-names.js'
@@ -35,7 +35,7 @@ export async function writePreviews(
   for (const [number, images] of chosen.entries()) {
     const folder = className(number)
     const target = pending.path(folder)
-    await mkdir(target, { recursive: true })
+    await mkdir(target)
     summary.folders.push(folder)
     const names = previewNames(images)
     const written = await Promise.all(
@@ -69,18 +69,4 @@ async function writePreview(path: string, file: string, decode: PreviewOptions['
     .jpeg({ quality: 90 })
     .toFile(file)
   return true
-}
-
-/**
- * Removes the preview folders that an earlier run left under names that this one does not use: they would be taken for
- * classes of this run. Folders that hold anything but pictures are not ours and stay.
- */
-export async function removeStalePreviews(output: string, folders: readonly string[]): Promise<void> {
-  const entries = await readdir(output, { withFileTypes: true })
-  for (const entry of entries) {
-    if (!entry.isDirectory() || !/^group_\d{4,}$/.test(entry.name) || folders.includes(entry.name)) continue
-    const folder = join(output, entry.name)
-    const names = await readdir(folder)
-    if (names.every((name) => extname(name) === '.jpg')) await rm(folder, { recursive: true })
-  }
 }

@@ -9,11 +9,11 @@ import {
   type PathBatch,
 } from '@facekit/core'
 import { writeAssignments } from './assignments.js'
-import { classNames, shortCount } from './class-names.js'
+import { classNames, classNumber, shortCount } from './class-names.js'
 import { dataList } from './data-list.js'
 import { describeDistribution } from './distribution.js'
 import type { PathSource } from './labelled-rows.js'
-import { removeStalePreviews, writePreviews, type PreviewOptions } from './previews.js'
+import { writePreviews, type PreviewOptions } from './previews.js'
 
 export interface LabelOptions {
   /** Folder for the labels; created where it is missing. */
@@ -35,6 +35,8 @@ export interface LabelSummary {
   failedPreviews: number
   /** Names of the files and folders in the output folder. */
   files: string[]
+  /** Names of the label files of an earlier run that were not replaced by these, and are no more. */
+  removed: string[]
 }
 
 /** A `Writable` that takes one `Clustering`. */
@@ -46,10 +48,11 @@ export interface LabelWriter extends Writable {
 /**
  * Stage: takes one `Clustering` and writes the labels of it: `fr_train_{C}_class_{D}_data_classes.npy`,
  * `fr_train_{C}_class_{D}_data_data_list.npy`, `clustering_result.txt`, `assignments.parquet` and preview folders.
- * They appear together, when the stream finishes; when it is destroyed, none does. Paths are streamed: 8 bytes a row
- * are held, beside the clustering.
+ * They appear together, when the stream finishes, in place of all that earlier runs made in the folder; when it is
+ * destroyed, none does. Paths are streamed: 8 bytes a row are held, beside the clustering.
  *
  * @throws LabelError `LABEL_ROWS`
+ * @throws FacekitError `OUTPUT_EXISTS`, at once, for a folder of the user's under the name of a preview folder
  */
 export function writeLabels(options: LabelOptions): LabelWriter {
   return new LabelWritable(options)
@@ -60,6 +63,7 @@ class LabelWritable extends Writable {
   readonly #stop = new AbortController()
   #pending: PendingFiles | undefined
   #writing: Promise<void> = Promise.resolve()
+  #written: Omit<LabelSummary, 'removed'> | undefined
   #result: LabelSummary | undefined
 
   constructor(options: LabelOptions) {
@@ -73,10 +77,7 @@ class LabelWritable extends Writable {
   }
 
   override _construct(callback: (error?: Error | null) => void): void {
-    PendingFiles.in(this.#options.output).then((pending) => {
-      this.#pending = pending
-      callback()
-    }, callback)
+    this.#open().then(() => callback(), callback)
   }
 
   override _write(
@@ -85,17 +86,17 @@ class LabelWritable extends Writable {
     callback: (error?: Error | null) => void,
   ): void {
     const paths = () => untilStopped(this.#options.paths(), this.#stop.signal)
-    this.#writing = writeAll(this.#pending!, clustering, { ...this.#options, paths }).then((result) => {
-      if (!this.destroyed) this.#result = result
+    this.#writing = writeAll(this.#pending!, clustering, { ...this.#options, paths }).then((written) => {
+      this.#written = written
     })
     this.#writing.then(() => callback(), callback)
   }
 
   override _final(callback: (error?: Error | null) => void): void {
-    const { output } = this.#options
-    this.#pending!.commit()
-      .then(() => removeStalePreviews(output, this.result.files))
-      .then(() => callback(), callback)
+    this.#writing = this.#pending!.commit().then((removed) => {
+      this.#result = { ...this.#written!, removed }
+    })
+    this.#writing.then(() => callback(), callback)
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
@@ -108,6 +109,13 @@ class LabelWritable extends Writable {
         () => callback(error),
         (discardError: Error) => callback(error ?? discardError),
       )
+  }
+
+  async #open(): Promise<void> {
+    const { output, previews } = this.#options
+    this.#pending = await PendingFiles.in(output, { supersede: true })
+    // Before the search. Under the names of the other files nobody keeps a folder: `commit` checks them.
+    await this.#pending.checkRoom((name) => (classNumber(name) < previews.groups ? 'folder' : undefined))
   }
 }
 
@@ -125,7 +133,7 @@ async function writeAll(
   pending: PendingFiles,
   clustering: Clustering,
   { paths, arrays, previews, removedDuplicates }: LabelOptions,
-): Promise<LabelSummary> {
+): Promise<Omit<LabelSummary, 'removed'>> {
   const { classOf, duplicateOf, sizes } = clustering
   const labelled = classOf.reduce((count, number) => count + (number === NO_CLASS ? 0 : 1), 0)
   const duplicates = duplicateOf.reduce((count, stays) => count + (stays === NOT_A_DUPLICATE ? 0 : 1), 0)

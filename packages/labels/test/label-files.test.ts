@@ -1,9 +1,9 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { NO_CLASS } from '@facekit/core'
 import { describe, expect, it } from 'vitest'
 import { writeLabels } from '../src/index.js'
-import { closing, clusteringOf, labelOptions, readJson, temporaryFolder, write } from './fixtures.js'
+import { closing, clusteringOf, labelOptions, readJson, temporaryFolder, visible, write } from './fixtures.js'
 
 /** `labelled` images in `classes` classes; the first one takes what is left over. */
 function spread(classes: number, labelled: number): Int32Array {
@@ -27,7 +27,7 @@ describe('names of the label files', () => {
       'clustering_result.txt',
       'assignments.parquet',
     ]
-    expect((await readdir(output)).sort()).toEqual([...names].sort())
+    expect(await visible(output)).toEqual([...names].sort())
     expect(summary).toEqual({
       classes,
       labelled,
@@ -35,6 +35,7 @@ describe('names of the label files', () => {
       previews: 0,
       failedPreviews: 0,
       files: names,
+      removed: [],
     })
   })
 
@@ -120,6 +121,6 @@ describe('result', () => {
   it('creates the output folder where it is missing', async () => {
     const output = join(await temporaryFolder(), 'a', 'b')
     const { files } = await write(output, clusteringOf([0]))
-    expect((await readdir(output)).sort()).toEqual([...files].sort())
+    expect(await visible(output)).toEqual([...files].sort())
   })
 })

@@ -3,7 +3,17 @@ import { join } from 'node:path'
 import { NO_CLASS } from '@facekit/core'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { clusteringOf, decodeGrey, pathSource, temporaryFolder, write } from './fixtures.js'
+import { writeLabels } from '../src/index.js'
+import {
+  closing,
+  clusteringOf,
+  decodeGrey,
+  labelOptions,
+  pathSource,
+  temporaryFolder,
+  visible,
+  write,
+} from './fixtures.js'
 
 /** Writes labels of one class of `paths` and lists its previews. */
 async function previewsOf(paths: readonly string[]): Promise<string[]> {
@@ -145,29 +155,54 @@ describe('previews', () => {
 })
 
 describe('a second run into the same folder', () => {
-  it('replaces previews and removes those of classes that it does not show', async () => {
-    const output = await temporaryFolder()
-    const show = (groups: number) => ({ previews: { groups, decode: decodeGrey } })
-    await write(output, clusteringOf([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), show(50))
-    await writeFile(join(output, 'group_0007', 'notes.txt'), 'mine')
-    await mkdir(join(output, 'group_photos'))
-    await mkdir(join(output, 'my group_0001'))
-    await mkdir(join(output, 'other'))
-    await writeFile(join(output, 'other', 'a.jpg'), 'mine')
-    await writeFile(join(output, 'group_0099'), 'a file')
-    await writeFile(join(output, 'README.md'), 'mine')
+  const show = (groups: number) => ({ previews: { groups, decode: decodeGrey } })
 
-    const { files } = await write(output, clusteringOf([0, 0, 1, NO_CLASS, NO_CLASS, 0]), show(1))
-    expect(await groupFolders(output)).toEqual(['group_0000', 'group_0007', 'group_0099', 'group_photos'])
+  it('takes the place of the first, and touches nothing else', async () => {
+    const output = await temporaryFolder()
+    const first = await write(output, clusteringOf([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), show(50))
+    expect(first.removed).toEqual([])
+    await writeFile(join(output, 'group_0007', 'notes.txt'), 'mine')
+    for (const folder of ['group_photos', 'group_0042', 'group_00001', 'other']) {
+      await mkdir(join(output, folder))
+      await writeFile(join(output, folder, 'a.jpg'), 'mine')
+    }
+    await writeFile(join(output, 'group_0099'), 'mine')
+    await writeFile(join(output, 'fr_train_5_class_9_data_classes.npy'), 'mine')
+
+    const { files, removed } = await write(output, clusteringOf([0, 0, 1, NO_CLASS, NO_CLASS, 0]), show(1))
+    expect(removed).toEqual([
+      'fr_train_11_class_11_data_classes.npy',
+      'fr_train_11_class_11_data_data_list.npy',
+    ])
+    const mine = ['group_photos', 'group_0042', 'group_00001', 'other', 'group_0099', 'group_0007']
+    expect(await visible(output)).toEqual([...files, ...mine, 'fr_train_5_class_9_data_classes.npy'].sort())
     expect((await readdir(join(output, 'group_0000'))).sort()).toEqual(['0.jpg', '1.jpg', '5.jpg'])
-    expect((await readdir(join(output, 'group_0007'))).sort()).toEqual(['7.jpg', 'notes.txt'])
-    expect(await readFile(join(output, 'other', 'a.jpg'), 'utf8')).toBe('mine')
-    expect(await readdir(output)).toEqual(
-      expect.arrayContaining([...files, 'README.md', 'other', 'my group_0001']),
-    )
+    expect(await readdir(join(output, 'group_0007'))).toEqual(['notes.txt'])
+    expect(await readFile(join(output, 'group_0042', 'a.jpg'), 'utf8')).toBe('mine')
 
     await write(output, clusteringOf([0]), show(0))
-    expect(await groupFolders(output)).toEqual(['group_0007', 'group_0099', 'group_photos'])
+    expect(await groupFolders(output)).not.toContain('group_0000')
+  })
+
+  it.each([
+    ['that we did not make', 'group_0002', 'photo.jpg'],
+    ['that holds what we did not make', 'group_0001', 'notes.txt'],
+  ])('refuses, before it is given anything, a folder in its way %s', async (_case, name, file) => {
+    const output = await temporaryFolder()
+    await write(output, clusteringOf([0, 1]), show(2))
+    await mkdir(join(output, name), { recursive: true })
+    await writeFile(join(output, name, file), 'mine')
+    const before = (await readdir(output, { recursive: true })).sort()
+
+    const stage = writeLabels(labelOptions(output, clusteringOf([0]), show(50)))
+    expect(await closing(stage)).toMatchObject({
+      code: 'OUTPUT_EXISTS',
+      message: expect.stringContaining(join(output, name)) as string,
+    })
+    expect((await readdir(output, { recursive: true })).sort()).toEqual(before)
+    // Out of the way of fewer previews.
+    await write(output, clusteringOf([0]), show(1))
+    expect(await readFile(join(output, name, file), 'utf8')).toBe('mine')
   })
 
   it('that fails leaves the first one as it was', async () => {

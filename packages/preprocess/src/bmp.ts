@@ -1,4 +1,5 @@
 const FILE_HEADER_BYTES = 14
+const CORE_HEADER_BYTES = 12
 const INFO_HEADER_BYTES = 40
 
 const UNCOMPRESSED = 0
@@ -15,24 +16,34 @@ export function isBmp(bytes: Buffer): boolean {
   return bytes.length >= 2 && bytes.toString('latin1', 0, 2) === 'BM'
 }
 
+interface Header {
+  width: number
+  /** Negative where rows come top first. */
+  height: number
+  bits: number
+  compression: number
+  palette: Palette
+}
+
+interface Palette {
+  /** First byte. */
+  at: number
+  /** Blue, green, red and, in newer files, one more. */
+  entryBytes: 3 | 4
+  colours: number
+}
+
 /**
  * Decodes an uncompressed BMP of 1, 4, 8, 16, 24 or 32 bits a pixel, palettes and bit fields included: sharp's libvips
  * reads none. Alpha is ignored, as viewers do. Run-length compression is refused.
  *
- * Layout: Microsoft's BITMAPINFOHEADER and its V2–V5 extensions.
+ * Layout: Microsoft's BITMAPINFOHEADER and its V2–V5 extensions, and the BITMAPCOREHEADER of OS/2.
  *
  * @throws Error, for more than `maxPixels` or fewer bytes than the header promises before any pixel is decoded
  */
 export function decodeBmp(bytes: Buffer, maxPixels: number): RawImage {
-  if (bytes.length < FILE_HEADER_BYTES + INFO_HEADER_BYTES) throw new Error('BMP header is cut off')
-  const headerBytes = bytes.readUInt32LE(14)
-  const width = bytes.readInt32LE(18)
-  const signedHeight = bytes.readInt32LE(22)
+  const { width, height: signedHeight, bits, compression, palette } = readHeader(bytes)
   const height = Math.abs(signedHeight)
-  const bits = bytes.readUInt16LE(28)
-  const compression = bytes.readUInt32LE(30)
-  if (headerBytes < INFO_HEADER_BYTES || width <= 0 || height === 0)
-    throw new Error('BMP header makes no sense')
   if (compression !== UNCOMPRESSED && compression !== BIT_FIELDS) throw new Error('compressed BMP')
   if (width * height > maxPixels) throw new Error('BMP exceeds pixel limit')
 
@@ -40,7 +51,7 @@ export function decodeBmp(bytes: Buffer, maxPixels: number): RawImage {
   const start = bytes.readUInt32LE(10)
   if (start + rowBytes * height > bytes.length) throw new Error('BMP pixels are cut off')
 
-  const colour = colourReader(bytes, bits, compression, FILE_HEADER_BYTES + headerBytes)
+  const colour = colourReader(bytes, bits, compression, palette)
   const data = Buffer.allocUnsafe(width * height * 3)
   for (let y = 0; y < height; y++) {
     // Rows come bottom first unless the height is negative.
@@ -50,15 +61,47 @@ export function decodeBmp(bytes: Buffer, maxPixels: number): RawImage {
   return { data, width, height }
 }
 
+function readHeader(bytes: Buffer): Header {
+  const headerBytes = bytes.length < FILE_HEADER_BYTES + 4 ? Infinity : bytes.readUInt32LE(14)
+  const at = FILE_HEADER_BYTES + headerBytes
+  if (at > bytes.length) throw new Error('BMP header is cut off')
+  const header = headerBytes === CORE_HEADER_BYTES ? coreHeader(bytes, at) : infoHeader(bytes, at)
+  if (header.width <= 0 || header.height === 0) throw new Error('BMP header makes no sense')
+  return header
+}
+
+function coreHeader(bytes: Buffer, at: number): Header {
+  const bits = bytes.readUInt16LE(24)
+  return {
+    width: bytes.readUInt16LE(18),
+    height: bytes.readUInt16LE(20),
+    bits,
+    compression: UNCOMPRESSED,
+    palette: { at, entryBytes: 3, colours: 2 ** bits },
+  }
+}
+
+function infoHeader(bytes: Buffer, at: number): Header {
+  if (at < FILE_HEADER_BYTES + INFO_HEADER_BYTES) throw new Error('BMP header makes no sense')
+  const bits = bytes.readUInt16LE(28)
+  return {
+    width: bytes.readInt32LE(18),
+    height: bytes.readInt32LE(22),
+    bits,
+    compression: bytes.readUInt32LE(30),
+    palette: { at, entryBytes: 4, colours: bytes.readUInt32LE(46) || 2 ** bits },
+  }
+}
+
 /** Writes the RGB of the pixel in column `x` of the row that starts at byte `row` to `data` at `to`. */
 type ColourReader = (row: number, x: number, data: Buffer, to: number) => void
 
-function colourReader(bytes: Buffer, bits: number, compression: number, afterHeader: number): ColourReader {
+function colourReader(bytes: Buffer, bits: number, compression: number, palette: Palette): ColourReader {
   switch (bits) {
     case 1:
     case 4:
     case 8:
-      return paletteReader(bytes, bits, afterHeader)
+      return paletteReader(bytes, bits, palette)
     case 16:
     case 32: {
       const masks =
@@ -76,14 +119,17 @@ function colourReader(bytes: Buffer, bits: number, compression: number, afterHea
   }
 }
 
-function paletteReader(bytes: Buffer, bits: 1 | 4 | 8, palette: number): ColourReader {
-  const colours = bytes.readUInt32LE(46) || 2 ** bits
+function paletteReader(
+  bytes: Buffer,
+  bits: 1 | 4 | 8,
+  { at: start, entryBytes, colours }: Palette,
+): ColourReader {
   const perByte = 8 / bits
   return (row, x, data, to) => {
     const byte = bytes[row + Math.floor(x / perByte)]!
     const index = (byte >> (8 - bits - (x % perByte) * bits)) & (2 ** bits - 1)
     // A colour that the palette does not have is black.
-    const at = index < colours ? palette + 4 * index : Infinity
+    const at = index < colours ? start + entryBytes * index : Infinity
     data[to] = bytes[at + 2] ?? 0
     data[to + 1] = bytes[at + 1] ?? 0
     data[to + 2] = bytes[at] ?? 0

@@ -1,8 +1,9 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { dirname, extname, resolve } from 'node:path'
-import { Readable } from 'node:stream'
-import { checkPositiveInteger, type PathBatch } from '@facekit/core'
+import { dirname, extname } from 'node:path'
+import { addAbortSignal, type Readable } from 'node:stream'
+import { batchSource, checkPositiveInteger, type PathBatch } from '@facekit/core'
+import { below } from './below.js'
 import { InputError } from './errors.js'
 import { linesOf } from './lines.js'
 import { walk } from './walk.js'
@@ -21,29 +22,40 @@ export interface ImageListOptions {
 /**
  * The images of an input, without holding them all.
  *
- * A folder is walked recursively in natural order (`img2` before `img10`), links followed. A text file has one path per
- * line, UTF-8 with or without a byte order mark, lines ending in LF or CRLF, blank lines ignored; relative paths are
- * meant from the folder of the list. `-` is such a list on stdin, its paths relative to the working directory.
+ * A folder is walked recursively in natural order (`img2` before `img10`); links are followed, and each folder is visited
+ * once. A text file has one path per line, UTF-8 with or without a byte order mark, lines ending in LF or CRLF, blank
+ * lines ignored; relative paths are meant from the folder of the list, and all are passed on as they are written. `-` is
+ * such a list on stdin, its paths relative to the working directory.
  *
  * @returns Readable of `PathBatch`, indices from 0; it fails with InputError
  */
 export function imageList(input: string, { batchSize }: ImageListOptions): Readable {
   checkPositiveInteger('batchSize', batchSize)
-  return Readable.from(batchesOf(pathsOf(input), batchSize), { objectMode: true, highWaterMark: 1 })
+  return batchSource((signal) => batchesOf(pathsOf(input, signal), batchSize))
 }
 
-async function* pathsOf(input: string): AsyncGenerator<string[]> {
-  if (input === '-') return yield* listedPaths(process.stdin, process.cwd(), 'stdin')
-  if (await isFolder(input)) {
-    yield* walk(input, (name) => isImage(name))
+/**
+ * Checks, without reading it, that an input can be a folder of images or a list of them.
+ *
+ * @throws InputError `INPUT_MISSING`, `INPUT_LIST`
+ */
+export async function checkInput(input: string): Promise<void> {
+  if (input === '-' || (await isFolder(input)) || !isImage(input)) return
+  throw new InputError(
+    'INPUT_LIST',
+    `Expected a folder or a list of paths but ${input} is an image. Give its folder.`,
+  )
+}
+
+async function* pathsOf(input: string, signal: AbortSignal): AsyncGenerator<string[]> {
+  await checkInput(input)
+  if (input === '-') {
+    yield* listedPaths(addAbortSignal(signal, process.stdin), process.cwd(), 'stdin')
+  } else if (await isFolder(input)) {
+    yield* walk(input, (name) => isImage(name), signal)
   } else {
-    if (isImage(input)) {
-      throw new InputError(
-        'INPUT_LIST',
-        `Expected a folder or a list of paths but ${input} is an image. Give its folder.`,
-      )
-    }
-    yield* listedPaths(createReadStream(input), dirname(resolve(input)), input)
+    const folder = dirname(below(process.cwd(), input))
+    yield* listedPaths(addAbortSignal(signal, createReadStream(input)), folder, input)
   }
 }
 
@@ -66,7 +78,7 @@ function isImage(name: string): boolean {
 
 async function* listedPaths(bytes: Readable, folder: string, name: string): AsyncGenerator<string[]> {
   for await (const lines of linesOf(bytes, name)) {
-    yield lines.filter((line) => line.trim() !== '').map((line) => resolve(folder, line))
+    yield lines.filter((line) => line.trim() !== '').map((line) => below(folder, line))
   }
 }
 

@@ -1,7 +1,7 @@
 export { ImageError, InputError } from './errors.js'
 export { DEFAULT_MAX_PIXELS, decodeImage } from './decode-image.js'
 export type { DecodeOptions } from './decode-image.js'
-export { IMAGE_EXTENSIONS, imageList } from './image-list.js'
+export { checkInput, IMAGE_EXTENSIONS, imageList } from './image-list.js'
 export type { ImageListOptions } from './image-list.js'
 export { preprocess } from './preprocess.js'
 export type { PreprocessOptions } from './preprocess.js'

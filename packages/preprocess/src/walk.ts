@@ -1,7 +1,8 @@
 import type { Dirent } from 'node:fs'
 import { readdir, realpath, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { InputError } from './errors.js'
+import { below } from './below.js'
 
 const collator = new Intl.Collator('en', { numeric: true })
 
@@ -15,43 +16,76 @@ const HIDDEN_PREFIX = '.facekit-'
 
 /**
  * The files under a folder whose names are wanted, a run of them at a time, in natural order; a folder comes at the
- * place of its name. Holds the names of the folders on the way down, no more.
+ * place of its name. Links are followed, and each folder is visited once however many lead to it: one inside the folder
+ * that is walked under its own path, one elsewhere under the first link that is met. Holds the names on the way down and
+ * the folders that links led to, no more.
  *
- * @param ancestors real paths of the folders above; a link back to one of them is not followed
+ * @param signal ends the walk at the next name
  * @throws InputError `INPUT_UNREADABLE`
  */
 export async function* walk(
   folder: string,
   isWanted: (name: string) => boolean,
-  ancestors: readonly string[] = [],
+  signal: AbortSignal,
 ): AsyncGenerator<string[]> {
-  const { real, entries } = await readFolder(folder)
-  if (ancestors.includes(real)) return
-  let files: string[] = []
-  for (const entry of entries.sort(naturalOrder)) {
-    const path = join(folder, entry.name)
-    if (await isFolder(entry, path)) {
-      if (entry.name.startsWith(HIDDEN_PREFIX)) continue
-      yield files
-      files = []
-      yield* walk(path, isWanted, [...ancestors, real])
-    } else if (isWanted(entry.name)) {
-      files.push(path)
-    }
-  }
-  yield files
+  const real = await readable(folder, realpath(folder))
+  yield* new Walk(real, isWanted, signal).visit(folder, real)
 }
 
-async function readFolder(folder: string): Promise<{ real: string; entries: Dirent[] }> {
-  try {
-    return { real: await realpath(folder), entries: await readdir(folder, { withFileTypes: true }) }
-  } catch (cause) {
+class Walk {
+  readonly #isWanted: (name: string) => boolean
+  readonly #signal: AbortSignal
+  /** Real paths of the folder that is walked and of those elsewhere that links led to: all below them is visited. */
+  readonly #trees: Set<string>
+
+  constructor(root: string, isWanted: (name: string) => boolean, signal: AbortSignal) {
+    this.#trees = new Set([root])
+    this.#isWanted = isWanted
+    this.#signal = signal
+  }
+
+  /** @param real what `folder` is without links */
+  async *visit(folder: string, real: string): AsyncGenerator<string[]> {
+    const entries = await readable(folder, readdir(folder, { withFileTypes: true }))
+    let files: string[] = []
+    for (const entry of entries.sort(naturalOrder)) {
+      this.#signal.throwIfAborted()
+      const path = below(folder, entry.name)
+      if (!(await isFolder(entry, path))) {
+        if (this.#isWanted(entry.name)) files.push(path)
+        continue
+      }
+      if (entry.name.startsWith(HIDDEN_PREFIX)) continue
+      const realFolder = entry.isSymbolicLink() ? await this.#enter(path) : join(real, entry.name)
+      // A folder that a link led to before: it may lie below one that is walked after it.
+      if (realFolder === undefined || (!entry.isSymbolicLink() && this.#trees.has(realFolder))) continue
+      yield files
+      files = []
+      yield* this.visit(path, realFolder)
+    }
+    yield files
+  }
+
+  /** The real path of a link's folder, which is visited from now on; undefined where it is visited anyway. */
+  async #enter(link: string): Promise<string | undefined> {
+    const real = await readable(link, realpath(link))
+    for (let folder = real; ; folder = dirname(folder)) {
+      if (this.#trees.has(folder)) return undefined
+      if (folder === dirname(folder)) break
+    }
+    this.#trees.add(real)
+    return real
+  }
+}
+
+async function readable<T>(folder: string, reading: Promise<T>): Promise<T> {
+  return reading.catch((cause: Error) => {
     throw new InputError(
       'INPUT_UNREADABLE',
-      `Expected to read the folder ${folder} but ${(cause as Error).message}. Check its permissions.`,
+      `Expected to read the folder ${folder} but ${cause.message}. Check its permissions.`,
       { cause },
     )
-  }
+  })
 }
 
 async function isFolder(entry: Dirent, path: string): Promise<boolean> {

@@ -184,6 +184,12 @@ describe('BMP', () => {
     }
   })
 
+  it.each([1, 4, 8, 24] as const)('of %i bits is read with the header of OS/2', async (bits) => {
+    const used = colours.map((colour, i) => (bits === 1 ? colours[i % 2]! : colour))
+    const path = write(`os2-${bits}.bmp`, bmp(5, 3, bits, used, { os2: true }))
+    expect([...(await decodeImage(path, { width: 5, height: 3 }))]).toEqual(used.flat())
+  })
+
   it('of too many pixels, or too few bytes, is refused before it is decoded', async () => {
     const bytes = bmp(5, 3, 24, colours)
     bytes.writeInt32LE(1_000_000, 18)

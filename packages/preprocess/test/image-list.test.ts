@@ -1,11 +1,13 @@
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { Readable } from 'node:stream'
-import type { PathBatch } from '@facekit/core'
+import { batchSource, type PathBatch } from '@facekit/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { imageList } from '../src/index.js'
+import { checkInput, imageList } from '../src/index.js'
 import { linesOf } from '../src/lines.js'
+import { walk } from '../src/walk.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'facekit-list-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -47,9 +49,17 @@ describe('a folder', () => {
     symlinkSync(join(album, 'a'), join(album, 'link-to-a'))
     symlinkSync(join(album, 'img2.JPG'), join(album, 'linked.jpg'))
     symlinkSync(join(folder, 'nowhere'), join(album, 'broken.jpg'))
+    // Elsewhere, with a way back.
+    mkdirSync(join(folder, 'elsewhere/inner'), { recursive: true })
+    writeFileSync(join(folder, 'elsewhere/inner/i.jpg'), '')
+    writeFileSync(join(folder, 'elsewhere/o.jpg'), '')
+    symlinkSync(folder, join(folder, 'elsewhere/up'))
+    symlinkSync(join(folder, 'elsewhere/inner'), join(album, 'link1'))
+    symlinkSync(join(folder, 'elsewhere'), join(album, 'link2'))
+    symlinkSync(join(folder, 'elsewhere/inner'), join(album, 'link3'))
   })
 
-  it('is walked in natural order, by extension in any case, links followed, loops survived', async () => {
+  it('is walked in natural order, by extension in any case, each folder once, links or not', async () => {
     const paths = (await pathsOf(album)).map((path) => relative(album, path))
     expect(paths).toEqual([
       'a/deeper/y.bmp',
@@ -60,8 +70,8 @@ describe('a folder', () => {
       'IMG1.jpeg',
       'img2.JPG',
       'img10.jpg',
-      'link-to-a/deeper/y.bmp',
-      'link-to-a/x.PnG',
+      'link1/i.jpg',
+      'link2/o.jpg',
       'linked.jpg',
     ])
   })
@@ -69,17 +79,59 @@ describe('a folder', () => {
   it('may be empty', async () => {
     expect(await pathsOf(join(album, 'empty'))).toEqual([])
   })
+
+  it('may be full of links to one another', async () => {
+    const mesh = join(folder, 'mesh')
+    const names = Array.from({ length: 9 }, (_, i) => `folder${i}`)
+    for (const name of names) {
+      mkdirSync(join(mesh, name), { recursive: true })
+      writeFileSync(join(mesh, name, 'face.jpg'), '')
+      for (const other of names) symlinkSync(join('..', other), join(mesh, name, `to-${other}`))
+    }
+    const expected = names.map((name) => `${name}/face.jpg`)
+    expect((await pathsOf(mesh)).map((path) => relative(mesh, path))).toEqual(expected)
+  })
+
+  it('gives paths that lead where the system goes, also from a link/..', async () => {
+    mkdirSync(join(folder, 'far/near'), { recursive: true })
+    writeFileSync(join(folder, 'far/face.jpg'), '')
+    symlinkSync(join(folder, 'far/near'), join(folder, 'near'))
+    const input = `${folder}/near/..`
+    expect(await pathsOf(input)).toEqual([`${input}/face.jpg`])
+  })
+
+  it('is left at once, however long the walk would be', async () => {
+    let names = 0
+    const walking = batchSource((signal) =>
+      walk(
+        album,
+        () => {
+          if (++names === 2) walking.destroy()
+          return true
+        },
+        signal,
+      ),
+    )
+    walking.resume()
+    await once(walking, 'close')
+    expect(names).toBe(2)
+  })
 })
 
 describe('a list', () => {
   it('takes CRLF, blank lines, a byte order mark, spaces in names and no end of line at the end', async () => {
-    const path = list('list.txt', '\ufeffa.jpg\r\n\r\n  \nsub dir/b c.png\n/abs/ü.webp\r\n../up.bmp')
-    expect(await pathsOf(path)).toEqual([
-      join(folder, 'a.jpg'),
-      join(folder, 'sub dir/b c.png'),
-      '/abs/ü.webp',
-      join(folder, '../up.bmp'),
-    ])
+    const path = list('list.txt', '\ufeffa.jpg\r\n\r\n  \nsub dir/b c.png\n/abs/ü.webp\r\n')
+    expect(await pathsOf(path)).toEqual([`${folder}/a.jpg`, `${folder}/sub dir/b c.png`, '/abs/ü.webp'])
+  })
+
+  it('names files as it is written: what comes before .. may be a link', async () => {
+    const path = list('dots.txt', '../up.bmp\nlink/../b.jpg\n/abs/link/../c.jpg\n/abs//d.jpg\n./e.jpg')
+    const expected = ['../up.bmp', 'link/../b.jpg'].map((line) => `${folder}/${line}`)
+    expected.push('/abs/link/../c.jpg', '/abs//d.jpg', `${folder}/./e.jpg`)
+    expect(await pathsOf(path)).toEqual(expected)
+    const through = `${folder}/no/../dots.txt`
+    mkdirSync(join(folder, 'no'), { recursive: true })
+    expect((await pathsOf(through))[0]).toBe(`${folder}/no/../../up.bmp`)
   })
 
   it('may be empty', async () => {
@@ -125,4 +177,7 @@ describe('a list', () => {
 it('refuses what is not there, and a single image, with the fix', async () => {
   await expect(pathsOf(join(folder, 'nothing'))).rejects.toMatchObject({ code: 'INPUT_MISSING' })
   await expect(pathsOf(list('one.jpg', 'x'))).rejects.toThrow(/is an image. Give its folder/)
+  await expect(checkInput(join(folder, 'nothing'))).rejects.toMatchObject({ code: 'INPUT_MISSING' })
+  await expect(checkInput(join(folder, 'one.jpg'))).rejects.toMatchObject({ code: 'INPUT_LIST' })
+  for (const input of ['-', folder, list('fine.txt', '')]) await checkInput(input)
 })

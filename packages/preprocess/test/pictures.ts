@@ -63,35 +63,40 @@ export function readFloats(file: string): Float32Array {
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset + start, bytes.byteOffset + bytes.length))
 }
 
-/** An uncompressed BMP of the given RGB colours; up to 8 bits they become its palette. */
+/** An uncompressed BMP of the given RGB colours; up to 8 bits they become its palette. `os2`: of the older header. */
 export function bmp(
   width: number,
   height: number,
   bits: 1 | 4 | 8 | 24 | 32,
   colours: readonly number[][],
-  { topDown = false } = {},
+  { topDown = false, os2 = false } = {},
 ): Buffer {
   const palette = bits <= 8 ? colours.slice(0, 2 ** bits) : []
+  const entries = palette.map(([r, g, b]) => (os2 ? [b!, g!, r!] : [b!, g!, r!, 0]))
   const rowBytes = Math.ceil((width * bits) / 32) * 4
-  const start = 54 + 4 * palette.length
-  const bytes = Buffer.alloc(start + rowBytes * height)
-  bytes.write('BM', 0, 'latin1')
-  bytes.writeUInt32LE(bytes.length, 2)
-  bytes.writeUInt32LE(start, 10)
-  bytes.writeUInt32LE(40, 14)
-  bytes.writeInt32LE(width, 18)
-  bytes.writeInt32LE(topDown ? -height : height, 22)
-  bytes.writeUInt16LE(1, 26)
-  bytes.writeUInt16LE(bits, 28)
-  bytes.writeUInt32LE(palette.length, 46)
-  palette.forEach(([r, g, b], i) => bytes.set([b!, g!, r!, 0], 54 + 4 * i))
+  const header = Buffer.alloc(os2 ? 26 : 54)
+  const start = header.length + entries.flat().length
+  header.write('BM', 0, 'latin1')
+  header.writeUInt32LE(start + rowBytes * height, 2)
+  header.writeUInt32LE(start, 10)
+  header.writeUInt32LE(header.length - 14, 14)
+  if (os2) {
+    for (const [i, value] of [width, height, 1, bits].entries()) header.writeUInt16LE(value, 18 + 2 * i)
+  } else {
+    header.writeInt32LE(width, 18)
+    header.writeInt32LE(topDown ? -height : height, 22)
+    header.writeUInt16LE(1, 26)
+    header.writeUInt16LE(bits, 28)
+    header.writeUInt32LE(palette.length, 46)
+  }
+  const rows = Buffer.alloc(rowBytes * height)
   colours.forEach(([r, g, b], i) => {
     const x = i % width
     const y = Math.floor(i / width)
-    const row = start + (topDown ? y : height - 1 - y) * rowBytes
-    if (bits >= 24) return void bytes.set([b!, g!, r!, 99].slice(0, bits / 8), row + (x * bits) / 8)
+    const row = (topDown ? y : height - 1 - y) * rowBytes
+    if (bits >= 24) return void rows.set([b!, g!, r!, 99].slice(0, bits / 8), row + (x * bits) / 8)
     const index = bits === 1 ? i % 2 : i
-    bytes[row + Math.floor((x * bits) / 8)]! |= index << (8 - bits - ((x * bits) % 8))
+    rows[row + Math.floor((x * bits) / 8)]! |= index << (8 - bits - ((x * bits) % 8))
   })
-  return bytes
+  return Buffer.concat([header, Buffer.from(entries.flat()), rows])
 }

@@ -1,10 +1,12 @@
 import { fstatSync } from 'node:fs'
+import type { LabelSummary } from '@facekit/labels'
 import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
 import { EXIT } from '../exit-codes.js'
 import { COMMON_FLAGS, cosine, count, countOrAll } from '../flags.js'
 import { printSummary } from '../summary.js'
 import { createTalk } from '../talk.js'
 import { defaultMemoryLimit, memorySize } from './memory.js'
+import type { ClusterSummary } from './run.js'
 
 export const name = 'cluster'
 export const describe = 'Embeddings to training labels'
@@ -52,7 +54,12 @@ export const flags = {
     coerce: count('batch'),
     describe: 'Rows per search chunk, at most; searches take far fewer at once by themselves',
   },
-  'save-groups': { type: 'number', default: 50, describe: 'Largest classes to save previews of' },
+  'save-groups': {
+    type: 'string',
+    default: '50',
+    coerce: count('save-groups', 0),
+    describe: 'Largest classes to save previews of; 0 for none',
+  },
   engine: {
     choices: ['auto', 'screened', 'tiles', 'faiss'] as const,
     default: 'auto' as const,
@@ -78,19 +85,24 @@ export async function handler(
   signal?: AbortSignal,
 ): Promise<number> {
   const { cluster } = await import('./run.js')
+  const { openFileSet } = await import('@facekit/io-npy')
   const talk = createTalk(process.stderr, args.quiet)
   const input = args.input === '-' ? undefined : (args.input ?? (isStdinPiped() ? undefined : DEFAULT_INPUT))
   if (args.useGpu) talk.info('No GPU search in this version: searching on the CPU')
-  const summary = await cluster(
+  // Nothing is created for an input that is not there.
+  if (input !== undefined) await openFileSet(input)
+  const summary = (await cluster(
     { ...args, input, memoryLimit: args.memoryLimit ?? defaultMemoryLimit() },
     talk,
     signal,
-  )
-  const { images, classes, labelled, duplicates, seconds } = summary
+  )) as ClusterSummary & Pick<LabelSummary, 'removed'>
+  const { images, classes, labelled, duplicates, removed, seconds } = summary
   talk.info(
     `${images} images: ${classes} classes of ${labelled} images, ${duplicates} duplicates removed, in ${seconds.toFixed(1)} s: see ${args.output}`,
   )
-  if (args.json) printSummary(summary, process.stdout)
+  if (removed.length > 0)
+    talk.warn(`Removed ${removed.length} label files of an earlier run: ${removed.join(', ')}`)
+  if (args.json) await printSummary(summary, process.stdout)
   return EXIT.ok
 }
 

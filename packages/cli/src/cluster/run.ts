@@ -56,6 +56,8 @@ export interface ClusterSummary {
   /** Images left out of the previews: they cannot be read. */
   failedPreviews: number
   engine: string
+  /** The most memory that the program held at once, as the system counts it. */
+  peakMemoryBytes: number
   /** Names of the files and folders in the output folder. */
   files: string[]
   seconds: number
@@ -76,7 +78,11 @@ export async function cluster(
         ? await spoolStdin(scratch.scratchPath('spool'), talk, signal)
         : await openFileSet(options.input)
     const summary = await clusterFileSet(set, options, engine, reason, scratch, talk, signal)
-    return { ...summary, seconds: (Date.now() - startMs) / 1000 }
+    return {
+      ...summary,
+      peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+      seconds: (Date.now() - startMs) / 1000,
+    }
   } finally {
     await scratch.discard()
   }
@@ -90,7 +96,7 @@ async function clusterFileSet(
   scratch: PendingFiles,
   talk: Talk,
   signal: AbortSignal | undefined,
-): Promise<Omit<ClusterSummary, 'seconds'>> {
+): Promise<Omit<ClusterSummary, 'peakMemoryBytes' | 'seconds'>> {
   const { clusterThresh, removeDuplicates, topK } = options
   const duplicateThreshold = removeDuplicates ? options.duplicateThresh : undefined
   const { rows, dim } = set

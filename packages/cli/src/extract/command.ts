@@ -93,6 +93,6 @@ export async function handler(
   talk.info(
     `Embedded ${embedded} of ${images} images${failed > 0 ? `, ${failed} failed${output ? `: see ${output}/failed.ndjson` : ''}` : ''}`,
   )
-  if (args.json) printSummary(summary, output === undefined ? process.stderr : process.stdout)
+  if (args.json) await printSummary(summary, output === undefined ? process.stderr : process.stdout)
   return args.strict && failed > 0 ? EXIT.failedImages : EXIT.ok
 }

@@ -1,16 +1,17 @@
+import { statSync } from 'node:fs'
 import type { PathBatch } from '@facekit/core'
 import { imageList } from '@facekit/preprocess'
 
 const BATCH_SIZE = 4096
 
 /**
- * Counts the images of an input beside the work on them, so that progress can say when it ends. A list on stdin can be
- * read only once: it stays uncounted.
+ * Counts the images of an input beside the work on them, so that progress can say when it ends. What can be read only
+ * once stays uncounted.
  *
  * @returns stops the counting
  */
 export function countImages(input: string, onTotal: (total: number) => void): () => void {
-  if (input === '-') return () => {}
+  if (!canBeReadAgain(input)) return () => {}
   const list = imageList(input, { batchSize: BATCH_SIZE })
   let total = 0
   list.on('data', (batch: PathBatch) => (total += batch.indices.length))
@@ -18,4 +19,10 @@ export function countImages(input: string, onTotal: (total: number) => void): ()
   // The work itself reads the same input and reports what is wrong with it.
   list.on('error', () => {})
   return () => list.destroy()
+}
+
+/** Folders and files can be; a pipe, also by a name such as `/dev/stdin`, gives each line to one reader only. */
+export function canBeReadAgain(input: string): boolean {
+  const stats = input === '-' ? undefined : statSync(input, { throwIfNoEntry: false })
+  return stats !== undefined && (stats.isFile() || stats.isDirectory())
 }

@@ -1,5 +1,5 @@
 import type { Duplex, Writable } from 'node:stream'
-import type { FailedImage } from '@facekit/core'
+import { PendingFiles, type FailedImage } from '@facekit/core'
 import type { Embedder } from '@facekit/embedder'
 import { writeArrow } from '@facekit/io-arrow'
 import { shardEmbeddings } from '@facekit/io-npy'
@@ -12,8 +12,9 @@ export interface ExtractOutput {
   stages: Duplex[]
   sink: Writable
   reportFailed(failed: readonly FailedImage[]): Promise<void>
-  /** @returns the files that appeared */
-  commit(): Promise<string[]>
+  /** Called once the flow is over. @returns the files that appeared with its end */
+  finish(): Promise<string[]>
+  /** Called where the flow failed: nothing appears. */
   discard(): Promise<void>
 }
 
@@ -26,30 +27,41 @@ export interface FolderOutputOptions {
 /** Rows of each file set that is not merged, where the batch size is ours to choose. */
 const UNMERGED_ROWS = 32_768
 
-/** NPY files and `failed.ndjson` in a folder. */
+/** NPY files and `failed.ndjson` in a folder; they appear together. */
 export async function folderOutput(
   folder: string,
   { batchSize, splitThreshold, mergeEmbs }: FolderOutputOptions,
+  { dim, normalized }: Embedder,
   talk: Talk,
 ): Promise<ExtractOutput> {
-  const failures = await FailureLog.in(folder)
+  const pending = await PendingFiles.in(folder)
+  const failures = await FailureLog.in(pending).catch(async (error: unknown) => {
+    await pending.discard()
+    throw error
+  })
   const unmergedRows = batchSize === 'auto' ? UNMERGED_ROWS : batchSize
   const shards = shardEmbeddings({
-    output: folder,
+    output: pending,
     splitThreshold: mergeEmbs ? splitThreshold : unmergedRows,
     merge: mergeEmbs,
+    dim,
+    normalized,
   })
   return {
     stages: [],
     sink: shards,
     reportFailed: (failed) => failures.add(failed),
-    async commit() {
+    async finish() {
+      await failures.close()
       const { files, removed } = shards.result
       if (removed.length > 0)
         talk.warn(`Removed ${removed.length} files of an earlier run: ${removed.join(', ')}`)
-      return [...files, await failures.commit()]
+      return [...files, failures.name]
     },
-    discard: () => failures.discard(),
+    async discard() {
+      await failures.close()
+      await pending.discard()
+    },
   }
 }
 
@@ -61,7 +73,7 @@ export function streamOutput({ dim, normalized, modelHash }: Embedder, talk: Tal
     async reportFailed(failed) {
       for (const { path, reason } of failed) talk.warn(`Left out ${path}: ${reason}`)
     },
-    commit: async () => [],
+    finish: async () => [],
     discard: async () => {},
   }
 }

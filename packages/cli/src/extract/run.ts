@@ -1,13 +1,13 @@
 import { availableParallelism } from 'node:os'
 import type { EmbeddingBatch, ImageBatch } from '@facekit/core'
 import { embed, type Embedder } from '@facekit/embedder'
-import { imageList, preprocess } from '@facekit/preprocess'
+import { checkInput, imageList, preprocess } from '@facekit/preprocess'
 import { flow, tap } from '../flow.js'
 import { grouped, Progress } from '../progress.js'
 import type { Talk } from '../talk.js'
 import { openWeights } from '../weights/open-weights.js'
 import type { WeightsOptions } from '../weights/options.js'
-import { countImages } from './count-images.js'
+import { canBeReadAgain, countImages } from './count-images.js'
 import { folderOutput, streamOutput, type ExtractOutput } from './output.js'
 
 export interface ExtractOptions extends WeightsOptions {
@@ -53,11 +53,15 @@ export async function extract(
   talk: Talk,
   signal?: AbortSignal,
 ): Promise<ExtractSummary> {
-  const { output } = options
-  const embedder = await openWeights(options, options.input, options.cache, talk)
+  const { input, output } = options
+  await checkInput(input)
+  // What calibration read of a pipe would be lost to the work.
+  const embedder = await openWeights(options, canBeReadAgain(input) ? input : '-', options.cache, talk)
   try {
     const target =
-      output === undefined ? streamOutput(embedder, talk) : await folderOutput(output, options, talk)
+      output === undefined
+        ? streamOutput(embedder, talk)
+        : await folderOutput(output, options, embedder, talk)
     return await run(options, embedder, target, talk, signal).catch(async (error: unknown) => {
       await target.discard()
       throw error
@@ -112,7 +116,7 @@ async function run(
   } finally {
     stopCounting()
   }
-  const files = await target.commit()
+  const files = await target.finish()
   const seconds = (Date.now() - startMs) / 1000
   progress.finish()
   talk.progress(progress)
