@@ -1,12 +1,10 @@
 import { fstatSync } from 'node:fs'
-import type { LabelSummary } from '@facekit/labels'
 import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
 import { EXIT } from '../exit-codes.js'
 import { COMMON_FLAGS, cosine, count, countOrAll } from '../flags.js'
 import { printSummary } from '../summary.js'
 import { createTalk } from '../talk.js'
 import { defaultMemoryLimit, memorySize } from './memory.js'
-import type { ClusterSummary } from './run.js'
 
 export const name = 'cluster'
 export const describe = 'Embeddings to training labels'
@@ -85,17 +83,14 @@ export async function handler(
   signal?: AbortSignal,
 ): Promise<number> {
   const { cluster } = await import('./run.js')
-  const { openFileSet } = await import('@facekit/io-npy')
   const talk = createTalk(process.stderr, args.quiet)
   const input = args.input === '-' ? undefined : (args.input ?? (isStdinPiped() ? undefined : DEFAULT_INPUT))
   if (args.useGpu) talk.info('No GPU search in this version: searching on the CPU')
-  // Nothing is created for an input that is not there.
-  if (input !== undefined) await openFileSet(input)
-  const summary = (await cluster(
+  const summary = await cluster(
     { ...args, input, memoryLimit: args.memoryLimit ?? defaultMemoryLimit() },
     talk,
     signal,
-  )) as ClusterSummary & Pick<LabelSummary, 'removed'>
+  )
   const { images, classes, labelled, duplicates, removed, seconds } = summary
   talk.info(
     `${images} images: ${classes} classes of ${labelled} images, ${duplicates} duplicates removed, in ${seconds.toFixed(1)} s: see ${args.output}`,

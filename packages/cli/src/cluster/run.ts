@@ -60,6 +60,8 @@ export interface ClusterSummary {
   peakMemoryBytes: number
   /** Names of the files and folders in the output folder. */
   files: string[]
+  /** Label files of an earlier run that are no more: this one's have other names. */
+  removed: string[]
   seconds: number
 }
 
@@ -71,12 +73,11 @@ export async function cluster(
 ): Promise<ClusterSummary> {
   const startMs = Date.now()
   const { engine, reason } = await chooseEngine(options.engine)
+  // Nothing is created for an input that is not there.
+  const given = options.input === undefined ? undefined : await openFileSet(options.input)
   const scratch = await PendingFiles.in(options.output)
   try {
-    const set =
-      options.input === undefined
-        ? await spoolStdin(scratch.scratchPath('spool'), talk, signal)
-        : await openFileSet(options.input)
+    const set = given ?? (await spoolStdin(scratch.scratchPath('spool'), talk, signal))
     const summary = await clusterFileSet(set, options, engine, reason, scratch, talk, signal)
     return {
       ...summary,

@@ -39,6 +39,6 @@ export async function handler(
   talk.info(
     `Wrote ${model}: iresnet (${dialect}, blocks ${depths}), ${(bytes / 1e6).toFixed(1)} MB, in ${seconds.toFixed(1)} s`,
   )
-  if (args.json) printSummary(summary, process.stdout)
+  if (args.json) await printSummary(summary, process.stdout)
   return EXIT.ok
 }
