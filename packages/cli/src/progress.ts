@@ -1,3 +1,6 @@
+/** Before that a rate tells of how work starts, not of how it goes on. */
+const MIN_SECONDS_FOR_ETA = 1
+
 /** How far a piece of work is. */
 export class Progress {
   readonly #label: string
@@ -30,7 +33,7 @@ export class Progress {
     const of = this.total === undefined ? '' : `/${grouped(this.total)}`
     const parts = [`${this.#label}: ${grouped(this.count)}${of} ${this.#unit}`, `${grouped(rate)}/s`]
     if (this.finished) parts.push(`in ${duration(seconds)}`)
-    else if (this.total !== undefined && rate > 0)
+    else if (this.total !== undefined && rate > 0 && seconds >= MIN_SECONDS_FOR_ETA)
       parts.push(`ETA ${duration((this.total - this.count) / rate)}`)
     if (this.note) parts.push(this.note)
     return parts.join(' · ')
@@ -42,7 +45,10 @@ export function grouped(value: number): string {
 }
 
 export function duration(seconds: number): string {
-  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`
-  return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`
+  const whole = Math.round(seconds)
+  if (whole < 60) return `${whole} s`
+  const minutes = Math.round(seconds / 60)
+  if (minutes < 60) return `${Math.floor(whole / 60)} min ${whole % 60} s`
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }

@@ -1,10 +1,20 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { chooseEngine } from '@facekit/index-faiss'
 import { readLabelRecords } from '@facekit/io-npy'
 import { evaluateClustering } from '@facekit/labels'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { facekit, temporaryFolder } from './program.js'
+
+const ENGINES = ['screened', 'tiles', ...((await faissIsThere()) ? ['faiss'] : [])]
+
+async function faissIsThere(): Promise<boolean> {
+  return chooseEngine('faiss').then(
+    () => true,
+    () => false,
+  )
+}
 
 const SHARED = fileURLToPath(new URL('../../../../shared/fixtures/', import.meta.url))
 const inFolder = temporaryFolder()
@@ -61,4 +71,24 @@ describe.skipIf(!existsSync(SHARED))('real photographs', () => {
     expect(pairwise.f).toBeCloseTo(pairwiseF, 3)
     expect(bcubed.f).toBeCloseTo(bcubedF, 3)
   })
+
+  it.each([0.5, 0.6, 0.7, 0.9])(
+    'at threshold %f get the same labels from every engine',
+    async (threshold) => {
+      const labels = await Promise.all(
+        ENGINES.map(async (engine) => {
+          const output = inFolder(`${engine}-${threshold}`)
+          const args = ['cluster', '--input', embeddings, '--output', output, '--engine', engine]
+          const { status, stderr } = await facekit([
+            ...args,
+            `--cluster_thresh=${threshold}`,
+            '--save_groups=0',
+          ])
+          expect(status, stderr).toBe(0)
+          return readLabels(output)
+        }),
+      )
+      for (const others of labels.slice(1)) expect(others).toEqual(labels[0])
+    },
+  )
 })

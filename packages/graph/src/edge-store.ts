@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
+import { GraphError } from './errors.js'
 
 /** Edges per block: 8 MiB, so that growing never copies what is there. */
 const BLOCK_EDGES = 2 ** 20
@@ -73,7 +74,8 @@ export class EdgeStore {
 function readWhole(file: number, bytes: Uint8Array, position: number): void {
   for (let at = 0; at < bytes.length;) {
     const read = readSync(file, bytes, at, bytes.length - at, position + at)
-    if (read === 0) throw new Error('the file of spilled edges ends early')
+    if (read === 0)
+      throw new GraphError('Expected the file of edges to be whole but it was cut off meanwhile')
     at += read
   }
 }

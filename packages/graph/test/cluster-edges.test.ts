@@ -1,7 +1,10 @@
 import { once } from 'node:events'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { NO_CLASS, NOT_A_DUPLICATE, OptionError } from '@facekit/core'
 import { seededRandom } from '@facekit/testing'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { clusterEdges, GraphError } from '../src/index.js'
 import { batchOf, bruteForceClustering, cluster, randomBatches, shuffled, type Edge } from './reference.js'
 
@@ -227,5 +230,49 @@ describe('options', () => {
   ])('%s is checked at construction: %o', (name, options) => {
     expect(() => clusterEdges(options)).toThrow(OptionError)
     expect(() => clusterEdges(options)).toThrow(name)
+  })
+})
+
+describe('edges beyond the memory limit', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'facekit-graph-'))
+  const spillFile = join(folder, 'edges')
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  /** Chains of rows, each edge many times over: enough for two blocks and a part of a third. */
+  function* chains(rows: number) {
+    const length = 2 ** 18
+    for (let batch = 0; batch < 9; batch++) {
+      const source = Uint32Array.from({ length }, (_, i) => (i * 7 + batch) % (rows - 10))
+      const target = source.map((row) => row + 10)
+      const similarity = new Float32Array(length).fill(0.8)
+      yield { source, target, similarity }
+    }
+  }
+
+  it('go into a file, with the same result, and the file goes in the end', async () => {
+    const options = { rows: 5000, duplicateThreshold: 0.9, clusterThreshold: 0.7 }
+    const inMemory = await cluster([...chains(5000)], options)
+    const stage = clusterEdges({ ...options, memoryBytes: 1, spillFile })
+    let spilled = false
+    stage.on('drain', () => (spilled ||= existsSync(spillFile)))
+    for (const batch of chains(5000)) {
+      if (!stage.write(batch)) await once(stage, 'drain')
+    }
+    stage.end()
+    expect(await stage.toArray()).toEqual([inMemory])
+    expect(inMemory.sizes.length).toBe(10)
+    expect(spilled).toBe(true)
+    expect(existsSync(spillFile)).toBe(false)
+  })
+
+  it('leave no file when the stage is destroyed', async () => {
+    const stage = clusterEdges({ rows: 5000, clusterThreshold: 0.7, memoryBytes: 1, spillFile })
+    for (const batch of chains(5000)) {
+      if (!stage.write(batch)) await once(stage, 'drain')
+    }
+    expect(existsSync(spillFile)).toBe(true)
+    stage.destroy()
+    await once(stage, 'close')
+    expect(existsSync(spillFile)).toBe(false)
   })
 })

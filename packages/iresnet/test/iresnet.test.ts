@@ -1,3 +1,7 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { openNpy } from '@facekit/io-npy'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { readModel } from '@facekit/onnx'
 import { seededRandom } from '@facekit/testing'
@@ -7,6 +11,7 @@ import {
   calibrationModel,
   foldNorms,
   loadIresnet,
+  openStateDict,
   type BuildIresnetOptions,
   type Network,
 } from '../src/index.js'
@@ -224,6 +229,33 @@ describe('buildIresnet', () => {
       'facekit.normalized': 'true',
       'facekit.source_sha256': 'ab',
     })
+  })
+})
+
+const FIXTURES = fileURLToPath(new URL('../../../../shared/fixtures/weights/', import.meta.url))
+
+describe.skipIf(!existsSync(FIXTURES))('PyTorch’s own results', () => {
+  it.each(['revised', 'arcface'])('are met: %s', async (dialect) => {
+    const read = async (name: string) => {
+      const file = await openNpy(join(FIXTURES, name))
+      const numbers = await file.readFloat32()
+      await file.close()
+      return numbers
+    }
+    const stateDict = await openStateDict(join(FIXTURES, `${dialect}-tiny.pth`))
+    const network = await loadIresnet(stateDict)
+    await stateDict.close()
+    const pixels = Uint8Array.from(await read('pixels.npy'))
+    const session = await InferenceSession.create(
+      buildIresnet(network, { outputs: ['embedding', 'features'] }),
+    )
+    const { height, width } = network
+    const input = new Tensor('uint8', pixels, [pixels.length / (height * width * 3), height, width, 3])
+    const { embedding, features } = await session.run({ pixels: input })
+    const final = await read(`${dialect}-tiny.final.npy`)
+    const mid = await read(`${dialect}-tiny.mid.npy`)
+    expect(relativeError(embedding!.data as Float32Array, final)).toBeLessThan(1e-5)
+    expect(relativeError(features!.data as Float32Array, mid)).toBeLessThan(1e-5)
   })
 })
 
