@@ -1,19 +1,6 @@
-import { OptionError } from '@facekit/core'
+import { OptionError, pixelNormalization, type PixelFormat } from '@facekit/core'
 import { ELEMENT_TYPES, GraphBuilder, type Graph } from '@facekit/onnx'
 import type { ImageInput } from './image-input.js'
-
-/** What a model expects of its pixels. */
-export interface PixelFormat {
-  /** Subtracted from each channel, in 0–255 units; one number or one per channel in the order of `channels`. */
-  mean?: number | readonly number[] | undefined
-  /** Each channel is divided by it, in 0–255 units. */
-  std?: number | readonly number[] | undefined
-  channels?: 'rgb' | 'bgr' | undefined
-}
-
-/** The contract's preprocessing: to [0, 1], minus 0.5, over 0.5. */
-const DEFAULT_MEAN = 127.5
-const DEFAULT_STD = 127.5
 
 const PIXELS = 'facekit_pixels'
 
@@ -39,12 +26,10 @@ export function pixelGraph(input: ImageInput, format: PixelFormat): Omit<Graph, 
     }
   } else {
     const perChannel = input.layout === 'NCHW' ? [3, 1, 1] : [3]
-    const mean = threeNumbers('pixel mean', format.mean ?? DEFAULT_MEAN)
-    const std = threeNumbers('pixel std', format.std ?? DEFAULT_STD)
-    if (std.includes(0)) throw new OptionError('Expected a pixel std other than 0')
+    const { mean, std } = pixelNormalization(format)
     pixels = graph.node('Cast', [pixels], { to: ELEMENT_TYPES.float32 })
-    pixels = graph.node('Sub', [pixels, graph.constant('float32', perChannel, mean)])
-    pixels = graph.node('Div', [pixels, graph.constant('float32', perChannel, std)])
+    pixels = graph.node('Sub', [pixels, graph.constant('float32', perChannel, Float32Array.from(mean))])
+    pixels = graph.node('Div', [pixels, graph.constant('float32', perChannel, Float32Array.from(std))])
     if (input.elementType === 'float16') pixels = graph.node('Cast', [pixels], { to: ELEMENT_TYPES.float16 })
   }
   graph.node('Identity', [pixels], {}, input.name)
@@ -52,12 +37,4 @@ export function pixelGraph(input: ImageInput, format: PixelFormat): Omit<Graph, 
   const shape = [input.fixedBatch ?? 'N', input.height, input.width, 3]
   const inputs = [{ name: PIXELS, elementType: 'uint8', shape } as const]
   return { inputs, nodes: graph.nodes, initializers: graph.initializers }
-}
-
-function threeNumbers(name: string, value: number | readonly number[]): Float32Array {
-  const values = typeof value === 'number' ? [value, value, value] : value
-  if (values.length !== 3 || !values.every(Number.isFinite)) {
-    throw new OptionError(`Expected one or three numbers for ${name} but received ${values.join(',')}`)
-  }
-  return Float32Array.from(values)
 }

@@ -1,23 +1,10 @@
-import { OptionError } from '@facekit/core'
+import { pixelNormalization, type PixelFormat } from '@facekit/core'
 import { ARCFACE, REVISED, type Dialect } from './dialects.js'
 import { IresnetError } from './errors.js'
 import { mapSize } from './map-size.js'
 import type { Block, Convolution, Network, Shortcut } from './network.js'
 import { TensorReader } from './tensor-reader.js'
 import type { StateDict } from './torch-file/state-dict.js'
-
-/** What the network was trained to take. */
-export interface PixelFormat {
-  /** Subtracted from each channel, in 0–255 units: one number, or three in the order of `channels`. */
-  mean?: number | readonly number[] | undefined
-  /** Each channel is divided by it, in 0–255 units. */
-  std?: number | readonly number[] | undefined
-  channels?: 'rgb' | 'bgr' | undefined
-}
-
-/** The contract's preprocessing: to [0, 1], minus 0.5, over 0.5. */
-const DEFAULT_MEAN = 127.5
-const DEFAULT_STD = 127.5
 
 /**
  * Reads an iresnet of either dialect. Depth, widths (pruned ones too), length of the embedding and size of the picture
@@ -28,10 +15,7 @@ const DEFAULT_STD = 127.5
  * @throws OptionError for a mean or std that is not one or three numbers
  */
 export async function loadIresnet(stateDict: StateDict, format: PixelFormat = {}): Promise<Network> {
-  const mean = threeNumbers('pixel mean', format.mean ?? DEFAULT_MEAN)
-  const std = threeNumbers('pixel std', format.std ?? DEFAULT_STD)
-  if (std.includes(0)) throw new OptionError('Expected a pixel std other than 0')
-
+  const { mean, std } = pixelNormalization(format)
   const dialect = recognize(stateDict)
   const reader = new TensorReader(stateDict)
   const { stem: names, head } = dialect
@@ -148,14 +132,6 @@ async function readShortcut(
     conv: await reader.convolution(names.conv, { inputs, outputs, kernel: 1, stride: pools ? 1 : stride }),
     normAfter: await reader.batchNorm(names.normAfter, outputs),
   }
-}
-
-function threeNumbers(name: string, value: number | readonly number[]): readonly number[] {
-  const values = typeof value === 'number' ? [value, value, value] : value
-  if (values.length !== 3 || !values.every(Number.isFinite)) {
-    throw new OptionError(`Expected one or three numbers for ${name} but received ${values.join(',')}`)
-  }
-  return values
 }
 
 /** The same convolution of a picture whose three channels come in the opposite order. */
