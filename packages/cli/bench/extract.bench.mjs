@@ -54,6 +54,7 @@ async function compareWith(model, title, count, repeats) {
     useL2Norm: true,
     mergeEmbs: true,
     cache: false,
+    device: { provider: 'cpu' },
     splitThreshold: 1_000_000,
     channels: 'rgb',
   }

@@ -4,13 +4,14 @@ import yargs from 'yargs'
 import * as clusterCommand from './cluster/command.js'
 import { EXIT } from './exit-codes.js'
 import * as convertCommand from './convert/command.js'
+import * as doctorCommand from './doctor/command.js'
 import * as extractCommand from './extract/command.js'
 import { canonicalFlags, type Flags } from './flags.js'
 import { Interruption } from './interruption.js'
 import { silenceStreams } from './standard-streams.js'
 
 const FLAGS_OF = new Map<string, Flags>(
-  [extractCommand, clusterCommand, convertCommand].map(({ name, flags }) => [name, flags]),
+  [extractCommand, clusterCommand, convertCommand, doctorCommand].map(({ name, flags }) => [name, flags]),
 )
 
 /**
@@ -36,13 +37,16 @@ export async function main(args: readonly string[], signal?: AbortSignal): Promi
       .command(convertCommand.usage, convertCommand.describe, convertCommand.builder, async (argv) => {
         status = await convertCommand.handler(argv)
       })
+      .command(doctorCommand.name, doctorCommand.describe, doctorCommand.builder, async (argv) => {
+        status = await doctorCommand.handler(argv)
+      })
       .completion('completion', 'Print a completion script for bash or zsh')
       .example(
         '$0 extract --input crops/ --weights model.onnx | $0 cluster --output labels/',
         'Crops to labels',
       )
       .epilogue('Flags may be written --like-this, --like_this or --likeThis.')
-      .demandCommand(1, 'Name a command: extract, cluster or convert')
+      .demandCommand(1, 'Name a command: extract, cluster, convert or doctor')
       .recommendCommands()
       .strict()
       .version(version())

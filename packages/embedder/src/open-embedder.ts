@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { dirname, resolve } from 'node:path'
-import { checkPositiveInteger, type PixelFormat } from '@facekit/core'
+import { checkPositiveInteger, type Device, type PixelFormat } from '@facekit/core'
 import { NORMALIZED, readModel, replaceInput } from '@facekit/onnx'
 import { chooseOutput, type OutputWish } from './choose-output.js'
 import { EmbedderError } from './errors.js'
@@ -23,9 +23,18 @@ export interface EmbedderOptions extends OutputWish {
   pixels?: PixelFormat
   /** Whether to divide each embedding by its L2 norm, where the model does not do so itself. */
   normalize?: boolean
-  /** Cores that inference may use; all of the machine if left out. */
+  /** Where to run it: one session per device that is not the CPU. The CPU if left out. */
+  devices?: readonly Device[]
+  /** Images per forward pass on devices other than the CPU: smaller batches are filled up. */
+  deviceBatch?: number
+  /** Cores that inference on the CPU may use; all of the machine if left out. */
   threads?: number
+  /** Told where the memory of a device does not suffice for a batch: it goes on with so many images at once. */
+  onSmallerBatch?: (images: number) => void
 }
+
+/** Enough to keep a large GPU busy, little enough for a small one. */
+export const DEVICE_BATCH = 128
 
 /**
  * Sessions of one thread each leave no core waiting for another in the middle of a forward pass, and suffer least from
@@ -70,19 +79,23 @@ export async function openEmbedder(options: EmbedderOptions): Promise<Embedder> 
   const { bytes, name: file } = await loadModel(options.model)
   const model = readModel(bytes, file)
   const input = findImageInput(model, file)
-  const sessions = Math.min(threads, Math.max(1, Math.floor(MAX_WEIGHTS_BYTES / bytes.length)))
-  const pool = await SessionPool.start(
-    sessions,
-    {
-      model: replaceInput(bytes, input.name, pixelGraph(input, options.pixels ?? {})),
-      modelFolder: typeof options.model === 'string' ? dirname(resolve(file)) : undefined,
-      width: input.width,
-      height: input.height,
-      fixedBatch: input.fixedBatch,
-      threads: Math.floor(threads / sessions),
-    },
-    file,
+  const devices: readonly Device[] = options.devices ?? [{ provider: 'cpu', index: 0 }]
+  const setup = {
+    model: replaceInput(bytes, input.name, pixelGraph(input, options.pixels ?? {})),
+    modelFolder: typeof options.model === 'string' ? dirname(resolve(file)) : undefined,
+    width: input.width,
+    height: input.height,
+    fixedBatch: input.fixedBatch,
+  }
+  const onCpu = cpuSessions(threads, bytes.length)
+  const setupsOf = (device: Device) =>
+    device.provider === 'cpu'
+      ? Array.from({ length: onCpu }, () => ({ padTo: undefined, threads: Math.floor(threads / onCpu) }))
+      : [{ padTo: options.deviceBatch ?? DEVICE_BATCH, threads: 1 }]
+  const setups = devices.flatMap((device) =>
+    setupsOf(device).map((ofDevice) => ({ ...setup, ...ofDevice, device })),
   )
+  const pool = await SessionPool.start(setups, file, options.onSmallerBatch ?? (() => {}))
   try {
     const output = chooseOutput(pool.outputs, options, file)
     const normalizes = model.metadata[NORMALIZED] === 'true'
@@ -93,7 +106,7 @@ export async function openEmbedder(options: EmbedderOptions): Promise<Embedder> 
       dim: output.dim,
       normalized: normalize || normalizes,
       fixedBatch: input.fixedBatch,
-      sessions,
+      sessions: pool.size,
       modelHash: createHash('sha256').update(bytes).digest('hex'),
       run: (pixels, rows) => pool.run({ pixels, rows, outputName: output.name, normalize }),
       close: () => pool.close(),
@@ -102,6 +115,10 @@ export async function openEmbedder(options: EmbedderOptions): Promise<Embedder> 
     await pool.close()
     throw error
   }
+}
+
+function cpuSessions(threads: number, weightsBytes: number): number {
+  return Math.min(threads, Math.max(1, Math.floor(MAX_WEIGHTS_BYTES / weightsBytes)))
 }
 
 async function loadModel(model: string | ModelBytes): Promise<ModelBytes> {

@@ -1,3 +1,5 @@
+import type { Device } from '@facekit/core'
+
 /** What the main thread and the session's worker say to one another. */
 
 export interface SessionSetup {
@@ -8,6 +10,9 @@ export interface SessionSetup {
   width: number
   height: number
   fixedBatch: number | undefined
+  device: Device
+  /** Every forward pass has this many images, blank ones where there are fewer; undefined for as many as there are. */
+  padTo: number | undefined
   threads: number
   /** One element, not 0 once the session is to close: what waits is not begun any more. */
   closing: Int32Array<SharedArrayBuffer>
@@ -37,6 +42,8 @@ export type SessionRequest = RunRequest | 'close'
 
 export type SessionReply =
   | { kind: 'ready'; outputs: OutputInfo[] }
+  /** The memory of the device does not suffice for more images at once than these. */
+  | { kind: 'smaller'; limit: number }
   | { kind: 'result'; id: number; embeddings: Float32Array }
   /** Without an id: the session could not be made. */
   | { kind: 'failure'; id?: number; message: string }

@@ -14,8 +14,12 @@ export class SessionPool {
   }
 
   /** @throws EmbedderError `MODEL_FILE` if the runtime does not take the model */
-  static async start(size: number, setup: Omit<SessionSetup, 'closing'>, file: string): Promise<SessionPool> {
-    const starts = Array.from({ length: size }, () => SessionThread.start(setup, file))
+  static async start(
+    setups: readonly Omit<SessionSetup, 'closing'>[],
+    file: string,
+    onSmaller: (limit: number) => void,
+  ): Promise<SessionPool> {
+    const starts = setups.map((setup) => SessionThread.start(setup, file, onSmaller))
     try {
       return new SessionPool(await Promise.all(starts))
     } catch (error) {

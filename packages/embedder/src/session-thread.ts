@@ -24,6 +24,7 @@ export class SessionThread {
   readonly #worker: Worker
   readonly #file: string
   readonly #closing: SessionSetup['closing']
+  readonly #onSmaller: (limit: number) => void
   readonly #exited: Promise<void>
   readonly #waiting = new Map<number, Waiting>()
   #nextId = 0
@@ -34,11 +35,13 @@ export class SessionThread {
     outputs: readonly OutputInfo[],
     file: string,
     closing: SessionSetup['closing'],
+    onSmaller: (limit: number) => void,
   ) {
     this.#worker = worker
     this.outputs = outputs
     this.#file = file
     this.#closing = closing
+    this.#onSmaller = onSmaller
     worker.on('message', (reply: SessionReply) => this.#settle(reply))
     worker.on('error', (cause) =>
       this.#stop(new EmbedderError('MODEL_RUN', `Inference of ${file} crashed`, { cause })),
@@ -52,12 +55,20 @@ export class SessionThread {
   }
 
   /** @throws EmbedderError `MODEL_FILE` if the runtime does not take the model */
-  static async start(setup: Omit<SessionSetup, 'closing'>, file: string): Promise<SessionThread> {
+  static async start(
+    setup: Omit<SessionSetup, 'closing'>,
+    file: string,
+    onSmaller: (limit: number) => void,
+  ): Promise<SessionThread> {
     const closing = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
     const workerData: SessionSetup = { ...setup, closing }
     const worker = new Worker(WORKER, { workerData, execArgv: [], name: 'facekit-session' })
-    const [reply] = (await once(worker, 'message')) as [SessionReply]
-    if (reply.kind === 'ready') return new SessionThread(worker, reply.outputs, file, closing)
+    let [reply] = (await once(worker, 'message')) as [SessionReply]
+    while (reply.kind === 'smaller') {
+      onSmaller(reply.limit)
+      ;[reply] = (await once(worker, 'message')) as [SessionReply]
+    }
+    if (reply.kind === 'ready') return new SessionThread(worker, reply.outputs, file, closing, onSmaller)
     await worker.terminate()
     const reason = reply.kind === 'failure' ? reply.message : reply.kind
     throw new EmbedderError('MODEL_FILE', `ONNX Runtime does not run ${file}: ${reason}`)
@@ -94,6 +105,7 @@ export class SessionThread {
   }
 
   #settle(reply: SessionReply): void {
+    if (reply.kind === 'smaller') return this.#onSmaller(reply.limit)
     if (reply.kind === 'ready' || reply.id === undefined) return
     const waiting = this.#waiting.get(reply.id)
     this.#waiting.delete(reply.id)

@@ -1,6 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads'
+import { sessionOptions } from '@facekit/devices'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { l2Normalize } from './l2-normalize.js'
+import { PartRunner } from './part-runner.js'
 import type {
   OutputInfo,
   RunRequest,
@@ -26,60 +28,76 @@ function reply(message: SessionReply, transfer: ArrayBuffer[] = []): void {
 }
 
 async function createSession(): Promise<InferenceSession> {
+  const { executionProviders = [], extra } = sessionOptions(setup.device)
   return InferenceSession.create(setup.model, {
+    executionProviders,
     intraOpNumThreads: setup.threads,
     interOpNumThreads: 1,
     logSeverityLevel: SEVERITY_ERROR,
-    ...(setup.modelFolder && {
-      extra: { session: { model_external_initializers_file_folder_path: setup.modelFolder } },
-    }),
+    extra: {
+      session: {
+        ...(extra?.['session'] as object | undefined),
+        ...(setup.modelFolder && { model_external_initializers_file_folder_path: setup.modelFolder }),
+      },
+    },
   })
 }
 
-/** Runs `rows` images, at most `fixedBatch` where the model fixes that number. */
+const parts = new PartRunner(fixedBatch ?? setup.padTo ?? Infinity, fixedBatch === undefined, (limit) =>
+  reply({ kind: 'smaller', limit }),
+)
+
+/** Runs `rows` images; as many more blank ones as make the batch that the model or the device wants. */
 async function runOnce(
   session: InferenceSession,
   pixels: Uint8Array,
   rows: number,
   outputs: readonly string[],
-): Promise<InferenceSession.OnnxValueMapType> {
-  const batch = fixedBatch ?? rows
+): Promise<{ results: InferenceSession.OnnxValueMapType; batch: number }> {
+  const wanted = fixedBatch ?? (setup.padTo === undefined ? rows : parts.limit)
+  const batch = Math.max(rows, wanted)
   let input = pixels
   if (rows < batch) {
     input = new Uint8Array(batch * imageBytes)
     input.set(pixels)
   }
   const [name] = session.inputNames
-  return session.run({ [name!]: new Tensor('uint8', input, [batch, height, width, 3]) }, outputs)
+  const feeds = { [name!]: new Tensor('uint8', input, [batch, height, width, 3]) }
+  return { results: await session.run(feeds, outputs), batch }
 }
 
 /** One blank image tells the dimensions of the outputs whatever the file says of them. */
 async function probe(session: InferenceSession): Promise<OutputInfo[]> {
-  const results = await runOnce(session, new Uint8Array(imageBytes), 1, session.outputNames)
+  const [first] = await parts.run(1, () =>
+    runOnce(session, new Uint8Array(imageBytes), 1, session.outputNames),
+  )
+  const { results, batch } = first!
   return Object.entries(results).map(([name, tensor]) => ({
     name,
     elementType: tensor.type,
-    dim: tensor.size / (fixedBatch ?? 1),
-    shape: tensor.dims,
+    dim: tensor.size / batch,
+    shape: fixedBatch === undefined ? [1, ...tensor.dims.slice(1)] : tensor.dims,
   }))
 }
 
 async function embed(session: InferenceSession, request: RunRequest): Promise<Float32Array> {
   const { pixels, rows, outputName, normalize } = request
-  const step = fixedBatch ?? rows
-  let embeddings = new Float32Array(0)
   let dim = 0
-  for (let start = 0; start < rows; start += step) {
+  const embedded = await parts.run(rows, async (start, count) => {
     if (isClosing()) throw new Error('the session closes')
-    const count = Math.min(step, rows - start)
     const slice = pixels.subarray(start * imageBytes, (start + count) * imageBytes)
-    const output = (await runOnce(session, slice, count, [outputName]))[outputName]!
-    if (start === 0) {
-      dim = output.size / (fixedBatch ?? rows)
-      embeddings = new Float32Array(rows * dim)
-    }
-    embeddings.set(toFloat32(output.data).subarray(0, count * dim), start * dim)
+    const { results, batch } = await runOnce(session, slice, count, [outputName])
+    const output = results[outputName]!
+    dim = output.size / batch
+    const embeddings = toFloat32(output.data).slice(0, count * dim)
     output.dispose()
+    return embeddings
+  })
+  const embeddings = new Float32Array(rows * dim)
+  let at = 0
+  for (const part of embedded) {
+    embeddings.set(part, at)
+    at += part.length
   }
   if (normalize) l2Normalize(embeddings, dim)
   return embeddings

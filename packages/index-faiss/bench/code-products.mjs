@@ -4,7 +4,7 @@ import { buildModel } from '@facekit/onnx'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 
 const TILE = 1024
-const BLOCK = 8
+const BLOCK = 64
 
 /**
  * Products of tiles of codes and nothing else, as many as one half of the matrix has, one session a thread.

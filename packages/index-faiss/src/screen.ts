@@ -1,39 +1,61 @@
-import { buildModel } from '@facekit/onnx'
+import { buildModel, GraphBuilder } from '@facekit/onnx'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { MAX_CODE } from './quantize.js'
 
 /** Columns of which a screen tells the largest product. Finer costs more to look through, coarser more to follow up. */
-export const BLOCK_COLUMNS = 8
+export const BLOCK_COLUMNS = 64
 
 /** In `queries`, where ONNX Runtime wants unsigned numbers: a code of 0. */
 export const ZERO_CODE = 128
 
-/** The largest of each run of products of two tiles of codes. */
+/** Products of tiles of codes, exact. */
 export interface Screen {
-  /** dim × tileRows int8: codes, to be filled. */
+  /** dim × tileRows int8: codes of a tile of the gallery, to be filled. */
   readonly columns: Int8Array
-  /** tileRows × tileRows / BLOCK_COLUMNS int32, row-major: filled by `run`. */
-  readonly maxima: Int32Array
-  /** @param queries tileRows × dim uint8, row-major: codes plus `ZERO_CODE` */
-  run(queries: Uint8Array): Promise<void>
+  /**
+   * The largest product of each block of columns.
+   *
+   * @param queries tileRows × dim uint8, row-major: codes plus `ZERO_CODE`
+   * @returns tileRows × tileRows / BLOCK_COLUMNS int32, row-major; overwritten by the next call
+   */
+  maxima(queries: Uint8Array): Promise<Int32Array>
+  /**
+   * All products.
+   *
+   * @param queries rows × dim uint8, row-major: codes plus `ZERO_CODE`; no more than tileRows rows
+   * @returns rows × tileRows int32, row-major; overwritten by the next call
+   */
+  products(queries: Uint8Array): Promise<Int32Array>
 }
 
 export async function createScreen(tileRows: number, dim: number): Promise<Screen> {
-  const blocks = (tileRows * tileRows) / BLOCK_COLUMNS
-  const session = await InferenceSession.create(screenModel(tileRows, dim), {
-    intraOpNumThreads: 1,
-    interOpNumThreads: 1,
-  })
+  const [ofBlocks, ofAll] = await Promise.all(
+    [true, false].map(async (reduced) =>
+      InferenceSession.create(codeProductModel(tileRows, dim, reduced), {
+        intraOpNumThreads: 1,
+        interOpNumThreads: 1,
+      }),
+    ),
+  )
   const columns = new Int8Array(dim * tileRows)
-  const maxima = new Int32Array(blocks)
   const columnTensor = new Tensor('int8', columns, [dim, tileRows])
-  const fetches = { maxima: new Tensor('int32', maxima, [blocks]) }
+  const maxima = new Int32Array((tileRows * tileRows) / BLOCK_COLUMNS)
+  const products = new Int32Array(tileRows * tileRows)
+  const feedsOf = (queries: Uint8Array) => ({
+    queries: new Tensor('uint8', queries, [queries.length / dim, dim]),
+    columns: columnTensor,
+  })
   return {
     columns,
-    maxima,
-    async run(queries) {
-      const feeds = { queries: new Tensor('uint8', queries, [tileRows, dim]), columns: columnTensor }
-      await session.run(feeds, fetches)
+    async maxima(queries) {
+      await ofBlocks!.run(feedsOf(queries), { maxima: new Tensor('int32', maxima, [maxima.length]) })
+      return maxima
+    },
+    async products(queries) {
+      const rows = queries.length / dim
+      const used = products.subarray(0, rows * tileRows)
+      await ofAll!.run(feedsOf(queries), { products: new Tensor('int32', used, [rows, tileRows]) })
+      return used
     },
   }
 }
@@ -44,42 +66,35 @@ export async function createScreen(tileRows: number, dim: number): Promise<Scree
  */
 export async function isExact(screen: Screen, tileRows: number, dim: number): Promise<boolean> {
   const queries = new Uint8Array(tileRows * dim).fill(ZERO_CODE + MAX_CODE)
-  screen.columns.fill(MAX_CODE)
-  await screen.run(queries)
   const largest = dim * MAX_CODE ** 2
-  if (!screen.maxima.every((value) => value === largest)) return false
-  screen.columns.fill(-MAX_CODE)
-  await screen.run(queries)
-  return screen.maxima.every((value) => value === -largest)
+  for (const sign of [1, -1]) {
+    screen.columns.fill(sign * MAX_CODE)
+    const results = [await screen.maxima(queries), await screen.products(queries)]
+    if (!results.every((values) => values.every((value) => value === sign * largest))) return false
+  }
+  return true
 }
 
-function screenModel(tileRows: number, dim: number): Uint8Array {
+/** @param reduced whether to give the largest product of each block, or all products */
+function codeProductModel(tileRows: number, dim: number, reduced: boolean): Uint8Array {
   const blocks = (tileRows * tileRows) / BLOCK_COLUMNS
+  const graph = new GraphBuilder()
+  const zero = graph.constant('uint8', [], Uint8Array.of(ZERO_CODE))
+  graph.node('MatMulInteger', ['queries', 'columns', zero], {}, 'products')
+  if (reduced) {
+    const blocked = graph.node('Reshape', ['products', graph.integers(blocks, BLOCK_COLUMNS)])
+    graph.node('ReduceMax', [blocked], { axes: [1], keepdims: 0 }, 'maxima')
+  }
   return buildModel({
-    name: 'screen',
+    name: 'code-products',
     inputs: [
-      { name: 'queries', elementType: 'uint8', shape: [tileRows, dim] },
+      { name: 'queries', elementType: 'uint8', shape: [reduced ? tileRows : 'rows', dim] },
       { name: 'columns', elementType: 'int8', shape: [dim, tileRows] },
     ],
-    outputs: [{ name: 'maxima', elementType: 'int32', shape: [blocks] }],
-    nodes: [
-      { opType: 'MatMulInteger', inputs: ['queries', 'columns', 'zero'], outputs: ['products'] },
-      { opType: 'Reshape', inputs: ['products', 'blocks'], outputs: ['blocked'] },
-      {
-        opType: 'ReduceMax',
-        inputs: ['blocked'],
-        outputs: ['maxima'],
-        attributes: { axes: [1], keepdims: 0 },
-      },
-    ],
-    initializers: [
-      { name: 'zero', elementType: 'uint8', shape: [], data: Uint8Array.of(ZERO_CODE) },
-      {
-        name: 'blocks',
-        elementType: 'int64',
-        shape: [2],
-        data: BigInt64Array.of(BigInt(blocks), BigInt(BLOCK_COLUMNS)),
-      },
-    ],
+    outputs: reduced
+      ? [{ name: 'maxima', elementType: 'int32', shape: [blocks] }]
+      : [{ name: 'products', elementType: 'int32', shape: ['rows', tileRows] }],
+    nodes: graph.nodes,
+    initializers: graph.initializers,
   })
 }

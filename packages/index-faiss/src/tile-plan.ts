@@ -18,17 +18,17 @@ export interface TilePlan {
   groups: number
 }
 
-// Two tiles of codes and their products, 5 MiB at dim 512, are what ONNX Runtime multiplies fastest; from 2^19 bytes a
-// tile on, larger dims get fewer rows.
-const TILE_BYTES = 2 ** 19
-const MAX_TILE_ROWS = 1024
+// The products of two tiles, 1 MiB, stay in a core's cache until they are looked through; so do their codes, of which
+// larger dims get fewer rows.
+const TILE_BYTES = 2 ** 18
+const MAX_TILE_ROWS = 512
 const MIN_TILE_ROWS = 64
 
 /**
  * Query tiles that go against each gallery tile when it has been read and transposed, so that this costs little beside
  * the products. A thread holds their codes: 4 MiB.
  */
-const GROUP_TILES = 8
+const GROUP_TILES = 16
 
 export function planTiles(rows: number, dim: number): TilePlan {
   const fitting = 2 ** Math.floor(Math.log2(TILE_BYTES / dim))

@@ -28,8 +28,14 @@ export interface TileSearchOptions {
 /** Covers the rounding of the bound's own arithmetic and of a similarity to float32: see EXACTNESS.md. */
 const SLACK = 2 ** -22
 
-/** Blocks per query row, on average, from which a float32 product costs less than following them up one by one. */
-const DENSE_BLOCKS_PER_ROW = 2
+/** Blocks per query row, on average, from which a float32 product costs less than deciding pairs one by one. */
+const DENSE_BLOCKS_PER_ROW = 1
+
+/** A row and a run of `BLOCK_COLUMNS` columns of the gallery tile, among which may be a pair. */
+interface FlaggedBlock {
+  source: number
+  block: number
+}
 
 /** What was found in a unit. */
 export interface UnitResult {
@@ -49,8 +55,10 @@ export class TileSearch {
   /** Of the group at hand: group tiles × tileRows × dim uint8, codes plus `ZERO_CODE`. */
   #queryCodes = new Uint8Array(0)
   #group = -1
-  /** Of the gallery tile at hand: tileRows × dim. */
-  readonly #galleryCodes: Int8Array
+  /** tileRows × dim, for codes on their way. */
+  readonly #tileCodes: Int8Array
+  /** tileRows × dim uint8: codes plus `ZERO_CODE` of the rows that are followed up. */
+  readonly #followedCodes: Uint8Array
   /** Per block of the gallery tile: the largest scale and residual. */
   readonly #blockScales: Float64Array
   readonly #blockResiduals: Float64Array
@@ -65,7 +73,8 @@ export class TileSearch {
     this.exact = exact
     this.#codes = new CodeTiles(gallery, tileRows)
     this.#rows = new FloatRows(gallery)
-    this.#galleryCodes = new Int8Array(tileRows * gallery.dim)
+    this.#tileCodes = new Int8Array(tileRows * gallery.dim)
+    this.#followedCodes = new Uint8Array(tileRows * gallery.dim)
     this.#blockScales = new Float64Array(tileRows / BLOCK_COLUMNS)
     this.#blockResiduals = new Float64Array(tileRows / BLOCK_COLUMNS)
   }
@@ -79,14 +88,16 @@ export class TileSearch {
   /** @param screening whether to try the screen first, or to compute float32 products at once */
   async search(unit: Unit, screening: boolean): Promise<UnitResult> {
     const tiles = queryTilesOf(unit)
+    const flagged: FlaggedBlock[] = []
     let denseTiles = 0
     if (screening) this.#load(unit)
     for (const tile of tiles) {
       if (Atomics.load(this.#options.stop, 0) === 1) break
-      if (screening && (await this.#searchScreened(tile, unit))) continue
+      if (screening && (await this.#screenTile(tile, unit, flagged))) continue
       denseTiles++
       await this.#searchDense(tile, unit.galleryTile)
     }
+    await this.#followUp(unit, flagged)
     return { pairs: this.#pairs.take(), tiles: tiles.length, denseTiles }
   }
 
@@ -102,14 +113,14 @@ export class TileSearch {
       const tiles = endQueryTile - firstQueryTile
       if (this.#queryCodes.length < tiles * tileCodes) this.#queryCodes = new Uint8Array(tiles * tileCodes)
       for (let i = 0; i < tiles; i++) {
-        this.#codes.read(firstQueryTile + i, this.#galleryCodes)
+        this.#codes.read(firstQueryTile + i, this.#tileCodes)
         const queries = this.#queryCodes.subarray(i * tileCodes, (i + 1) * tileCodes)
-        for (let at = 0; at < tileCodes; at++) queries[at] = this.#galleryCodes[at]! + ZERO_CODE
+        for (let at = 0; at < tileCodes; at++) queries[at] = this.#tileCodes[at]! + ZERO_CODE
       }
       this.#group = group
     }
-    this.#codes.read(galleryTile, this.#galleryCodes)
-    transpose(this.#galleryCodes, tileRows, gallery.dim, this.#screen.columns)
+    this.#codes.read(galleryTile, this.#tileCodes)
+    transpose(this.#tileCodes, tileRows, gallery.dim, this.#screen.columns)
     this.#blockScales.fill(0)
     this.#blockResiduals.fill(0)
     const start = galleryTile * tileRows
@@ -120,34 +131,22 @@ export class TileSearch {
     }
   }
 
-  /** @returns false, with nothing found, where too much passes the screen */
-  async #searchScreened(queryTile: number, { firstQueryTile, galleryTile }: Unit): Promise<boolean> {
-    const { gallery, tileRows } = this.#options
+  /**
+   * Flags the blocks of a tile that may hold a pair.
+   *
+   * @returns false, with nothing flagged, where there are too many
+   */
+  async #screenTile(queryTile: number, { firstQueryTile }: Unit, flagged: FlaggedBlock[]): Promise<boolean> {
+    const { gallery, tileRows, threshold } = this.#options
     const tileCodes = tileRows * gallery.dim
     const offset = (queryTile - firstQueryTile) * tileCodes
-    const queries = this.#queryCodes.subarray(offset, offset + tileCodes)
-    await this.#screen.run(queries)
+    const maxima = await this.#screen.maxima(this.#queryCodes.subarray(offset, offset + tileCodes))
 
-    const flagged = this.#flaggedBlocks(queryTile)
-    if (!flagged) return false
-    for (const at of flagged) this.#followUp(queryTile, galleryTile, at, queries)
-    return true
-  }
-
-  /**
-   * The blocks that may hold a pair: positions in the screen's maxima.
-   *
-   * @returns undefined where there are too many
-   */
-  #flaggedBlocks(queryTile: number): number[] | undefined {
-    const { gallery, tileRows, threshold } = this.#options
-    const { maxima } = this.#screen
     const blocks = this.#blockScales.length
     const largestScale = this.#blockScales.reduce((a, b) => Math.max(a, b))
     const largestResidual = this.#blockResiduals.reduce((a, b) => Math.max(a, b))
-    const limit = DENSE_BLOCKS_PER_ROW * tileRows
     const bound = threshold - SLACK
-    const flagged: number[] = []
+    const before = flagged.length
     const start = queryTile * tileRows
     const rows = Math.min(tileRows, gallery.rows - start)
     for (let row = 0; row < rows; row++) {
@@ -162,32 +161,64 @@ export class TileSearch {
         const ofBlock = this.#blockResiduals[block]!
         const upper =
           scale * this.#blockScales[block]! * Math.max(0, product) + residual + ofBlock * (1 + residual)
-        if (upper < bound) continue
-        if (flagged.length === limit) return undefined
-        flagged.push(at)
+        if (upper >= bound) flagged.push({ source: start + row, block })
       }
     }
-    return flagged
+    if (flagged.length - before <= DENSE_BLOCKS_PER_ROW * tileRows) return true
+    flagged.length = before
+    return false
   }
 
-  /** Decides the pairs of one block. */
-  #followUp(queryTile: number, galleryTile: number, at: number, queries: Uint8Array): void {
+  /** Decides the pairs of flagged blocks, after the products of their rows with all of the gallery tile. */
+  async #followUp(unit: Unit, flagged: readonly FlaggedBlock[]): Promise<void> {
+    const { gallery, tileRows } = this.#options
+    const { dim } = gallery
+    const firstRow = unit.firstQueryTile * tileRows
+    for (let at = 0; at < flagged.length;) {
+      // Blocks of a row follow one another: it is multiplied once.
+      const part: FlaggedBlock[] = []
+      let rows = 0
+      let last = -1
+      for (; at < flagged.length; at++) {
+        const { source } = flagged[at]!
+        if (source !== last) {
+          if (rows === tileRows) break
+          const codes = (source - firstRow) * dim
+          this.#followedCodes.set(this.#queryCodes.subarray(codes, codes + dim), rows * dim)
+          rows++
+          last = source
+        }
+        part.push(flagged[at]!)
+      }
+      const products = await this.#screen.products(this.#followedCodes.subarray(0, rows * dim))
+      let row = -1
+      last = -1
+      for (const { source, block } of part) {
+        if (source !== last) row++
+        last = source
+        this.#decideBlock(
+          source,
+          unit.galleryTile,
+          block,
+          products.subarray(row * tileRows, (row + 1) * tileRows),
+        )
+      }
+    }
+  }
+
+  /** @param products of the row with all of the gallery tile */
+  #decideBlock(source: number, galleryTile: number, block: number, products: Int32Array): void {
     const { gallery, tileRows, threshold, cutoffs } = this.#options
-    const { dim, scales, residuals, rows } = gallery
-    const blocks = this.#blockScales.length
-    const row = Math.floor(at / blocks)
-    const source = queryTile * tileRows + row
+    const { scales, residuals, rows } = gallery
     const scale = scales[source]!
     const residual = residuals[source]!
     const bound = threshold - SLACK
     const cutoff = cutoffs[source]!
-    const firstColumn = (at % blocks) * BLOCK_COLUMNS
-    for (let column = firstColumn; column < firstColumn + BLOCK_COLUMNS; column++) {
+    for (let column = block * BLOCK_COLUMNS; column < (block + 1) * BLOCK_COLUMNS; column++) {
       const target = galleryTile * tileRows + column
       if (target <= source || target >= rows) continue
-      const other = residuals[target]!
-      const product = codeProduct(queries, row * dim, this.#galleryCodes, column * dim, dim)
-      const upper = scale * scales[target]! * product + residual + other * (1 + residual)
+      const upper =
+        scale * scales[target]! * products[column]! + residual + residuals[target]! * (1 + residual)
       if (upper < bound || (upper + SLACK < cutoff && upper + SLACK < cutoffs[target]!)) continue
       this.#decide(source, target)
     }
@@ -253,23 +284,4 @@ export class TileSearch {
     const cosine = similarity(this.#rows.get(source), this.#rows.get(target), product)
     if (cosine >= threshold) this.#pairs.add(source, target, cosine)
   }
-}
-
-/** Inner product of the codes of a query, which have `ZERO_CODE` added, and a row of the gallery. */
-function codeProduct(a: Uint8Array, startA: number, b: Int8Array, startB: number, dim: number): number {
-  // In 32-bit integers: without imul and |0 each step would be checked for leaving them.
-  let sum = 0
-  let i = startA
-  let j = startB
-  for (const end = startA + dim - 3; i < end; i += 4, j += 4) {
-    sum =
-      (sum +
-        Math.imul(a[i]! - ZERO_CODE, b[j]!) +
-        Math.imul(a[i + 1]! - ZERO_CODE, b[j + 1]!) +
-        Math.imul(a[i + 2]! - ZERO_CODE, b[j + 2]!) +
-        Math.imul(a[i + 3]! - ZERO_CODE, b[j + 3]!)) |
-      0
-  }
-  for (const end = startA + dim; i < end; i++, j++) sum = (sum + Math.imul(a[i]! - ZERO_CODE, b[j]!)) | 0
-  return sum
 }

@@ -101,7 +101,7 @@ function writeHead(
     const input = head.linearTakes === 'features' ? features() : graph.node('Flatten', [blocks])
     const weights = graph.float([dim, head.weights.length / dim], head.weights)
     let x = graph.node('Gemm', [input, weights, graph.float([dim], head.bias)], { transB: 1 })
-    if (head.embeddingNorm) x = batchNorm(graph, x, head.embeddingNorm)
+    if (head.embeddingNorm) x = batchNorm(graph, x, head.embeddingNorm, 'row')
     return normalize ? writeNormalization(graph, x) : x
   })
   return {

@@ -38,7 +38,8 @@ export function convolutionAttributes({ kernel, stride }: Convolution) {
   return { kernel_shape: [kernel, kernel], strides: [stride, stride], pads: [pad, pad, pad, pad] }
 }
 
-export function batchNorm(graph: FloatGraph, x: string, norm: BatchNorm): string {
+/** @param of a map, N × channels × height × width, or a row, N × channels */
+export function batchNorm(graph: FloatGraph, x: string, norm: BatchNorm, of: 'map' | 'row' = 'map'): string {
   const { weight, bias, mean, variance } = norm
   if (graph.precision === 'float32') {
     const parts = [weight, bias, mean, variance].map((values) => graph.float([values.length], values))
@@ -47,7 +48,7 @@ export function batchNorm(graph: FloatGraph, x: string, norm: BatchNorm): string
   // Variances leave the range of float16; the quotients that they are for do not.
   const { scale, shift } = affineOf(norm)
   const [scales, shifts] = [scale, shift].map((values) =>
-    graph.float([values.length, 1, 1], Float32Array.from(values)),
+    graph.float(of === 'map' ? [values.length, 1, 1] : [values.length], Float32Array.from(values)),
   )
   return graph.node('Add', [graph.node('Mul', [x, scales!]), shifts!])
 }

@@ -29,6 +29,7 @@ it('a change of core rebuilds all that depend on it, one of graph only graph and
   expect(affectedBy('packages/core/src/batches.ts')).toEqual([
     '@facekit/core',
     '@facekit/demo',
+    '@facekit/devices',
     '@facekit/embedder',
     '@facekit/graph',
     '@facekit/index-faiss',

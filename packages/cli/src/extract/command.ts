@@ -2,6 +2,7 @@ import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
 import { EXIT } from '../exit-codes.js'
 import { COMMON_FLAGS, count, countOrAuto } from '../flags.js'
 import { printSummary } from '../summary.js'
+import { DEVICE_FLAGS, deviceWish } from '../device-flags.js'
 import { createTalk } from '../talk.js'
 import { WEIGHTS_FLAGS } from '../weights/flags.js'
 
@@ -64,6 +65,7 @@ export const flags = {
   },
   strict: { type: 'boolean', default: false, describe: `Exit with ${EXIT.failedImages} if an image failed` },
   ...WEIGHTS_FLAGS,
+  ...DEVICE_FLAGS,
   ...COMMON_FLAGS,
 } as const
 
@@ -88,7 +90,7 @@ export async function handler(
     args.output === '-' ? undefined : (args.output ?? (process.stdout.isTTY ? DEFAULT_OUTPUT : undefined))
   const { embDim, precision, calibration, pixelMean, pixelStd, outputName, maxPixels } = args
   const optional = { embDim, precision, calibration, pixelMean, pixelStd, outputName, maxPixels }
-  const summary = await extract({ ...args, ...optional, output }, talk, signal)
+  const summary = await extract({ ...args, ...optional, output, device: deviceWish(args) }, talk, signal)
   const { embedded, images, failed } = summary
   talk.info(
     `Embedded ${embedded} of ${images} images${failed > 0 ? `, ${failed} failed${output ? `: see ${output}/failed.ndjson` : ''}` : ''}`,

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
-import type { EmbeddingBatch, ImageBatch } from '@facekit/core'
-import { embed, type Embedder } from '@facekit/embedder'
+import type { Device, EmbeddingBatch, ImageBatch } from '@facekit/core'
+import { chooseDevices, type DeviceWish } from '@facekit/devices'
+import { DEVICE_BATCH, embed, type Embedder } from '@facekit/embedder'
 import { checkInput, imageList, preprocess } from '@facekit/preprocess'
 import { flow, tap } from '../flow.js'
 import { grouped, Progress } from '../progress.js'
@@ -21,6 +22,7 @@ export interface ExtractOptions extends WeightsOptions {
   numWorkers: number | 'auto'
   mergeEmbs: boolean
   splitThreshold: number
+  device: DeviceWish
   /** Whether to keep the model made of PyTorch weights for the next run. */
   cache: boolean
   /** Larger images count as failed. */
@@ -55,17 +57,22 @@ export async function extract(
 ): Promise<ExtractSummary> {
   const { input, output } = options
   await checkInput(input)
-  // What calibration read of a pipe would be lost to the work.
-  const embedder = await openWeights(options, canBeReadAgain(input) ? input : '-', options.cache, talk)
+  const { devices, reason } = await chooseDevices(options.device)
+  const deviceBatch = options.batchSize === 'auto' ? undefined : options.batchSize
+  // What was read of a pipe to calibrate or compare would be lost to the work.
+  const pictures = canBeReadAgain(input) ? input : undefined
+  const embedder = await openWeights({ ...options, pictures, devices, deviceBatch }, talk)
   try {
     const target =
       output === undefined
         ? streamOutput(embedder, talk)
         : await folderOutput(output, options, embedder, talk)
-    return await run(options, embedder, target, talk, signal).catch(async (error: unknown) => {
-      await target.discard()
-      throw error
-    })
+    return await run(options, embedder, devices, reason, target, talk, signal).catch(
+      async (error: unknown) => {
+        await target.discard()
+        throw error
+      },
+    )
   } finally {
     await embedder.close()
   }
@@ -74,14 +81,16 @@ export async function extract(
 async function run(
   options: ExtractOptions,
   embedder: Embedder,
+  devices: readonly Device[],
+  where: string,
   target: ExtractOutput,
   talk: Talk,
   signal: AbortSignal | undefined,
 ): Promise<ExtractSummary> {
-  const batchSize = options.batchSize === 'auto' ? autoBatch(embedder) : options.batchSize
+  const batchSize = options.batchSize === 'auto' ? autoBatch(embedder, devices) : options.batchSize
   const { width, height, dim, normalized } = embedder
   talk.info(
-    `${options.weights}: ${width}×${height} pixels to ${dim} numbers, on the CPU, ${batchSize} images at once`,
+    `${options.weights}: ${width}×${height} pixels to ${dim} numbers, ${where}, ${batchSize} images at once`,
   )
 
   const startMs = Date.now()
@@ -134,6 +143,7 @@ async function run(
 }
 
 /** A model of fixed batch size runs whole batches only. */
-function autoBatch({ fixedBatch }: Embedder): number {
-  return fixedBatch === undefined ? CPU_BATCH : fixedBatch * Math.ceil(CPU_BATCH / fixedBatch)
+function autoBatch({ fixedBatch }: Embedder, devices: readonly Device[]): number {
+  const wanted = devices.some(({ provider }) => provider !== 'cpu') ? DEVICE_BATCH : CPU_BATCH
+  return fixedBatch === undefined ? wanted : fixedBatch * Math.ceil(wanted / fixedBatch)
 }

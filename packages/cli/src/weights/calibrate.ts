@@ -1,6 +1,7 @@
 import { OptionError } from '@facekit/core'
 import { openEmbedder } from '@facekit/embedder'
 import { calibrationModel, type ActivationRanges, type Network } from '@facekit/iresnet'
+import { cosines, embedPictures } from './compare.js'
 import { firstPictures } from './first-pictures.js'
 
 /** Ranges settle after some tens of pictures; the comparison wants enough to find a bad one. */
@@ -9,8 +10,6 @@ const HELD_OUT_PICTURES = 64
 
 /** Every fourth picture is held out, so that both parts are of the same kind. */
 const HELD_OUT_EVERY = 4
-
-const BATCH_SIZE = 4
 
 /** Pictures to calibrate with, and others to see how well that went. */
 export interface CalibrationPictures {
@@ -54,42 +53,11 @@ export async function compareModels(
   pictures: readonly Uint8Array[],
 ): Promise<{ mean: number; worst: number }> {
   const [ofA, ofB] = [await embedAll(a, pictures), await embedAll(b, pictures)]
-  const dim = ofA.length / pictures.length
-  const cosines = pictures.map((_, row) =>
-    cosine(ofA.subarray(row * dim, (row + 1) * dim), ofB.subarray(row * dim, (row + 1) * dim)),
-  )
-  return {
-    mean: cosines.reduce((sum, value) => sum + value, 0) / cosines.length,
-    worst: Math.min(...cosines),
-  }
+  const each = cosines(ofA, ofB, ofA.length / pictures.length)
+  return { mean: each.reduce((sum, value) => sum + value, 0) / each.length, worst: Math.min(...each) }
 }
 
 async function embedAll(bytes: Uint8Array, pictures: readonly Uint8Array[]): Promise<Float32Array> {
   const embedder = await openEmbedder({ model: { bytes, name: 'the calibration' } })
-  try {
-    const embeddings = new Float32Array(pictures.length * embedder.dim)
-    const starts = Array.from({ length: Math.ceil(pictures.length / BATCH_SIZE) }, (_, i) => i * BATCH_SIZE)
-    await Promise.all(
-      starts.map(async (start) => {
-        const batch = pictures.slice(start, start + BATCH_SIZE)
-        const pixels = new Uint8Array(Buffer.concat(batch))
-        embeddings.set(await embedder.run(pixels, batch.length), start * embedder.dim)
-      }),
-    )
-    return embeddings
-  } finally {
-    await embedder.close()
-  }
-}
-
-function cosine(a: Float32Array, b: Float32Array): number {
-  let product = 0
-  let squaresA = 0
-  let squaresB = 0
-  a.forEach((value, i) => {
-    product += value * b[i]!
-    squaresA += value ** 2
-    squaresB += b[i]! ** 2
-  })
-  return product / Math.sqrt(squaresA * squaresB || 1)
+  return embedPictures(embedder, pictures).finally(async () => embedder.close())
 }

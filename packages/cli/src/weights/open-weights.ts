@@ -1,44 +1,58 @@
-import { OptionError } from '@facekit/core'
+import { OptionError, type Device } from '@facekit/core'
 import { openEmbedder, type Embedder } from '@facekit/embedder'
 import { isTorchFile } from '@facekit/iresnet'
 import type { Talk } from '../talk.js'
 import { chooseIresnetOutput } from './choose-output.js'
 import { convertWeights } from './convert-weights.js'
+import { openHalfPrecision } from './half-precision.js'
 import { cached } from './model-cache.js'
 import type { WeightsOptions } from './options.js'
 
+export interface OpenWeightsOptions extends WeightsOptions {
+  /** Where pictures to calibrate and to compare with come from; undefined where it can be read only once. */
+  pictures: string | undefined
+  /** Whether to keep the converted model, and to take one kept before. */
+  cache: boolean
+  devices: readonly Device[]
+  /** Images per forward pass on devices other than the CPU. */
+  deviceBatch?: number | undefined
+}
+
 /**
- * Opens an ONNX model as it is, or PyTorch weights as the model that they are turned into.
+ * Opens an ONNX model as it is, or PyTorch weights as the model that they are turned into: in fp16 on devices other than
+ * the CPU, if the embeddings agree with those in fp32, unless a precision is asked for.
  *
- * @param input where the pictures for int8 come from if `calibration` does not say
- * @param cache whether to keep the converted model, and to take one kept before
  * @throws FacekitError
  */
-export async function openWeights(
-  options: WeightsOptions,
-  input: string,
-  cache: boolean,
-  talk: Talk,
-): Promise<Embedder> {
-  const { weights, outputName, embDim, useL2Norm, precision, pixelMean, pixelStd, channels } = options
+export async function openWeights(options: OpenWeightsOptions, talk: Talk): Promise<Embedder> {
+  const { weights, precision, devices, deviceBatch } = options
+  const running = {
+    devices,
+    ...(deviceBatch !== undefined && { deviceBatch }),
+    onSmallerBatch: (images: number) =>
+      talk.warn(`The memory of a device does not suffice: going on with ${images} images at once`),
+  }
   if (!(await isTorchFile(weights))) {
     if (precision !== undefined && precision !== 'fp32') {
       throw new OptionError(`Expected PyTorch weights for --precision ${precision} but received ${weights}`)
     }
-    return openEmbedder({
-      model: weights,
-      outputName,
-      embDim,
-      normalize: useL2Norm,
-      pixels: { mean: pixelMean, std: pixelStd, channels },
-    })
+    const { outputName, embDim, useL2Norm, pixelMean, pixelStd, channels } = options
+    const pixels = { mean: pixelMean, std: pixelStd, channels }
+    return openEmbedder({ ...running, model: weights, outputName, embDim, normalize: useL2Norm, pixels })
   }
-  const bytes = await convertWeights(
-    options,
-    (network) => [chooseIresnetOutput(network, options, weights)],
-    options.calibration ?? input,
-    talk,
-    cache ? (ingredients, make) => cached(ingredients, make, talk) : undefined,
-  )
-  return openEmbedder({ model: { bytes, name: weights } })
+  const convert = async (wanted: NonNullable<typeof precision>) =>
+    convertWeights(
+      { ...options, precision: wanted },
+      (network) => [chooseIresnetOutput(network, options, weights)],
+      options.calibration ?? options.pictures,
+      talk,
+      options.cache ? (ingredients, make) => cached(ingredients, make, talk) : undefined,
+    )
+  const open = async (bytes: Uint8Array) => openEmbedder({ ...running, model: { bytes, name: weights } })
+  const openOnCpu = async (bytes: Uint8Array) => openEmbedder({ model: { bytes, name: weights } })
+
+  const onGpu = devices.some(({ provider }) => provider !== 'cpu')
+  if (precision !== undefined || !onGpu) return open(await convert(precision ?? 'fp32'))
+  const [half, full] = [await convert('fp16'), await convert('fp32')]
+  return openHalfPrecision({ half, full, pictures: options.pictures, open, openOnCpu, talk })
 }

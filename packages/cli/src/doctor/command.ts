@@ -1,0 +1,24 @@
+import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
+import { EXIT } from '../exit-codes.js'
+import { COMMON_FLAGS } from '../flags.js'
+import { printSummary } from '../summary.js'
+
+export const name = 'doctor'
+export const describe = 'What this machine has and what facekit can use of it: for bug reports'
+
+export const flags = { json: COMMON_FLAGS.json } as const
+
+export function builder(yargs: Argv): Argv<InferredOptionTypes<typeof flags>> {
+  return yargs
+    .options(flags)
+    .example('$0 doctor', 'A report to read')
+    .example('$0 doctor --json', 'The same for programs')
+}
+
+export async function handler(args: ArgumentsCamelCase<InferredOptionTypes<typeof flags>>): Promise<number> {
+  const { describeExamination, examine } = await import('./run.js')
+  const examination = await examine()
+  if (args.json) await printSummary(examination, process.stdout)
+  else process.stdout.write(describeExamination(examination))
+  return EXIT.ok
+}

@@ -1,0 +1,92 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { openNpy } from '@facekit/io-npy'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { drawAlbum } from './album.js'
+import { facekit, temporaryFolder } from './program.js'
+
+const DEMO = fileURLToPath(new URL('../../../tools/demo/model/demo.pth', import.meta.url))
+/** Vulkan on the CPU, of Debian's package chromium-common. */
+const SWIFTSHADER = '/usr/lib/chromium/vk_swiftshader_icd.json'
+if (process.env.CI && !existsSync(SWIFTSHADER))
+  throw new Error('CI tests WebGPU: install chromium-common and libvulkan1')
+
+const inFolder = temporaryFolder()
+const album = inFolder('album')
+process.env['XDG_CACHE_HOME'] = inFolder('cache')
+beforeAll(() => drawAlbum(album, 2, 2))
+
+const extract = (...more: string[]) => facekit(['extract', '--input', album, '--weights', DEMO, ...more])
+
+async function embeddingsIn(folder: string): Promise<Float32Array> {
+  const file = await openNpy(join(folder, 'final_embs.npy'))
+  return file.readFloat32().finally(async () => file.close())
+}
+
+describe('extract --provider', () => {
+  it('cuda fails with the fix where there is no CUDA, and nothing is written', async () => {
+    const output = inFolder('cuda')
+    const { status, stderr } = await extract('--provider', 'cuda', '--output', output)
+    expect(stderr).toMatch(/CUDA.*ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node/)
+    expect(status).toBe(3)
+    expect(existsSync(output)).toBe(false)
+  })
+
+  it('cpu, and --no-use_gpu, take the CPU; both are not asked for together with a GPU', async () => {
+    for (const more of [['--provider', 'cpu'], ['--no-use_gpu']]) {
+      const { status, stderr } = await extract(...more, '--output', inFolder('cpu'))
+      expect(status, stderr).toBe(0)
+      expect(stderr).toContain('on the CPU, as asked')
+    }
+    const refused = await extract('--no-use-gpu', '--provider', 'webgpu')
+    expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining('not both')])
+    const devices = await extract('--devices', 'first')
+    expect([devices.status, devices.stderr]).toEqual([2, expect.stringContaining('all or numbers')])
+  })
+
+  it.skipIf(!existsSync(SWIFTSHADER))(
+    'webgpu gives what the CPU gives, in fp32 where the device has no fp16',
+    async () => {
+      await extract('--provider', 'cpu', '--output', inFolder('reference'))
+      process.env['VK_DRIVER_FILES'] = SWIFTSHADER
+      process.env['VK_ICD_FILENAMES'] = SWIFTSHADER
+      const outcome = await extract(
+        '--provider',
+        'webgpu',
+        '--output',
+        inFolder('webgpu'),
+        '--batch-size',
+        '3',
+      )
+      // A software adapter is not taken without being asked for.
+      const auto = await extract('--output', inFolder('auto'))
+      delete process.env['VK_DRIVER_FILES']
+      delete process.env['VK_ICD_FILENAMES']
+      expect(outcome.status, outcome.stderr).toBe(0)
+      expect(outcome.stderr).toMatch(/Running in fp32: the device does not run fp16[^]*on WebGPU, device 0/)
+      expect(auto.stderr).toMatch(/on the CPU \(no CUDA: .*; no WebGPU: no GPU\)/)
+      const [cpu, gpu] = [await embeddingsIn(inFolder('reference')), await embeddingsIn(inFolder('webgpu'))]
+      expect(gpu.length).toBe(4 * 128)
+      for (let row = 0; row < 4; row++) {
+        const [a, b] = [cpu, gpu].map((all) => all.subarray(row * 128, (row + 1) * 128))
+        const product = a!.reduce((sum, value, i) => sum + value * b![i]!, 0)
+        expect(product / (Math.hypot(...a!) * Math.hypot(...b!))).toBeGreaterThan(0.9999)
+      }
+    },
+    180_000,
+  )
+})
+
+describe('doctor', () => {
+  it('reports on the machine, for people and for programs', async () => {
+    const people = await facekit(['doctor'])
+    expect(people.status, people.stderr).toBe(0)
+    for (const fact of ['Node', 'CUDA', 'WebGPU', 'faiss-node', 'sharp', 'UV_THREADPOOL_SIZE', 'cache'])
+      expect(people.stdout).toContain(fact)
+    const { stdout } = await facekit(['doctor', '--json'])
+    const report = JSON.parse(stdout)
+    expect(report).toMatchObject({ node: process.version, providers: { cpu: 'ok' }, sharp: { missing: [] } })
+    expect(report.cacheFolder).toBe(inFolder('cache', 'facekit'))
+  })
+})
