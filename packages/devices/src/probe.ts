@@ -26,9 +26,13 @@ export async function probe(device: Device): Promise<ProbeReply> {
   clearTimeout(timer)
   // One that hangs is left behind: ending it inside its driver could end the process.
   worker.unref()
-  return reply.works ? reply : { works: false, reason: firstLine(reply.reason) }
+  return reply.works ? reply : { works: false, reason: gist(reply.reason) }
 }
 
-function firstLine(text: string): string {
-  return text.split('\n')[0]!.trim()
+/** The first line, without ONNX Runtime's place in its own sources and the condition that failed there. */
+function gist(reason: string): string {
+  return reason
+    .split('\n')[0]!
+    .replace(/^.* was false\.\s*/, '')
+    .trim()
 }

@@ -69,35 +69,41 @@ function searchTwiceWithFaiss(embeddings) {
   return found
 }
 
+/** @type {Record<string, string | number>[]} */
+const table = []
 for (const { rows, repeats, faiss } of SIZES) {
   const embeddings = makeEmbeddings(rows)
   const per = { Mpairs: (rows * (rows - 1)) / 2 / 1e6, GOP: (rows * (rows - 1) * DIM) / 1e9 }
   const products = await codeProducts(rows, DIM, threads)
-  const seconds = await compare(
+  const [bare = 0, , screened = 0] = await compare(
     `${rows} rows of ${DIM}, ${threads} threads`,
     [
       { name: 'bare products of codes, largest of each 64', run: () => products.run('maxima'), per },
       { name: 'bare products of codes, all kept', run: () => products.run('products'), per },
       { name: 'whole search, screened', run: () => search(embeddings, 'screened'), per },
-      ...(rows < 100_000
+      ...(faiss
         ? [{ name: 'whole search, float32 tiles', run: () => search(embeddings, 'tiles'), per }]
         : []),
     ],
     { repeats },
   )
-  const [bare = 0, kept = 0, screened = 0] = seconds
-  console.log(`  seconds: ${seconds.map((value) => value.toFixed(2)).join(', ')}`)
-  console.log(
-    `  screened takes ${(screened / bare).toFixed(2)} × the bare products reduced, ${(screened / kept).toFixed(2)} × those kept`,
-  )
   await products.close()
+  let faissSeconds = NaN
   if (faiss && faissInstalled) {
     // Once: it is slow, and steady.
     const start = performance.now()
     searchTwiceWithFaiss(embeddings)
-    const faissSeconds = (performance.now() - start) / 1000
-    console.log(
-      `  FAISS, two searches: ${faissSeconds.toFixed(1)} s, ${(faissSeconds / screened).toFixed(1)} × the screened search`,
-    )
+    faissSeconds = (performance.now() - start) / 1000
   }
+  table.push({
+    rows,
+    'FAISS twice, s': faissSeconds.toFixed(1),
+    'screened, s': screened.toFixed(2),
+    'bare products, s': bare.toFixed(2),
+    'FAISS / screened': (faissSeconds / screened).toFixed(1),
+    'screened / bare': (screened / bare).toFixed(2),
+    'Mpairs/s': Math.round(per.Mpairs / screened),
+  })
 }
+console.log('\nMedians; the screened search with all that belongs to it, from embeddings to edges')
+console.table(table)

@@ -106,14 +106,22 @@ export class Gallery {
 
   #addRow(row: number, embedding: Float32Array, codes: Int8Array): void {
     const { scales, residuals, lengths, unusable } = this.#data
-    let squares = 0
     let largest = 0
-    for (let i = 0; i < embedding.length; i++) {
-      const value = embedding[i]!
-      squares += value * value
-      const magnitude = Math.abs(value)
-      if (magnitude > largest) largest = magnitude
+    let even = 0
+    let odd = 0
+    let i = 0
+    for (; i + 1 < embedding.length; i += 2) {
+      const a = embedding[i]!
+      const b = embedding[i + 1]!
+      even += a * a
+      odd += b * b
+      largest = Math.max(largest, Math.abs(a), Math.abs(b))
     }
+    if (i < embedding.length) {
+      even += embedding[i]! ** 2
+      largest = Math.max(largest, Math.abs(embedding[i]!))
+    }
+    const squares = even + odd
     if (!Number.isFinite(squares)) {
       unusable[row] = 1
       return

@@ -67,12 +67,13 @@ export class NeighborEntries {
   *byOwner(): Generator<[owner: number, neighbors: Neighbor[]]> {
     const { order, starts } = this.#sortByOwner()
     for (let i = 0; i < this.#owners; i++) {
-      const own = order.subarray(starts[i], starts[i + 1])
-      if (own.length === 0) continue
-      yield [
-        this.#firstOwner + i,
-        Array.from(own, (at) => ({ row: this.#neighbor[at]!, similarity: this.#similarity[at]! })),
-      ]
+      const end = starts[i + 1]!
+      const neighbors: Neighbor[] = []
+      for (let k = starts[i]!; k < end; k++) {
+        const at = order[k]!
+        neighbors.push({ row: this.#neighbor[at]!, similarity: this.#similarity[at]! })
+      }
+      if (neighbors.length > 0) yield [this.#firstOwner + i, neighbors]
     }
   }
 

@@ -17,8 +17,8 @@ export interface NeighborListsOptions {
   spillFile: string
 }
 
-/** Entries of a group from which on it is worth while to drop what no list can hold. */
-const MIN_PRUNED = 4096
+/** Entries of a group, 768 KiB, from which on it is worth while to drop what no list can hold. */
+const MIN_PRUNED = 2 ** 16
 
 interface Group {
   entries: NeighborEntries

@@ -10,7 +10,7 @@ export const WEIGHTS_FLAGS = {
   'use-l2-norm': { type: 'boolean', default: false, describe: 'Divide each embedding by its L2 norm' },
   precision: {
     choices: ['fp32', 'fp16', 'int8'] as const,
-    describe: 'Arithmetic of PyTorch weights  [default: fp32]',
+    describe: 'Arithmetic of PyTorch weights  [default: fp32; extract on GPUs: fp16]',
   },
   calibration: {
     type: 'string',
