@@ -23,7 +23,7 @@ export interface EmbedderOptions extends OutputWish {
   pixels?: PixelFormat
   /** Whether to divide each embedding by its L2 norm, where the model does not do so itself. */
   normalize?: boolean
-  /** Where to run it: one session per device that is not the CPU. The CPU if left out. */
+  /** Where to run it: one session per device, however often it is named; on the CPU several. The CPU if left out. */
   devices?: readonly Device[]
   /** Images per forward pass on devices other than the CPU: smaller batches are filled up. */
   deviceBatch?: number
@@ -79,7 +79,7 @@ export async function openEmbedder(options: EmbedderOptions): Promise<Embedder> 
   const { bytes, name: file } = await loadModel(options.model)
   const model = readModel(bytes, file)
   const input = findImageInput(model, file)
-  const devices: readonly Device[] = options.devices ?? [{ provider: 'cpu', index: 0 }]
+  const devices = distinct(options.devices ?? [{ provider: 'cpu', index: 0 }])
   const setup = {
     model: replaceInput(bytes, input.name, pixelGraph(input, options.pixels ?? {})),
     modelFolder: typeof options.model === 'string' ? dirname(resolve(file)) : undefined,
@@ -115,6 +115,12 @@ export async function openEmbedder(options: EmbedderOptions): Promise<Embedder> 
     await pool.close()
     throw error
   }
+}
+
+/** A second session on a device would win nothing, and two threads must not use WebGPU at once. */
+function distinct(devices: readonly Device[]): Device[] {
+  const isSame = (a: Device, b: Device) => a.provider === b.provider && a.index === b.index
+  return devices.filter((device, at) => devices.findIndex((other) => isSame(other, device)) === at)
 }
 
 function cpuSessions(threads: number, weightsBytes: number): number {
