@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { batchSource, checkCosine, checkPositiveInteger, type EdgeBatch } from '@facekit/core'
+import { batchSource, checkCosine, checkOneOf, checkPositiveInteger, type EdgeBatch } from '@facekit/core'
 import type { Engine } from './choose-engine.js'
 import type { Gallery } from './gallery.js'
 import { searchFaiss } from './search-faiss.js'
@@ -43,7 +43,8 @@ const DEFAULT_LIST_BYTES = 2 ** 28
  * @throws OptionError; SearchError `GALLERY_SHAPE` if rows are missing
  */
 export function searchNeighbors(gallery: Gallery, options: SearchOptions): Readable {
-  const { engine = 'screened', topK, scratchFolder = tmpdir() } = options
+  const { topK, scratchFolder = tmpdir() } = options
+  const engine = checkOneOf('engine', options.engine ?? 'screened', ['screened', 'tiles', 'faiss'])
   const { onProgress = () => {}, onFallback = () => {} } = options
   // Similarities are float32: a threshold of 0.7 must let in the float32 that is nearest to 0.7.
   const threshold = Math.fround(checkCosine('threshold', options.threshold))

@@ -156,5 +156,8 @@ describe('options', () => {
     const options = { engine: 'tiles', threshold: 0.5, topK: 10 } as const
     expect(() => searchNeighbors(gallery, { ...options, topK: 0 })).toThrow('topK')
     expect(() => searchNeighbors(gallery, { ...options, threshold: 1.5 })).toThrow('threshold')
+    // As from JavaScript, where no type says what there is.
+    const engine = 'flat' as unknown as Engine
+    expect(() => searchNeighbors(gallery, { ...options, engine })).toThrow('one of screened, tiles, faiss')
   })
 })

@@ -28,7 +28,6 @@ export interface ClusterOptions {
   /** Folder with NPY file sets; undefined for an Arrow stream on stdin. */
   input: string | undefined
   output: string
-  useGpu: boolean
   removeDuplicates: boolean
   /** Cosine at or above which two images are duplicates. */
   duplicateThresh: number
