@@ -6,7 +6,18 @@ import { MAX_CODE } from './quantize.js'
 export const BLOCK_COLUMNS = 64
 
 /** In `queries`, where ONNX Runtime wants unsigned numbers: a code of 0. */
-export const ZERO_CODE = 128
+const ZERO_CODE = 128
+
+/**
+ * Makes codes the numbers that `queries` wants, in place, four of them to a word.
+ *
+ * @param codes int8, as their words
+ */
+export function toQueries(codes: Int32Array): void {
+  // Adding 128 to an 8-bit number flips its highest bit.
+  const highestBits = 0x01010101 * ZERO_CODE
+  for (let i = 0; i < codes.length; i++) codes[i]! ^= highestBits
+}
 
 /** Products of tiles of codes, exact. */
 export interface Screen {

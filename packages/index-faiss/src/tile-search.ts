@@ -5,7 +5,7 @@ import { FloatRows } from './float-rows.js'
 import type { GalleryData } from './gallery.js'
 import { raiseToListed } from './lowest-listed.js'
 import { PairBuffer } from './pair-buffer.js'
-import { BLOCK_COLUMNS, createScreen, isExact, ZERO_CODE, type Screen } from './screen.js'
+import { BLOCK_COLUMNS, createScreen, isExact, toQueries, type Screen } from './screen.js'
 import { similarity, similarityError } from './similarity.js'
 import { queryTilesOf, type Unit } from './tile-plan.js'
 
@@ -112,11 +112,11 @@ export class TileSearch {
     if (this.#group !== group) {
       const tiles = endQueryTile - firstQueryTile
       if (this.#queryCodes.length < tiles * tileCodes) this.#queryCodes = new Uint8Array(tiles * tileCodes)
+      const { buffer } = this.#queryCodes
       for (let i = 0; i < tiles; i++) {
-        this.#codes.read(firstQueryTile + i, this.#tileCodes)
-        const queries = this.#queryCodes.subarray(i * tileCodes, (i + 1) * tileCodes)
-        for (let at = 0; at < tileCodes; at++) queries[at] = this.#tileCodes[at]! + ZERO_CODE
+        this.#codes.read(firstQueryTile + i, new Int8Array(buffer, i * tileCodes, tileCodes))
       }
+      toQueries(new Int32Array(buffer, 0, (tiles * tileCodes) / 4))
       this.#group = group
     }
     this.#codes.read(galleryTile, this.#tileCodes)
@@ -136,10 +136,10 @@ export class TileSearch {
    *
    * @returns false, with nothing flagged, where there are too many
    */
-  async #screenTile(queryTile: number, { firstQueryTile }: Unit, flagged: FlaggedBlock[]): Promise<boolean> {
+  async #screenTile(queryTile: number, unit: Unit, flagged: FlaggedBlock[]): Promise<boolean> {
     const { gallery, tileRows, threshold } = this.#options
     const tileCodes = tileRows * gallery.dim
-    const offset = (queryTile - firstQueryTile) * tileCodes
+    const offset = (queryTile - unit.firstQueryTile) * tileCodes
     const maxima = await this.#screen.maxima(this.#queryCodes.subarray(offset, offset + tileCodes))
 
     const blocks = this.#blockScales.length
@@ -149,13 +149,15 @@ export class TileSearch {
     const before = flagged.length
     const start = queryTile * tileRows
     const rows = Math.min(tileRows, gallery.rows - start)
+    const onDiagonal = queryTile === unit.galleryTile
     for (let row = 0; row < rows; row++) {
       const scale = gallery.scales[start + row]!
       const residual = gallery.residuals[start + row]!
       // First what holds for the tile as a whole: one comparison of integers per block.
       const needed = bound - residual - largestResidual * (1 + residual)
       const lowest = needed > 0 ? needed / (scale * largestScale) : -Infinity
-      for (let block = 0, at = row * blocks; block < blocks; block++, at++) {
+      const first = onDiagonal ? Math.floor(row / BLOCK_COLUMNS) : 0
+      for (let block = first, at = row * blocks + first; block < blocks; block++, at++) {
         const product = maxima[at]!
         if (product < lowest) continue
         const ofBlock = this.#blockResiduals[block]!
@@ -164,7 +166,9 @@ export class TileSearch {
         if (upper >= bound) flagged.push({ source: start + row, block })
       }
     }
-    if (flagged.length - before <= DENSE_BLOCKS_PER_ROW * tileRows) return true
+    // On the diagonal each row finds itself, too.
+    const sparse = onDiagonal ? 1 + DENSE_BLOCKS_PER_ROW : DENSE_BLOCKS_PER_ROW
+    if (flagged.length - before <= sparse * tileRows) return true
     flagged.length = before
     return false
   }
