@@ -26,10 +26,11 @@ export interface Screen {
   /**
    * The largest product of each block of columns.
    *
-   * @param queries tileRows × dim uint8, row-major: codes plus `ZERO_CODE`
+   * @param queries tileRows × components uint8, row-major: codes plus `ZERO_CODE`
+   * @param components how many take part in the products, from the first on
    * @returns tileRows × tileRows / BLOCK_COLUMNS int32, row-major; overwritten by the next call
    */
-  maxima(queries: Uint8Array): Promise<Int32Array>
+  maxima(queries: Uint8Array, components: number): Promise<Int32Array>
   /**
    * All products.
    *
@@ -42,30 +43,31 @@ export interface Screen {
 export async function createScreen(tileRows: number, dim: number): Promise<Screen> {
   const [ofBlocks, ofAll] = await Promise.all(
     [true, false].map(async (reduced) =>
-      InferenceSession.create(codeProductModel(tileRows, dim, reduced), {
+      InferenceSession.create(codeProductModel(tileRows, reduced), {
         intraOpNumThreads: 1,
         interOpNumThreads: 1,
       }),
     ),
   )
   const columns = new Int8Array(dim * tileRows)
-  const columnTensor = new Tensor('int8', columns, [dim, tileRows])
   const maxima = new Int32Array((tileRows * tileRows) / BLOCK_COLUMNS)
   const products = new Int32Array(tileRows * tileRows)
-  const feedsOf = (queries: Uint8Array) => ({
-    queries: new Tensor('uint8', queries, [queries.length / dim, dim]),
-    columns: columnTensor,
+  const feedsOf = (queries: Uint8Array, components: number) => ({
+    queries: new Tensor('uint8', queries, [queries.length / components, components]),
+    columns: new Tensor('int8', columns.subarray(0, components * tileRows), [components, tileRows]),
   })
   return {
     columns,
-    async maxima(queries) {
-      await ofBlocks!.run(feedsOf(queries), { maxima: new Tensor('int32', maxima, [maxima.length]) })
+    async maxima(queries, components) {
+      await ofBlocks!.run(feedsOf(queries, components), {
+        maxima: new Tensor('int32', maxima, [maxima.length]),
+      })
       return maxima
     },
     async products(queries) {
       const rows = queries.length / dim
       const used = products.subarray(0, rows * tileRows)
-      await ofAll!.run(feedsOf(queries), { products: new Tensor('int32', used, [rows, tileRows]) })
+      await ofAll!.run(feedsOf(queries, dim), { products: new Tensor('int32', used, [rows, tileRows]) })
       return used
     },
   }
@@ -80,14 +82,14 @@ export async function isExact(screen: Screen, tileRows: number, dim: number): Pr
   const largest = dim * MAX_CODE ** 2
   for (const sign of [1, -1]) {
     screen.columns.fill(sign * MAX_CODE)
-    const results = [await screen.maxima(queries), await screen.products(queries)]
+    const results = [await screen.maxima(queries, dim), await screen.products(queries)]
     if (!results.every((values) => values.every((value) => value === sign * largest))) return false
   }
   return true
 }
 
 /** @param reduced whether to give the largest product of each block, or all products */
-function codeProductModel(tileRows: number, dim: number, reduced: boolean): Uint8Array {
+function codeProductModel(tileRows: number, reduced: boolean): Uint8Array {
   const blocks = (tileRows * tileRows) / BLOCK_COLUMNS
   const graph = new GraphBuilder()
   const zero = graph.constant('uint8', [], Uint8Array.of(ZERO_CODE))
@@ -99,8 +101,8 @@ function codeProductModel(tileRows: number, dim: number, reduced: boolean): Uint
   return buildModel({
     name: 'code-products',
     inputs: [
-      { name: 'queries', elementType: 'uint8', shape: [reduced ? tileRows : 'rows', dim] },
-      { name: 'columns', elementType: 'int8', shape: [dim, tileRows] },
+      { name: 'queries', elementType: 'uint8', shape: [reduced ? tileRows : 'rows', 'components'] },
+      { name: 'columns', elementType: 'int8', shape: ['components', tileRows] },
     ],
     outputs: reduced
       ? [{ name: 'maxima', elementType: 'int32', shape: [blocks] }]

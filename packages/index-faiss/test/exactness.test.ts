@@ -76,6 +76,7 @@ describe('the screened search misses nothing and adds nothing', () => {
       (row: Float32Array) => row.forEach((value, i) => (row[i] = value * 10 ** -(i % 7))),
     ],
     ['almost nothing but zeros', (row: Float32Array) => row.fill(0, 2)],
+    ['nothing in the first components', (row: Float32Array) => row.fill(0, 0, 100)],
     ['tiny numbers', (row: Float32Array) => row.forEach((value, i) => (row[i] = value * 1e-30))],
     ['huge numbers', (row: Float32Array) => row.forEach((value, i) => (row[i] = value * 1e30))],
   ])('of rows with %s', async (_name, distort) => {
@@ -86,6 +87,24 @@ describe('the screened search misses nothing and adds nothing', () => {
         const found = await findEdges(galleryOf(rows, 130), { threshold, topK })
         expect(found, `threshold ${threshold}, topK ${topK}`).toEqual(bruteForceEdges(rows, threshold, topK))
       }
+    }
+  })
+
+  it('where pairs differ in some of their components only', async () => {
+    const random = seededRandom(64)
+    const dim = 256
+    const inHead = (i: number) => i < dim / 2
+    const rows = Array.from({ length: 400 }, () => Float32Array.from({ length: dim }, () => random() - 0.5))
+    for (const row of rows.slice(0, 200)) {
+      // Around cosine 0.75, all of the difference on one side.
+      const isChanged = random() < 0.5 ? inHead : (i: number) => !inHead(i)
+      rows.push(row.map((value, i) => (isChanged(i) ? 0.5 * value + 0.45 * (random() - 0.5) : value)))
+    }
+    for (const threshold of [0.5, 0.75, 0.9, 0.95]) {
+      expect(
+        await findEdges(galleryOf(rows, dim), { threshold, topK: 10 }),
+        `threshold ${threshold}`,
+      ).toEqual(bruteForceEdges(rows, threshold, 10))
     }
   })
 
