@@ -1,9 +1,10 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { openNpy } from '@facekit/io-npy'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { drawAlbum } from './album.js'
+import { writePeople } from './people.js'
 import { facekit, temporaryFolder } from './program.js'
 
 const DEMO = fileURLToPath(new URL('../../../tools/demo/model/demo.pth', import.meta.url))
@@ -70,6 +71,57 @@ describe('extract --provider', () => {
         const product = a!.reduce((sum, value, i) => sum + value * b![i]!, 0)
         expect(product / (Math.hypot(...a!) * Math.hypot(...b!))).toBeGreaterThan(0.9999)
       }
+    },
+    180_000,
+  )
+})
+
+describe('cluster --provider', () => {
+  const people = inFolder('people')
+  beforeAll(() => writePeople(people, 1500, 64))
+  const cluster = (output: string, ...more: string[]) =>
+    facekit(['cluster', '--input', people, '--output', inFolder(output), '--save-groups', '0', ...more])
+  const labels = (output: string) =>
+    ['classes', 'data_list'].map((name) =>
+      readFileSync(inFolder(output, `fr_train_300_class_1K_data_${name}.npy`)),
+    )
+
+  it('cuda fails with the fix where there is no CUDA, and nothing is written', async () => {
+    const { status, stderr } = await cluster('no-labels', '--provider', 'cuda')
+    expect(stderr).toMatch(/CUDA.*ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node/)
+    expect(status).toBe(3)
+    expect(existsSync(inFolder('no-labels'))).toBe(false)
+  })
+
+  it('takes no GPU for an engine that searches on the CPU', async () => {
+    const refused = await cluster('refused', '--provider', 'webgpu', '--engine', 'tiles')
+    expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining('--engine screened')])
+  })
+
+  it('says what auto took, and why', async () => {
+    const { status, stderr } = await cluster('auto')
+    expect(status, stderr).toBe(0)
+    expect(stderr).toMatch(/search: .*, on (CUDA|WebGPU|the CPU \(no CUDA: .*; no WebGPU: .*\))/)
+  })
+
+  it.skipIf(!existsSync(SWIFTSHADER))(
+    'webgpu gives the labels that the CPU gives, in one shard and in two',
+    async () => {
+      const cpu = await cluster('cpu-labels', '--provider', 'cpu')
+      expect(cpu.stderr).not.toContain('Sharded')
+      process.env['VK_DRIVER_FILES'] = SWIFTSHADER
+      process.env['VK_ICD_FILENAMES'] = SWIFTSHADER
+      const one = await cluster('one-shard', '--provider', 'webgpu', '--json')
+      const two = await cluster('two-shards', '--provider', 'webgpu', '--devices', '0,0')
+      delete process.env['VK_DRIVER_FILES']
+      delete process.env['VK_ICD_FILENAMES']
+      for (const { status, stderr } of [one, two]) {
+        expect(status, stderr).toBe(0)
+        expect(stderr).toContain('Sharded index across 1 GPU(s)')
+      }
+      expect(JSON.parse(one.stdout)).toMatchObject({ classes: 300, gpus: 1 })
+      expect(labels('one-shard')).toEqual(labels('cpu-labels'))
+      expect(labels('two-shards')).toEqual(labels('cpu-labels'))
     },
     180_000,
   )

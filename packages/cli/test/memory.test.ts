@@ -1,31 +1,11 @@
 import { rmSync } from 'node:fs'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { shardEmbeddings } from '@facekit/io-npy'
-import { People } from '@facekit/testing'
 import { describe, expect, it } from 'vitest'
 import type { ClusterSummary } from '../src/index.js'
+import { writePeople } from './people.js'
 import { facekit, temporaryFolder } from './program.js'
 
 const inFolder = temporaryFolder()
 const MIB = 2 ** 20
-
-async function writePeople(folder: string, rows: number, dim: number): Promise<People> {
-  const people = new People(rows, dim)
-  const batchRows = 1024
-  function* batches() {
-    for (let start = 0; start < rows; start += batchRows) {
-      const count = Math.min(batchRows, rows - start)
-      const embeddings = new Float32Array(count * dim)
-      for (let i = 0; i < count; i++) people.embed(start + i, embeddings.subarray(i * dim, (i + 1) * dim))
-      const indices = Uint32Array.from({ length: count }, (_, i) => start + i)
-      const paths = Array.from(indices, (row) => people.pathOf(row))
-      yield { indices, paths, embeddings, dim, normalized: false }
-    }
-  }
-  await pipeline(Readable.from(batches()), shardEmbeddings({ output: folder }))
-  return people
-}
 
 async function cluster(input: string, ...more: string[]): Promise<ClusterSummary> {
   const output = inFolder('labels')

@@ -1,8 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { sessionOptions } from '@facekit/devices'
+import { PartRunner, sessionOptions } from '@facekit/devices'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { l2Normalize } from './l2-normalize.js'
-import { PartRunner } from './part-runner.js'
 import type {
   OutputInfo,
   RunRequest,

@@ -30,6 +30,29 @@ export class CodeTiles {
 }
 
 /**
+ * L2 norms of what codes stand for behind their first `prefix` components.
+ *
+ * @param codes of rows from `start` on, row-major
+ * @param into one for each of these rows that the gallery has
+ */
+export function tailNorms(
+  { rows, dim, scales }: GalleryData,
+  start: number,
+  codes: Int8Array,
+  prefix: number,
+  into: Float64Array,
+): void {
+  if (prefix === dim) return
+  const end = Math.min(rows, start + codes.length / dim)
+  for (let row = start; row < end; row++) {
+    let squares = 0
+    const last = (row - start + 1) * dim
+    for (let at = last - dim + prefix; at < last; at++) squares += codes[at]! * codes[at]!
+    into[row - start] = Math.sqrt(squares) * scales[row]!
+  }
+}
+
+/**
  * Rows and columns change places, block by block, so that both sides stay in the cache.
  *
  * @param from rows × columns int8, row-major, at the start of its buffer; rows is a multiple of 4

@@ -7,6 +7,8 @@ export type SearchErrorCode =
   | 'GALLERY_MEMORY'
   /** The engine asked for cannot be used. */
   | 'ENGINE'
+  /** Devices cannot hold or multiply the gallery. */
+  | 'DEVICE'
   /** The search stopped before its end. */
   | 'SEARCH'
 

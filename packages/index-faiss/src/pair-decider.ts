@@ -1,5 +1,5 @@
 import type { EdgeBatch } from '@facekit/core'
-import { SLACK } from './code-screen.js'
+import { SLACK } from './block-bounds.js'
 import type { FloatRows } from './float-rows.js'
 import type { GalleryData } from './gallery.js'
 import { PairBuffer } from './pair-buffer.js'
@@ -20,11 +20,14 @@ export interface PairDeciderOptions {
 export class PairDecider {
   readonly #options: PairDeciderOptions
   readonly #rows: FloatRows
+  readonly #slack: number
   readonly #pairs = new PairBuffer()
 
-  constructor(options: PairDeciderOptions, rows: FloatRows) {
+  /** @param productSlack how far products of codes may be off, as a cosine */
+  constructor(options: PairDeciderOptions, rows: FloatRows, productSlack = 0) {
     this.#options = options
     this.#rows = rows
+    this.#slack = SLACK + productSlack
   }
 
   decide(source: number, target: number): void {
@@ -46,14 +49,14 @@ export class PairDecider {
     const { scales, residuals, rows } = gallery
     const scale = scales[source]!
     const residual = residuals[source]!
-    const bound = threshold - SLACK
+    const bound = threshold - this.#slack
     const cutoff = cutoffs[source]!
     const first = Math.max(0, source + 1 - firstTarget)
     const end = Math.min(products.length, rows - firstTarget)
     for (let i = first; i < end; i++) {
       const target = firstTarget + i
       const upper = scale * scales[target]! * products[i]! + residual + residuals[target]! * (1 + residual)
-      if (upper < bound || (upper + SLACK < cutoff && upper + SLACK < cutoffs[target]!)) continue
+      if (upper < bound || (upper + this.#slack < cutoff && upper + this.#slack < cutoffs[target]!)) continue
       this.decide(source, target)
     }
   }

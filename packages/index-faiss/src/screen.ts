@@ -5,15 +5,15 @@ import { MAX_CODE } from './quantize.js'
 /** Columns of which a screen tells the largest product. Finer costs more to look through, coarser more to follow up. */
 export const BLOCK_COLUMNS = 64
 
-/** In `queries`, where ONNX Runtime wants unsigned numbers: a code of 0. */
-const ZERO_CODE = 128
+/** A code of 0 where ONNX Runtime wants unsigned numbers. */
+export const ZERO_CODE = 128
 
 /**
- * Makes codes the numbers that `queries` wants, in place, four of them to a word.
+ * Adds `ZERO_CODE` to codes in place, four of them to a word.
  *
  * @param codes int8, as their words
  */
-export function toQueries(codes: Int32Array): void {
+export function toUnsigned(codes: Int32Array): void {
   // Adding 128 to an 8-bit number flips its highest bit.
   const highestBits = 0x01010101 * ZERO_CODE
   for (let i = 0; i < codes.length; i++) codes[i]! ^= highestBits

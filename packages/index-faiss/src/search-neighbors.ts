@@ -2,7 +2,15 @@ import { randomUUID } from 'node:crypto'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { batchSource, checkCosine, checkOneOf, checkPositiveInteger, type EdgeBatch } from '@facekit/core'
+import {
+  batchSource,
+  checkCosine,
+  checkOneOf,
+  checkPositiveInteger,
+  OptionError,
+  type Device,
+  type EdgeBatch,
+} from '@facekit/core'
 import type { Engine } from './choose-engine.js'
 import type { Gallery } from './gallery.js'
 import { searchFaiss } from './search-faiss.js'
@@ -26,8 +34,17 @@ export interface SearchOptions {
   scratchFolder?: string
   /** Called as pairs of rows are decided. */
   onProgress?: (pairsDone: number, pairs: number) => void
-  /** Called once if screening is given up for float32 products, with the reason. */
-  onFallback?: (reason: string) => void
+  /** Called with one line when the search has to go another way than it was asked to. */
+  onWarning?: (text: string) => void
+  /**
+   * GPUs to search on, all of one provider, for the engine `screened`: each entry holds a shard of the gallery, and one
+   * device may stand there several times. The CPU if left out. The result is the same.
+   */
+  devices?: readonly Device[]
+  /** Whether the CPU takes over, with a warning, where devices cannot hold the gallery. It is an error if left out. */
+  mayFallBack?: boolean
+  /** Called when devices hold the whole gallery, with their number. */
+  onSharded?: (devices: number) => void
 }
 
 /** Enough for 20 million neighbors. */
@@ -39,13 +56,16 @@ const DEFAULT_LIST_BYTES = 2 ** 28
  * whatever found it.
  *
  * @param gallery all of its rows added
- * @returns Readable of `EdgeBatch`; it fails with SearchError `SEARCH`
+ * @returns Readable of `EdgeBatch`; it fails with SearchError `SEARCH`, or `DEVICE` where devices cannot take the gallery
  * @throws OptionError; SearchError `GALLERY_SHAPE` if rows are missing
  */
 export function searchNeighbors(gallery: Gallery, options: SearchOptions): Readable {
   const { topK, scratchFolder = tmpdir() } = options
   const engine = checkOneOf('engine', options.engine ?? 'screened', ['screened', 'tiles', 'faiss'])
-  const { onProgress = () => {}, onFallback = () => {} } = options
+  const { onProgress = () => {}, onWarning = () => {}, onSharded = () => {} } = options
+  const devices = (options.devices ?? []).filter(({ provider }) => provider !== 'cpu')
+  if (devices.length > 0 && engine !== 'screened')
+    throw new OptionError(`Expected the engine screened on devices but received ${engine}`)
   // Similarities are float32: a threshold of 0.7 must let in the float32 that is nearest to 0.7.
   const threshold = Math.fround(checkCosine('threshold', options.threshold))
   if (topK !== Infinity) checkPositiveInteger('topK', topK)
@@ -64,8 +84,11 @@ export function searchNeighbors(gallery: Gallery, options: SearchOptions): Reada
             screening: engine === 'screened',
             listBytes: options.memoryBytes ?? DEFAULT_LIST_BYTES,
             spillFile: join(scratchFolder, `facekit-neighbors-${randomUUID()}`),
+            devices,
+            mayFallBack: options.mayFallBack ?? false,
             onProgress,
-            onFallback,
+            onWarning,
+            onSharded,
           },
           signal,
         )

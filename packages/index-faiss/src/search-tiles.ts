@@ -1,23 +1,29 @@
-import type { EdgeBatch } from '@facekit/core'
+import type { Device, EdgeBatch } from '@facekit/core'
 import { EdgeSelector } from './edge-selector.js'
 import type { GalleryData } from './gallery.js'
 import { NeighborLists } from './neighbor-lists.js'
-import { pairsOf, planTiles, rowsOfGroup, unitsInGroup, unitsOf, type TilePlan } from './tile-plan.js'
-import { TilePool } from './tile-pool.js'
+import { pairsOf, rowsOfGroup, unitsInGroup, type TilePlan } from './tile-plan.js'
+import { startCrew } from './search-crew.js'
 
 export interface TileSearchSetup {
   /** float32 */
   threshold: number
   /** Neighbors that a row lists, at most, itself not counted. */
   listLength: number
+  /** Threads of the CPU. */
   threads: number
+  /** GPUs, all of one provider: each entry holds a shard of the gallery. None for the CPU. */
+  devices: readonly Device[]
+  /** Whether the CPU takes over where the devices cannot hold or multiply the gallery. */
+  mayFallBack: boolean
   /** Whether to screen with 8-bit numbers, or to compute float32 products throughout. */
   screening: boolean
   /** What the neighbors of rows that are not finished may take before they go into a file. */
   listBytes: number
   spillFile: string
   onProgress: (pairsDone: number, pairs: number) => void
-  onFallback: (reason: string) => void
+  onWarning: (text: string) => void
+  onSharded: (devices: number) => void
 }
 
 /** Tiles after which it is decided whether the screen is worth while. */
@@ -33,25 +39,20 @@ export async function* searchTiles(
   setup: TileSearchSetup,
   signal: AbortSignal,
 ): AsyncGenerator<EdgeBatch> {
-  const { rows, dim } = gallery
-  if (rows < 2 || setup.listLength === 0) return
-  const plan = planTiles(rows, dim)
+  const { rows } = gallery
+  const { listLength } = setup
+  if (rows < 2 || listLength === 0) return
   const cutoffs = new Float32Array(new SharedArrayBuffer(4 * rows)).fill(-Infinity)
   const stop = new Int32Array(new SharedArrayBuffer(4))
-  const { threshold, listLength } = setup
-  const threads = Math.min(setup.threads, plan.tiles)
-  const pool = new TilePool(
-    threads,
-    { gallery, tileRows: plan.tileRows, threshold, listLength, cutoffs, stop },
-    signal,
-  )
+  const screen = new ScreenTrial(setup)
+  const crew = await startCrew(gallery, setup, { cutoffs, stop }, signal)
+  const { plan, pool } = crew
+  if (crew.unfit) screen.giveUp(crew.unfit)
   const finisher = listLength < rows - 1 ? new GroupFinisher(plan, setup, cutoffs) : undefined
   try {
-    const screen = new ScreenTrial(setup)
-    if (!(await pool.ready(signal))) screen.giveUp('this CPU does not multiply 8-bit numbers exactly')
     const pairs = (rows * (rows - 1)) / 2
     let pairsDone = 0
-    for await (const { unit, result } of pool.search(unitsOf(plan), () => screen.isOn, signal)) {
+    for await (const { unit, result } of pool.search(crew.units, () => screen.isOn, signal)) {
       screen.see(result)
       pairsDone += pairsOf(plan, unit)
       setup.onProgress(pairsDone, pairs)
@@ -67,14 +68,14 @@ export async function* searchTiles(
 
 /** Gives up the screen where it rules out too little. */
 class ScreenTrial {
-  readonly #onFallback: (reason: string) => void
+  readonly #onWarning: (text: string) => void
   isOn: boolean
   #tiles = 0
   #denseTiles = 0
 
-  constructor({ screening, onFallback }: Pick<TileSearchSetup, 'screening' | 'onFallback'>) {
+  constructor({ screening, onWarning }: Pick<TileSearchSetup, 'screening' | 'onWarning'>) {
     this.isOn = screening
-    this.#onFallback = onFallback
+    this.#onWarning = onWarning
   }
 
   see({ tiles, denseTiles }: { tiles: number; denseTiles: number }): void {
@@ -86,7 +87,7 @@ class ScreenTrial {
   }
 
   giveUp(reason: string): void {
-    if (this.isOn) this.#onFallback(reason)
+    if (this.isOn) this.#onWarning(`Searching by float32 tiles: ${reason}`)
     this.isOn = false
   }
 }

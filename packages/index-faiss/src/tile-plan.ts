@@ -1,3 +1,5 @@
+import type { Provider } from '@facekit/core'
+
 /**
  * What a thread does at a time: the inner products of the rows of some query tiles with those of one gallery tile. Only
  * one half of the matrix is computed: a unit holds no query tile behind its gallery tile.
@@ -34,6 +36,19 @@ export function planTiles(rows: number, dim: number): TilePlan {
   const fitting = 2 ** Math.floor(Math.log2(TILE_BYTES / dim))
   const needed = 2 ** Math.ceil(Math.log2(rows))
   const tileRows = Math.max(MIN_TILE_ROWS, Math.min(MAX_TILE_ROWS, fitting, needed))
+  const tiles = Math.ceil(rows / tileRows)
+  return { rows, tileRows, tiles, groups: Math.ceil(tiles / GROUP_TILES) }
+}
+
+// What a device computes at a time must be large enough to hide what it costs to ask, and its products must fit: 64 MiB
+// with WebGPU, which binds 128 MiB at once wherever it runs, 256 MiB with CUDA.
+const MAX_DEVICE_TILE_ROWS = { webgpu: 4096, cuda: 8192, cpu: 4096 }
+const MIN_DEVICE_TILE_ROWS = 128
+
+/** A plan for devices that share the tiles: small enough that each of the shards has some. */
+export function planDeviceTiles(rows: number, provider: Provider, shards: number): TilePlan {
+  const fair = 2 ** Math.floor(Math.log2(rows / (4 * shards)))
+  const tileRows = Math.max(MIN_DEVICE_TILE_ROWS, Math.min(MAX_DEVICE_TILE_ROWS[provider], fair))
   const tiles = Math.ceil(rows / tileRows)
   return { rows, tileRows, tiles, groups: Math.ceil(tiles / GROUP_TILES) }
 }

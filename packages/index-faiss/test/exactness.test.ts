@@ -118,11 +118,11 @@ describe('the screened search misses nothing and adds nothing', () => {
   it('where everything is like everything, and says that it gave up the screen', async () => {
     const rows = normalRows(seededRandom(12), 7200, 4, { perIdentity: 7200, spread: 0.2 })
     const topK = 12
-    const reasons: string[] = []
-    const onFallback = (reason: string) => reasons.push(reason)
+    const warnings: string[] = []
+    const onWarning = (text: string) => warnings.push(text)
     const options = { threshold: 0.5, topK, threads: 2 }
-    const found = new Set(await findEdges(galleryOf(rows, 4), { ...options, onFallback }))
-    expect(reasons).toEqual([expect.stringContaining('too many pairs')])
+    const found = new Set(await findEdges(galleryOf(rows, 4), { ...options, onWarning }))
+    expect(warnings).toEqual([expect.stringContaining('too many pairs')])
     expect(found).toEqual(new Set(await findEdges(galleryOf(rows, 4), { ...options, engine: 'tiles' })))
     // A sample against the definition: the whole would take minutes.
     for (const row of [0, 3210, 7199]) {

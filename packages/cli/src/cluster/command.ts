@@ -1,5 +1,6 @@
 import { fstatSync } from 'node:fs'
 import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
+import { DEVICE_FLAGS, deviceWish } from '../device-flags.js'
 import { EXIT } from '../exit-codes.js'
 import { COMMON_FLAGS, cosine, count, countOrAll } from '../flags.js'
 import { printSummary } from '../summary.js'
@@ -17,7 +18,7 @@ export const flags = {
     describe: `Folder with the NPY files of extract. Left out: its stream on stdin if that is a pipe, else ${DEFAULT_INPUT}`,
   },
   output: { type: 'string', default: './02_output/current', describe: 'Folder for the labels' },
-  'use-gpu': { type: 'boolean', default: true, describe: 'Search on the GPUs if there are any' },
+  ...DEVICE_FLAGS,
   'remove-duplicates': {
     type: 'boolean',
     default: true,
@@ -85,9 +86,8 @@ export async function handler(
   const { cluster } = await import('./run.js')
   const talk = createTalk(process.stderr, args.quiet)
   const input = args.input === '-' ? undefined : (args.input ?? (isStdinPiped() ? undefined : DEFAULT_INPUT))
-  if (args.useGpu) talk.info('No GPU search in this version: searching on the CPU')
   const summary = await cluster(
-    { ...args, input, memoryLimit: args.memoryLimit ?? defaultMemoryLimit() },
+    { ...args, input, memoryLimit: args.memoryLimit ?? defaultMemoryLimit(), device: deviceWish(args) },
     talk,
     signal,
   )

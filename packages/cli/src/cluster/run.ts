@@ -1,13 +1,7 @@
 import { PendingFiles, type EdgeBatch } from '@facekit/core'
+import type { DeviceWish } from '@facekit/devices'
 import { clusterEdges } from '@facekit/graph'
-import {
-  chooseEngine,
-  Gallery,
-  gatherGallery,
-  searchNeighbors,
-  type Engine,
-  type ENGINES,
-} from '@facekit/index-faiss'
+import { Gallery, gatherGallery, searchNeighbors, type ENGINES } from '@facekit/index-faiss'
 import {
   npyLabelArrays,
   openFileSet,
@@ -21,6 +15,7 @@ import { decodeImage } from '@facekit/preprocess'
 import { flow, tap } from '../flow.js'
 import { grouped, Progress } from '../progress.js'
 import type { Talk } from '../talk.js'
+import { chooseSearch, type ChosenSearch } from './choose-search.js'
 import { shareMemory } from './memory.js'
 import { spoolStdin } from './spool-stdin.js'
 
@@ -38,6 +33,7 @@ export interface ClusterOptions {
   /** Bytes that the search and the clustering may take beside the program itself. */
   memoryLimit: number
   engine: (typeof ENGINES)[number]
+  device: DeviceWish
   /** Classes that get a folder of preview images. */
   saveGroups: number
 }
@@ -55,6 +51,8 @@ export interface ClusterSummary {
   /** Images left out of the previews: they cannot be read. */
   failedPreviews: number
   engine: string
+  /** GPUs that held the gallery; 0 for the CPU. */
+  gpus: number
   /** The most memory that the program held at once, as the system counts it. */
   peakMemoryBytes: number
   /** Names of the files and folders in the output folder. */
@@ -71,13 +69,13 @@ export async function cluster(
   signal?: AbortSignal,
 ): Promise<ClusterSummary> {
   const startMs = Date.now()
-  const { engine, reason } = await chooseEngine(options.engine)
+  const search = await chooseSearch(options.engine, options.device)
   // Nothing is created for an input that is not there.
   const given = options.input === undefined ? undefined : await openFileSet(options.input)
   const scratch = await PendingFiles.in(options.output)
   try {
     const set = given ?? (await spoolStdin(scratch.scratchPath('spool'), talk, signal))
-    const summary = await clusterFileSet(set, options, engine, reason, scratch, talk, signal)
+    const summary = await clusterFileSet(set, options, search, scratch, talk, signal)
     return {
       ...summary,
       peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
@@ -91,8 +89,7 @@ export async function cluster(
 async function clusterFileSet(
   set: FileSet,
   options: ClusterOptions,
-  engine: Engine,
-  engineReason: string,
+  search: ChosenSearch,
   scratch: PendingFiles,
   talk: Talk,
   signal: AbortSignal | undefined,
@@ -100,7 +97,7 @@ async function clusterFileSet(
   const { clusterThresh, removeDuplicates, topK } = options
   const duplicateThreshold = removeDuplicates ? options.duplicateThresh : undefined
   const { rows, dim } = set
-  talk.info(`${grouped(rows)} embeddings of ${dim} numbers; search: ${engineReason}`)
+  talk.info(`${grouped(rows)} embeddings of ${dim} numbers; search: ${search.reason}`)
 
   const memory = shareMemory(options.memoryLimit)
   const gallery = new Gallery(rows, dim, {
@@ -118,6 +115,7 @@ async function clusterFileSet(
 
   const progress = new Progress('search', 'pairs')
   let edges = 0
+  let gpus = 0
   const labels = writeLabels({
     output: options.output,
     paths: () => readPaths(set),
@@ -130,7 +128,7 @@ async function clusterFileSet(
   })
   await flow(
     searchNeighbors(gallery, {
-      engine,
+      ...search,
       topK,
       // One search serves both steps.
       threshold: Math.min(clusterThresh, duplicateThreshold ?? clusterThresh),
@@ -141,7 +139,11 @@ async function clusterFileSet(
         progress.total = pairs
         talk.progress(progress)
       },
-      onFallback: (why) => talk.warn(`Searching by float32 tiles: ${why}`),
+      onWarning: (text) => talk.warn(text),
+      onSharded(devices) {
+        gpus = devices
+        talk.info(`Sharded index across ${devices} GPU(s)`)
+      },
     }),
     [
       tap((batch: EdgeBatch) => {
@@ -163,5 +165,5 @@ async function clusterFileSet(
   const { failedPreviews } = labels.result
   if (failedPreviews > 0)
     talk.warn(`Left ${grouped(failedPreviews)} images that cannot be read out of the previews`)
-  return { images: rows, unusable: unusable.length, ...labels.result, edges, engine }
+  return { images: rows, unusable: unusable.length, ...labels.result, edges, engine: search.engine, gpus }
 }

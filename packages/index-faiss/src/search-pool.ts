@@ -1,12 +1,12 @@
 import { Worker } from 'node:worker_threads'
 import { SearchError } from './errors.js'
-import type { ThreadReply, ThreadRequest } from './tile-messages.js'
+import type { ThreadReply, ThreadRequest, ThreadSetup } from './search-messages.js'
 import type { Unit } from './tile-plan.js'
-import type { TileSearchOptions, UnitResult } from './tile-search.js'
+import type { UnitResult } from './unit-search.js'
 
 // Always the built file and no flags of this process, also where a test runner runs `src`: a thread starts plain Node,
 // which reads no TypeScript.
-const THREAD = new URL('../dist/tile-thread.js', import.meta.url)
+const THREAD = new URL('../dist/search-thread.js', import.meta.url)
 
 /** Units at each thread: one that it searches and one that waits, so that it never idles between two. */
 const UNITS_PER_THREAD = 2
@@ -16,23 +16,29 @@ interface Arrival {
   reply: ThreadReply
 }
 
-/** Threads that search units. Whichever is free takes the next one. */
-export class TilePool {
+/** Threads that search units. */
+export class SearchPool {
   readonly #workers: readonly Worker[]
   readonly #exits: readonly Promise<unknown>[]
   readonly #arrivals: Arrival[] = []
   #awaken: () => void = () => {}
 
-  /** @param signal ends the search */
-  constructor(threads: number, options: TileSearchOptions, signal: AbortSignal) {
-    this.#workers = Array.from(
-      { length: threads },
-      () => new Worker(THREAD, { workerData: options, execArgv: [], name: 'facekit-search' }),
+  /**
+   * @param setups one for each thread
+   * @param onWarning called when a thread has something to say
+   * @param signal ends the search
+   */
+  constructor(setups: readonly ThreadSetup[], onWarning: (text: string) => void, signal: AbortSignal) {
+    this.#workers = setups.map(
+      (setup) => new Worker(THREAD, { workerData: setup, execArgv: [], name: 'facekit-search' }),
     )
     this.#exits = this.#workers.map((worker) => new Promise((resolve) => worker.once('exit', resolve)))
     signal.addEventListener('abort', () => this.#awaken(), { once: true })
     for (const worker of this.#workers) {
-      worker.on('message', (reply: ThreadReply) => this.#arrive({ worker, reply }))
+      worker.on('message', (reply: ThreadReply) => {
+        if (reply.kind === 'warning') onWarning(reply.text)
+        else this.#arrive({ worker, reply })
+      })
       worker.on('error', (error) => this.#arrive({ worker, reply: { kind: 'failure', error } }))
     }
   }
@@ -40,32 +46,34 @@ export class TilePool {
   /**
    * Waits for the threads to be ready.
    *
-   * @returns whether all of them multiply 8-bit numbers exactly
+   * @returns why they cannot screen, if so
    * @throws SearchError `SEARCH`
    */
-  async ready(signal: AbortSignal): Promise<boolean> {
-    let exact = true
+  async ready(signal: AbortSignal): Promise<string | undefined> {
+    let unfit: string | undefined
     for (let i = 0; i < this.#workers.length; i++) {
       const arrival = await this.#next(signal)
-      exact &&= arrival?.reply.kind === 'ready' && arrival.reply.exact
+      if (arrival?.reply.kind === 'ready') unfit ??= arrival.reply.unfit
     }
-    return exact
+    return unfit
   }
 
   /**
    * Searches the units, several at once.
    *
+   * @param units for each thread; where it is the same, whichever thread is free takes the next
    * @param isScreening asked whenever a unit is dealt
    * @returns results as they come, in no order; few units are dealt while the consumer is at work on one
    */
   async *search(
-    units: Iterator<Unit>,
+    units: readonly Iterator<Unit>[],
     isScreening: () => boolean,
     signal: AbortSignal,
   ): AsyncGenerator<{ unit: Unit; result: UnitResult }> {
     let dealt = 0
+    const unitsOf = new Map(this.#workers.map((worker, i) => [worker, units[i]!]))
     const deal = (worker: Worker) => {
-      const next = units.next()
+      const next = unitsOf.get(worker)!.next()
       if (next.done) return
       worker.postMessage({ unit: next.value, screening: isScreening() } satisfies ThreadRequest)
       dealt++

@@ -1,0 +1,48 @@
+import { buildModel, GraphBuilder } from '@facekit/onnx'
+import { BLOCK_COLUMNS, ZERO_CODE } from '../screen.js'
+
+/** Numbers of ONNX's TensorProto.DataType. */
+const FLOAT32 = 1
+
+/**
+ * Products of query rows with one of the tiles that the model holds, and what is left of them: `rowMaxima`, the largest
+ * of each row; `blockMaxima`, the largest of each row and block of columns; `picked`, all products of some of these.
+ *
+ * 8-bit integers are exact in float32, and in the formats that tensor cores round it to; so are their sums below 2²⁴.
+ *
+ * @param tiles tiles × dim × tileRows uint8: codes plus `ZERO_CODE`
+ */
+export function productModel(tiles: Uint8Array, dim: number, tileRows: number): Uint8Array {
+  const graph = new GraphBuilder()
+  const zero = graph.constant('float32', [], Float32Array.of(ZERO_CODE))
+  const toCodes = (unsigned: string) => graph.node('Sub', [unsigned, zero])
+  const toFloat = (integers: string) => graph.node('Cast', [integers], { to: FLOAT32 })
+  const blocks = tileRows / BLOCK_COLUMNS
+
+  const resident = graph.constant('uint8', [tiles.length / (dim * tileRows), dim, tileRows], tiles)
+  const tile = toFloat(graph.node('Gather', [resident, 'tile'], { axis: 0 }))
+  const columns = graph.node('Reshape', [tile, graph.integers(dim, tileRows)])
+  const first = graph.node('Slice', [columns, graph.integers(0), 'components', graph.integers(0)])
+  const products = graph.node('MatMul', [toCodes(toFloat('queries')), toCodes(first)])
+  const blocked = graph.node('Reshape', [products, graph.integers(-1, blocks, BLOCK_COLUMNS)])
+  const blockMaxima = graph.node('ReduceMax', [blocked], { axes: [2], keepdims: 0 }, 'blockMaxima')
+  graph.node('ReduceMax', [blockMaxima], { axes: [1], keepdims: 0 }, 'rowMaxima')
+  const flat = graph.node('Reshape', [products, graph.integers(-1, BLOCK_COLUMNS)])
+  graph.node('Gather', [flat, 'picks'], { axis: 0 }, 'picked')
+  return buildModel({
+    name: 'resident-products',
+    inputs: [
+      { name: 'queries', elementType: 'uint8', shape: ['rows', 'components'] },
+      { name: 'tile', elementType: 'int64', shape: [1] },
+      { name: 'components', elementType: 'int64', shape: [1] },
+      { name: 'picks', elementType: 'int64', shape: ['picks'] },
+    ],
+    outputs: [
+      { name: 'rowMaxima', elementType: 'float32', shape: ['rows'] },
+      { name: 'blockMaxima', elementType: 'float32', shape: ['rows', blocks] },
+      { name: 'picked', elementType: 'float32', shape: ['picks', BLOCK_COLUMNS] },
+    ],
+    nodes: graph.nodes,
+    initializers: graph.initializers,
+  })
+}

@@ -1,0 +1,18 @@
+import type { CoreSearchOptions } from './core-search.js'
+import type { DeviceSearchOptions } from './device/device-search.js'
+import type { Unit } from './tile-plan.js'
+import type { UnitResult } from './unit-search.js'
+
+/** What the main thread and the threads that search say to one another. */
+
+export type ThreadSetup =
+  { kind: 'core'; options: CoreSearchOptions } | { kind: 'device'; options: DeviceSearchOptions }
+
+export type ThreadRequest = { unit: Unit; screening: boolean } | 'close'
+
+export type ThreadReply =
+  | { kind: 'ready'; unfit: string | undefined }
+  | { kind: 'result'; unit: Unit; result: UnitResult }
+  /** One line for people. */
+  | { kind: 'warning'; text: string }
+  | { kind: 'failure'; error: unknown }
