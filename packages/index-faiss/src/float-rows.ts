@@ -9,27 +9,30 @@ const CACHE_BYTES = 2 ** 24
 /** The embeddings of a gallery, read by position, blocking: for threads that search. */
 export class FloatRows {
   readonly #gallery: GalleryData
-  readonly #cache = new Map<number, Float32Array>()
-  readonly #cacheRows: number
+  /** Rows that were read, in slots that are filled in turn. */
+  readonly #cache: Float32Array
+  readonly #rowIn: Int32Array
+  readonly #slotOf = new Map<number, number>()
+  #nextSlot = 0
+  #givenSlot = -1
   readonly #descriptors = new Map<string, number>()
 
   constructor(gallery: GalleryData) {
     this.#gallery = gallery
-    this.#cacheRows = Math.ceil(CACHE_BYTES / (4 * gallery.dim))
+    const { floats, dim, rows } = gallery
+    const slots =
+      floats.kind === 'memory' ? 0 : Math.min(rows, Math.max(3, Math.floor(CACHE_BYTES / (4 * dim))))
+    this.#rowIn = new Int32Array(slots).fill(-1)
+    this.#cache = new Float32Array(this.#rowIn.length * dim)
   }
 
-  /** One embedding, not to be changed. */
+  /** One embedding, not to be changed, and good until the call after the next. */
   get(row: number): Float32Array {
     const { floats, dim } = this.#gallery
     if (floats.kind === 'memory') return floats.values.subarray(row * dim, (row + 1) * dim)
-    let found = this.#cache.get(row)
-    if (!found) {
-      if (this.#cache.size >= this.#cacheRows) this.#cache.clear()
-      found = new Float32Array(dim)
-      this.#read(floats.files, row, row + 1, found)
-      this.#cache.set(row, found)
-    }
-    return found
+    const slot = this.#slotOf.get(row) ?? this.#fill(floats.files, row)
+    this.#givenSlot = slot
+    return this.#cache.subarray(slot * dim, (slot + 1) * dim)
   }
 
   /** Rows divided by their lengths; zero rows and unusable rows are zero. */
@@ -47,6 +50,20 @@ export class FloatRows {
   close(): void {
     for (const descriptor of this.#descriptors.values()) closeSync(descriptor)
     this.#descriptors.clear()
+  }
+
+  #fill(files: readonly RowFile[], row: number): number {
+    const { dim } = this.#gallery
+    const slots = this.#rowIn.length
+    // The row that was given last is still in use.
+    if (this.#nextSlot === this.#givenSlot) this.#nextSlot = (this.#nextSlot + 1) % slots
+    const slot = this.#nextSlot
+    this.#nextSlot = (slot + 1) % slots
+    this.#slotOf.delete(this.#rowIn[slot]!)
+    this.#read(files, row, row + 1, this.#cache.subarray(slot * dim, (slot + 1) * dim))
+    this.#rowIn[slot] = row
+    this.#slotOf.set(row, slot)
+    return slot
   }
 
   #read(files: readonly RowFile[], start: number, end: number, into: Float32Array): void {

@@ -2,8 +2,7 @@
 // is. Every session runs on one thread, as many at once as there are cores, as the embedder has it. `npm run bench`
 import { buildIresnet, calibrationModel, loadIresnet } from '@facekit/iresnet'
 import { buildModel } from '@facekit/onnx'
-import { compare, seededRandom } from '@facekit/testing'
-import { DEPTHS, randomWeights } from '../test/random-weights.mjs'
+import { compare, DEPTHS, randomWeights, seededRandom } from '@facekit/testing'
 import { startSessions } from './sessions.mjs'
 
 const BATCH = 4

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { openNpy } from '@facekit/io-npy'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { readModel } from '@facekit/onnx'
-import { seededRandom } from '@facekit/testing'
+import { randomWeights, seededRandom } from '@facekit/testing'
 import { describe, expect, it } from 'vitest'
 import {
   buildIresnet,
@@ -15,7 +15,6 @@ import {
   type BuildIresnetOptions,
   type Network,
 } from '../src/index.js'
-import { randomWeights } from './random-weights.mjs'
 
 const PICTURES = 3
 

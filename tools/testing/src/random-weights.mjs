@@ -1,4 +1,4 @@
-import { seededRandom } from '@facekit/testing'
+import { seededRandom } from './random.mjs'
 
 /**
  * @typedef {object} Shape
@@ -15,10 +15,16 @@ import { seededRandom } from '@facekit/testing'
 export const DEPTHS = { 34: [3, 4, 6, 3], 50: [3, 4, 14, 3], 100: [3, 13, 30, 3], 200: [3, 30, 63, 3] }
 
 /**
+ * A tensor of a state dict, as packages/iresnet has it.
+ *
+ * @typedef {{ dtype: 'float32' | 'int64', shape: number[], read: () => Promise<Float32Array> }} Tensor
+ */
+
+/**
  * A state dict as a training run could have left it, with random weights that keep activations in a sane range.
  *
  * @param {Shape} shape
- * @returns {import('@facekit/iresnet').StateDict & { tensors: Map<string, import('@facekit/iresnet').TorchTensor> }}
+ * @returns {{ source: string, tensors: Map<string, Tensor>, close: () => Promise<void> }}
  */
 export function randomWeights({
   dialect = 'revised',
@@ -30,7 +36,7 @@ export function randomWeights({
   seed = 1,
 }) {
   const random = seededRandom(seed)
-  /** @type {Map<string, import('@facekit/iresnet').TorchTensor>} */
+  /** @type {Map<string, Tensor>} */
   const tensors = new Map()
   /** @type {(name: string, shape: number[], number: () => number) => void} */
   const add = (name, shape, number) => {

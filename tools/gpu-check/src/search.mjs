@@ -1,0 +1,73 @@
+import { Gallery, searchNeighbors } from '@facekit/index-faiss'
+import { People } from '@facekit/testing'
+
+const OPTIONS = { threshold: 0.7, topK: 100 }
+
+/** @typedef {import('@facekit/devices').ChosenDevices['devices']} Devices */
+
+/**
+ * Compares edges with those of the CPU, and measures the search.
+ *
+ * @param {Devices} devices
+ * @param {import('./sizes.mjs').Size} size
+ * @param {number} peak TFLOP/s of one device
+ * @param {string[]} faults added to
+ */
+export async function checkSearch(devices, { compared, searched }, peak, faults) {
+  const gallery = makeGallery(compared)
+  const expected = await findEdges(gallery, [])
+  const shardings = {
+    'as asked': devices,
+    'two shards a device': devices.flatMap((device) => [device, device]),
+  }
+  for (const [name, shards] of Object.entries(shardings)) {
+    const { edges } = await findEdges(gallery, shards)
+    const isEqual =
+      edges.length === expected.edges.length && edges.every((edge, i) => edge === expected.edges[i])
+    console.log(
+      `- Search of ${compared.rows} × ${compared.dim}, ${name}: ${edges.length} edges, ${isEqual ? 'the same as' : 'NOT those'} on the CPU`,
+    )
+    if (!isEqual) faults.push(`edges, ${name}`)
+  }
+
+  const { rows, dim } = searched
+  const { seconds } = await findEdges(makeGallery(searched), devices)
+  const rate = (rows * (rows - 1) * dim) / seconds / 1e12
+  const ofPeak = rate / (peak * new Set(devices.map(({ index }) => index)).size)
+  console.log(
+    `- Search of ${rows} × ${dim}: ${seconds.toFixed(2)} s, ${rate.toPrecision(3)} TFLOP/s, ${ofPeak.toFixed(2)} of the peak`,
+  )
+}
+
+/** @param {{ rows: number, dim: number }} shape */
+function makeGallery({ rows, dim }) {
+  const people = new People(rows, dim)
+  const gallery = new Gallery(rows, dim)
+  const embedding = new Float32Array(dim)
+  for (let row = 0; row < rows; row++) {
+    people.embed(row, embedding)
+    gallery.add(embedding)
+  }
+  return gallery
+}
+
+/**
+ * @param {Gallery} gallery
+ * @param {Devices} devices none for the CPU
+ * @returns {Promise<{ edges: string[], seconds: number }>} in order; seconds from when devices hold the gallery
+ */
+async function findEdges(gallery, devices) {
+  let start = performance.now()
+  /** @type {string[]} */
+  const edges = []
+  const search = searchNeighbors(gallery, {
+    ...OPTIONS,
+    devices,
+    onSharded: () => (start = performance.now()),
+    onWarning: (text) => console.log(`- ${text}`),
+  })
+  for await (const { source, target, similarity } of search) {
+    for (let i = 0; i < source.length; i++) edges.push(`${source[i]}-${target[i]} ${similarity[i]}`)
+  }
+  return { edges: edges.sort(), seconds: (performance.now() - start) / 1000 }
+}

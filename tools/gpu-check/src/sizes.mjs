@@ -1,0 +1,37 @@
+import { DEPTHS } from '@facekit/testing'
+
+/**
+ * @typedef {object} Size
+ * @property {number} product rows and columns of the matrices that the peak is measured by
+ * @property {{ rows: number, dim: number }} compared embeddings whose edges are compared with the CPU's
+ * @property {{ rows: number, dim: number }} searched embeddings whose search is measured
+ * @property {Record<string, number[]>} depths blocks per stage of the networks
+ * @property {number[]} widths of their stem and stages
+ * @property {number} dim of their embeddings
+ * @property {number} batch images of a forward pass
+ * @property {number} batches measured, for each device
+ */
+
+/** @type {{ full: Size, small: Size }} */
+export const SIZES = {
+  full: {
+    product: 4096,
+    compared: { rows: 20_000, dim: 512 },
+    searched: { rows: 262_144, dim: 512 },
+    depths: { iresnet50: DEPTHS[50], iresnet200: DEPTHS[200] },
+    widths: [64, 64, 128, 256, 512],
+    dim: 512,
+    batch: 128,
+    batches: 40,
+  },
+  small: {
+    product: 128,
+    compared: { rows: 1500, dim: 64 },
+    searched: { rows: 2000, dim: 64 },
+    depths: { tiny: [1, 1, 1, 1] },
+    widths: [8, 8, 16, 16, 16],
+    dim: 16,
+    batch: 4,
+    batches: 2,
+  },
+}

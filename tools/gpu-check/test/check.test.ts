@@ -1,0 +1,34 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+
+/** Vulkan on the CPU, of Debian's package chromium-common. */
+const SWIFTSHADER = '/usr/lib/chromium/vk_swiftshader_icd.json'
+const CHECK = fileURLToPath(new URL('../src/check.mjs', import.meta.url))
+if (process.env.CI && !existsSync(SWIFTSHADER))
+  throw new Error('CI tests WebGPU: install chromium-common and libvulkan1')
+
+describe.skipIf(!existsSync(SWIFTSHADER))('gpu-check', () => {
+  it('finds the results of a software adapter right, and measures', () => {
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [CHECK, '--provider', 'webgpu', '--size', 'small'],
+      {
+        encoding: 'utf8',
+        env: { ...process.env, VK_DRIVER_FILES: SWIFTSHADER, VK_ICD_FILENAMES: SWIFTSHADER },
+      },
+    )
+    expect(status, stdout + stderr).toBe(0)
+    for (const line of [
+      /on WebGPU, device 0/,
+      /products of 128: .* TFLOP\/s/,
+      /as asked: 3\d\d\d edges, the same as on the CPU/,
+      /two shards a device: 3\d\d\d edges, the same as on the CPU/,
+      /Search of 2000 × 64: .* of the peak/,
+      /tiny, fp32: .* images\/s/,
+      /All results are right/,
+    ])
+      expect(stdout).toMatch(line)
+  }, 180_000)
+})
