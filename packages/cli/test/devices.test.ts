@@ -2,16 +2,14 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { openNpy } from '@facekit/io-npy'
+import { softwareVulkan } from '@facekit/testing'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { drawAlbum } from './album.js'
 import { writePeople } from './people.js'
 import { facekit, temporaryFolder } from './program.js'
 
 const DEMO = fileURLToPath(new URL('../../../tools/demo/model/demo.pth', import.meta.url))
-/** Vulkan on the CPU, of Debian's package chromium-common. */
-const SWIFTSHADER = '/usr/lib/chromium/vk_swiftshader_icd.json'
-if (process.env.CI && !existsSync(SWIFTSHADER))
-  throw new Error('CI tests WebGPU: install chromium-common and libvulkan1')
+const vulkan = softwareVulkan()
 
 const inFolder = temporaryFolder()
 const album = inFolder('album')
@@ -46,19 +44,17 @@ describe('extract --provider', () => {
     expect([devices.status, devices.stderr]).toEqual([2, expect.stringContaining('all or numbers')])
   })
 
-  it.skipIf(!existsSync(SWIFTSHADER))(
+  it.skipIf(!vulkan)(
     'webgpu gives what the CPU gives, in fp32 where the device has no fp16',
     async () => {
       await extract('--provider', 'cpu', '--output', inFolder('reference'))
-      process.env['VK_DRIVER_FILES'] = SWIFTSHADER
-      process.env['VK_ICD_FILENAMES'] = SWIFTSHADER
+      Object.assign(process.env, vulkan)
       // Named twice, it is one device all the same: two sessions would spoil one another.
       const options = ['--provider', 'webgpu', '--devices', '0,0', '--batch-size', '3']
       const outcome = await extract(...options, '--output', inFolder('webgpu'))
       // A software adapter is not taken without being asked for.
       const auto = await extract('--output', inFolder('auto'))
-      delete process.env['VK_DRIVER_FILES']
-      delete process.env['VK_ICD_FILENAMES']
+      for (const name of Object.keys(vulkan!)) delete process.env[name]
       expect(outcome.status, outcome.stderr).toBe(0)
       expect(outcome.stderr).toMatch(
         /Running in fp32: the device does not run fp16[^]*on WebGPU, device 0, 0/,
@@ -104,17 +100,15 @@ describe('cluster --provider', () => {
     expect(stderr).toMatch(/search: .*, on (CUDA|WebGPU|the CPU \(no CUDA: .*; no WebGPU: .*\))/)
   })
 
-  it.skipIf(!existsSync(SWIFTSHADER))(
+  it.skipIf(!vulkan)(
     'webgpu gives the labels that the CPU gives, in one shard and in two',
     async () => {
       const cpu = await cluster('cpu-labels', '--provider', 'cpu')
       expect(cpu.stderr).not.toContain('Sharded')
-      process.env['VK_DRIVER_FILES'] = SWIFTSHADER
-      process.env['VK_ICD_FILENAMES'] = SWIFTSHADER
+      Object.assign(process.env, vulkan)
       const one = await cluster('one-shard', '--provider', 'webgpu', '--json')
       const two = await cluster('two-shards', '--provider', 'webgpu', '--devices', '0,0')
-      delete process.env['VK_DRIVER_FILES']
-      delete process.env['VK_ICD_FILENAMES']
+      for (const name of Object.keys(vulkan!)) delete process.env[name]
       for (const { status, stderr } of [one, two]) {
         expect(status, stderr).toBe(0)
         expect(stderr).toContain('Sharded index across 1 GPU(s)')

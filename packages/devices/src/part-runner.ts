@@ -2,11 +2,11 @@
 const OUT_OF_MEMORY =
   /out of memory|out_of_(device_)?memory|failed to allocate|Invalid Buffer|exceeds the max buffer size|Too many storage buffers/i
 
-/** Runs a batch in parts, smaller ones once a device's memory does not suffice for larger ones. */
+/** Runs rows in parts, smaller ones once a device's memory does not suffice for larger ones. */
 export class PartRunner {
   readonly #onSmaller: (limit: number) => void
   readonly #mayShrink: boolean
-  /** Images in a part, at most. */
+  /** Rows in a part, at most. */
   limit: number
 
   /**
@@ -20,9 +20,9 @@ export class PartRunner {
   }
 
   /**
-   * @param run handles `count` images from `start` on
+   * @param run handles `count` rows from `start` on
    * @returns what it gave, part by part
-   * @throws what it throws, but for want of memory only where one image is too many
+   * @throws what it throws, but for want of memory only where one row is too many
    */
   async run<T>(rows: number, run: (start: number, count: number) => Promise<T>): Promise<T[]> {
     const results: T[] = []

@@ -1,5 +1,4 @@
-import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
-import { GraphError } from './errors.js'
+import { ScratchFile } from '@facekit/core'
 
 /** Edges per block: 8 MiB, so that growing never copies what is there. */
 const BLOCK_EDGES = 2 ** 20
@@ -12,7 +11,7 @@ export class EdgeStore {
   readonly #spillFile: string | undefined
   readonly #blocks: Uint32Array[] = []
   #used = BLOCK_EDGES
-  #spill: number | undefined
+  #spill: ScratchFile | undefined
   #spilledBlocks = 0
 
   /**
@@ -43,7 +42,7 @@ export class EdgeStore {
     if (this.#spill !== undefined) {
       const block = new Uint32Array(2 * BLOCK_EDGES)
       for (let i = 0; i < this.#spilledBlocks; i++) {
-        readWhole(this.#spill, new Uint8Array(block.buffer), i * block.byteLength)
+        this.#spill.read(i * block.byteLength, block)
         visitBlock(block, BLOCK_EDGES)
       }
     }
@@ -53,29 +52,15 @@ export class EdgeStore {
   }
 
   close(): void {
-    if (this.#spill === undefined) return
-    closeSync(this.#spill)
-    rmSync(this.#spillFile!, { force: true })
+    this.#spill?.remove()
     this.#spill = undefined
   }
 
   /** All blocks are full when this is called. */
   #spillBlocks(): void {
-    this.#spill ??= openSync(this.#spillFile!, 'w+')
-    for (const block of this.#blocks) {
-      const bytes = new Uint8Array(block.buffer)
-      for (let at = 0; at < bytes.length;) at += writeSync(this.#spill, bytes, at)
-      this.#spilledBlocks++
-    }
+    this.#spill ??= new ScratchFile(this.#spillFile!)
+    for (const block of this.#blocks) this.#spill.append(block)
+    this.#spilledBlocks += this.#blocks.length
     this.#blocks.length = 0
-  }
-}
-
-function readWhole(file: number, bytes: Uint8Array, position: number): void {
-  for (let at = 0; at < bytes.length;) {
-    const read = readSync(file, bytes, at, bytes.length - at, position + at)
-    if (read === 0)
-      throw new GraphError('Expected the file of edges to be whole but it was cut off meanwhile')
-    at += read
   }
 }

@@ -76,7 +76,8 @@ export class BlockBounds {
         tail * this.#tails[block]! +
         residual +
         this.#residuals[block]! * (1 + residual)
-      if (upper >= bound) found(block)
+      // What is no number is looked at, too.
+      if (!(upper < bound)) found(block)
     }
   }
 }

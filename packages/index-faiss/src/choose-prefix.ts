@@ -1,57 +1,59 @@
-import { CodeScreen, type CodeScreenOptions } from './code-screen.js'
+import { CodeScreen, isDense, type CodeScreenOptions } from './code-screen.js'
 import { CodeTiles } from './code-tiles.js'
 import type { GalleryData } from './gallery.js'
-import { BLOCK_COLUMNS, type Screen } from './screen.js'
-
-/** Shares of the components that are tried. */
-const SHARES = [1, 2, 3, 4, 5, 6, 7, 8].map((eighths) => eighths / 8)
+import type { Screen } from './screen.js'
 
 /** Products of fewer components are hardly cheaper. */
 const STEP = 32
 
+/** The eighths of the components, all of them last. */
+function candidatesOf(dim: number): number[] {
+  const eighths = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => Math.min(dim, STEP * Math.ceil((n * dim) / 8 / STEP)))
+  return [...new Set(eighths)]
+}
+
 export interface PrefixChoice {
   /** Components to screen by, from the first on. */
   prefix: number
-  /** Blocks that products of all components leave, as a share of all blocks. */
-  flaggedShare: number
+  /** Whether too many pass even with all of them. Few rows tell nothing: false. */
+  isDense: boolean
 }
 
 /**
  * How many components to screen by. Fewer make cheaper products and let more rows pass, each of which costs a product of
- * all components: a sample of the gallery tells where the sum is least.
+ * all components with all columns: a sample of the gallery tells where the sum is least.
+ *
+ * @param columns of the tiles that rows are screened against
  */
 export async function choosePrefix(
   { gallery, tileRows, threshold }: Omit<CodeScreenOptions, 'prefix'>,
   screen: Screen,
+  columns: number,
 ): Promise<PrefixChoice> {
   const { dim } = gallery
-  const { sample, rows, blocks } = sampleTwoTiles(gallery, tileRows)
+  const { sample, rows } = sampleTwoTiles(gallery, tileRows)
   const unit = { group: 0, firstQueryTile: 0, endQueryTile: 1, galleryTile: 1 }
   let best = { prefix: dim, cost: Infinity }
-  let flaggedShare = 0
-  for (const share of SHARES) {
-    const prefix = Math.min(dim, STEP * Math.ceil((share * dim) / STEP))
+  let dense = false
+  for (const prefix of candidatesOf(dim)) {
     const codes = new CodeScreen({ gallery: sample, tileRows, threshold, prefix }, screen)
     codes.load(unit)
-    const flagged = await codes.flag(0, unit, prefix)
+    const { length: flagged } = await codes.flag(0, unit, prefix)
     codes.close()
-    const cost = prefix / dim + flagged.length / rows
-    if (cost < best.cost) best = { prefix, cost }
-    flaggedShare = flagged.length / (rows * blocks)
+    const cost = prefix / dim + ((flagged / rows) * columns) / tileRows
+    dense = isDense(flagged, tileRows, false)
+    // Where too many pass, all components are tried after all.
+    if ((prefix === dim || !dense) && cost < best.cost) best = { prefix, cost }
   }
-  return { prefix: best.prefix, flaggedShare }
+  return { prefix: best.prefix, isDense: dense && gallery.rows > 2 * tileRows }
 }
 
-interface Sample {
-  sample: GalleryData
-  /** Of the first tile. */
-  rows: number
-  /** Of the second tile. */
-  blocks: number
-}
-
-/** Rows from all over the gallery, in turns in one tile and the other; zero rows where it has too few. */
-function sampleTwoTiles(gallery: GalleryData, tileRows: number): Sample {
+/**
+ * Rows from all over the gallery, in turns in one tile and the other; zero rows where it has too few.
+ *
+ * @returns also how many rows of the first tile are from there
+ */
+function sampleTwoTiles(gallery: GalleryData, tileRows: number): { sample: GalleryData; rows: number } {
   const { dim } = gallery
   const rows = 2 * tileRows
   const sample: GalleryData & { codes: { kind: 'memory' } } = {
@@ -74,9 +76,5 @@ function sampleTwoTiles(gallery: GalleryData, tileRows: number): Sample {
     sample.residuals[at] = gallery.residuals[row]!
   }
   codes.close()
-  return {
-    sample,
-    rows: Math.ceil(taken / 2),
-    blocks: Math.ceil(Math.floor(taken / 2) / BLOCK_COLUMNS),
-  }
+  return { sample, rows: Math.ceil(taken / 2) }
 }

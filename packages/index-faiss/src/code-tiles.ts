@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs'
-import { readWhole } from './float-rows.js'
+import { readWhole } from '@facekit/core'
 import type { GalleryData } from './gallery.js'
 
 /** The codes of a gallery by tiles, read as they are needed: for threads that search. */
@@ -20,7 +20,7 @@ export class CodeTiles {
     const start = tile * this.#tileRows * dim
     const length = Math.min(rows * dim - start, into.length)
     if (codes.kind === 'memory') into.set(codes.codes.subarray(start, start + length))
-    else readWhole(this.#file!, new Uint8Array(into.buffer, into.byteOffset, length), start, codes.path)
+    else readWhole(this.#file!, start, into.subarray(0, length), codes.path)
     into.fill(0, length)
   }
 

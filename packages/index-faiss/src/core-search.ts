@@ -7,14 +7,10 @@ import { BLOCK_COLUMNS, createScreen, isExact } from './screen.js'
 import { queryTilesOf, type Unit } from './tile-plan.js'
 import type { UnitResult, UnitSearch } from './unit-search.js'
 
-export interface CoreSearchOptions extends DenseSearchOptions {
-  /** One number, shared: 1 when the search is to end. */
-  stop: Int32Array
-}
-
 /** Searches on one core of the CPU. */
 export class CoreSearch implements UnitSearch {
-  readonly #options: CoreSearchOptions
+  readonly #options: DenseSearchOptions
+  readonly #isStopped: () => boolean
   readonly #rows: FloatRows
   readonly #decider: PairDecider
   readonly #dense: DenseSearch
@@ -23,8 +19,15 @@ export class CoreSearch implements UnitSearch {
   readonly #prefix: number
   readonly unfit: string | undefined
 
-  private constructor(options: CoreSearchOptions, screen: CodeScreen, prefix: number, exact: boolean) {
+  private constructor(
+    options: DenseSearchOptions,
+    isStopped: () => boolean,
+    screen: CodeScreen,
+    prefix: number,
+    exact: boolean,
+  ) {
     this.#options = options
+    this.#isStopped = isStopped
     this.#screen = screen
     this.#prefix = prefix
     if (!exact) this.unfit = 'this CPU does not multiply 8-bit numbers exactly'
@@ -33,16 +36,17 @@ export class CoreSearch implements UnitSearch {
     this.#dense = new DenseSearch(options, this.#rows, this.#decider)
   }
 
-  static async create(options: CoreSearchOptions): Promise<CoreSearch> {
+  /** @param isStopped asked between tiles */
+  static async create(options: DenseSearchOptions, isStopped: () => boolean): Promise<CoreSearch> {
     const { tileRows, gallery } = options
     const screen = await createScreen(tileRows, gallery.dim)
     const exact = await isExact(screen, tileRows, gallery.dim)
-    const { prefix } = await choosePrefix(options, screen)
-    return new CoreSearch(options, new CodeScreen({ ...options, prefix }, screen), prefix, exact)
+    const { prefix } = await choosePrefix(options, screen, tileRows)
+    return new CoreSearch(options, isStopped, new CodeScreen({ ...options, prefix }, screen), prefix, exact)
   }
 
   async search(unit: Unit, screening: boolean): Promise<UnitResult> {
-    const { gallery, tileRows, stop } = this.#options
+    const { gallery, tileRows } = this.#options
     const tiles = queryTilesOf(unit)
     const flagged: FlaggedBlock[] = []
     let denseTiles = 0
@@ -50,7 +54,7 @@ export class CoreSearch implements UnitSearch {
     let components = this.#prefix
     if (screening) this.#screen.load(unit)
     for (const tile of tiles) {
-      if (Atomics.load(stop, 0) === 1) break
+      if (this.#isStopped()) break
       const onDiagonal = tile === unit.galleryTile
       let found = screening ? await this.#screen.flag(tile, unit, components) : undefined
       if (found && components < gallery.dim && isDense(found.length, tileRows, onDiagonal)) {

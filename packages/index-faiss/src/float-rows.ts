@@ -1,6 +1,5 @@
-import { closeSync, openSync, readSync } from 'node:fs'
-import type { RowFile } from '@facekit/core'
-import { SearchError } from './errors.js'
+import { closeSync, openSync } from 'node:fs'
+import { readWhole, type RowFile } from '@facekit/core'
 import type { GalleryData } from './gallery.js'
 
 /** Rows that are kept after they were read from a file. */
@@ -91,20 +90,6 @@ export class FloatRows {
       descriptor = openSync(path, 'r')
       this.#descriptors.set(path, descriptor)
     }
-    readWhole(descriptor, bytes, position, path)
-  }
-}
-
-/** @throws SearchError `SEARCH` if the file ends before */
-export function readWhole(descriptor: number, bytes: Uint8Array, position: number, path: string): void {
-  for (let at = 0; at < bytes.length;) {
-    const read = readSync(descriptor, bytes, at, bytes.length - at, position + at)
-    if (read === 0) {
-      throw new SearchError(
-        'SEARCH',
-        `Expected ${bytes.length} bytes at ${position} of ${path} but it ends before: it was changed during the search`,
-      )
-    }
-    at += read
+    readWhole(descriptor, position, bytes, path)
   }
 }

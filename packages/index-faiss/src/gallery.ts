@@ -1,8 +1,7 @@
 import { join } from 'node:path'
-import type { RowFile } from '@facekit/core'
+import { ScratchFile, type RowFile } from '@facekit/core'
 import { SearchError } from './errors.js'
 import { MAX_CODE, quantizeRow } from './quantize.js'
-import { SequentialFile } from './sequential-file.js'
 
 export interface GalleryOptions {
   /** Where the embeddings can be read again by position. Left out, the gallery keeps them itself. */
@@ -41,8 +40,8 @@ export class Gallery {
   readonly rows: number
   readonly dim: number
   readonly #data: GalleryData
-  readonly #floatFile: SequentialFile | undefined
-  readonly #codeFile: SequentialFile | undefined
+  readonly #floatFile: ScratchFile | undefined
+  readonly #codeFile: ScratchFile | undefined
   #added = 0
 
   /** @throws SearchError `GALLERY_MEMORY` */
@@ -52,9 +51,9 @@ export class Gallery {
     this.dim = dim
     const scratch = (name: string) => {
       if (scratchFolder === undefined) throw memoryError(rows, dim, memoryBytes)
-      return new SequentialFile(join(scratchFolder, name))
+      return new ScratchFile(join(scratchFolder, name))
     }
-    // Codes are read once per query tile, embeddings only for the few pairs that pass the screen.
+    // Codes are read once per group of query tiles, embeddings only for the few pairs that pass the screen.
     const codesFit = rows * dim <= memoryBytes
     const floatsFit = !rowFiles && rows * dim * (1 + Float32Array.BYTES_PER_ELEMENT) <= memoryBytes
     this.#codeFile = codesFit ? undefined : scratch('codes')

@@ -1,6 +1,5 @@
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
+import { ScratchFile } from '@facekit/core'
 import type { Neighbor } from './edge-selector.js'
-import { readWhole } from './float-rows.js'
 import { ENTRY_BYTES, NeighborEntries } from './neighbor-entries.js'
 
 export interface NeighborListsOptions {
@@ -36,8 +35,7 @@ export class NeighborLists {
   readonly #groups: Group[]
   /** In memory. */
   #entries = 0
-  #spill: number | undefined
-  #spilledBytes = 0
+  #spill: ScratchFile | undefined
 
   constructor(options: NeighborListsOptions) {
     const { rows, groupRows } = options
@@ -65,7 +63,7 @@ export class NeighborLists {
     this.#entries -= entries.count
     for (const { offset, count } of spilled) {
       const bytes = new Uint8Array(count * ENTRY_BYTES)
-      readWhole(this.#spill!, bytes, offset, this.#options.spillFile)
+      this.#spill!.read(offset, bytes)
       entries.addBytes(bytes)
     }
     yield* entries.byOwner()
@@ -73,9 +71,7 @@ export class NeighborLists {
   }
 
   close(): void {
-    if (this.#spill === undefined) return
-    closeSync(this.#spill)
-    rmSync(this.#options.spillFile, { force: true })
+    this.#spill?.remove()
   }
 
   #prune(group: Group): void {
@@ -86,17 +82,13 @@ export class NeighborLists {
 
   #spillLargest(): void {
     const { memoryBytes, spillFile } = this.#options
-    this.#spill ??= openSync(spillFile, 'w+')
+    this.#spill ??= new ScratchFile(spillFile)
     const largestFirst = this.#groups.toSorted((a, b) => b.entries.count - a.entries.count)
     for (const group of largestFirst) {
       if (this.#entries * ENTRY_BYTES <= memoryBytes / 2) break
       this.#prune(group)
       const { entries } = group
-      const bytes = entries.toBytes()
-      for (let at = 0; at < bytes.length;)
-        at += writeSync(this.#spill, bytes, at, bytes.length - at, this.#spilledBytes + at)
-      group.spilled.push({ offset: this.#spilledBytes, count: entries.count })
-      this.#spilledBytes += bytes.length
+      group.spilled.push({ offset: this.#spill.append(entries.toBytes()), count: entries.count })
       this.#entries -= entries.count
       entries.clear()
     }

@@ -12,100 +12,87 @@ export interface Crew {
   pool: SearchPool
   /** For each thread. */
   units: Iterator<Unit>[]
+  /** That hold the gallery; 0 for the CPU. */
+  devices: number
   /** Why it cannot screen, if so. */
   unfit: string | undefined
-}
-
-interface SharedArrays {
-  cutoffs: Float32Array
-  stop: Int32Array
 }
 
 /**
  * Starts the devices, or the CPU where there are none.
  *
+ * @param cutoffs shared: see `PairDeciderOptions`
  * @throws SearchError `DEVICE` where devices cannot take the gallery and the CPU may not; `SEARCH`
  */
 export async function startCrew(
   gallery: GalleryData,
   setup: TileSearchSetup,
-  shared: SharedArrays,
+  cutoffs: Float32Array,
   signal: AbortSignal,
 ): Promise<Crew> {
   if (setup.devices.length > 0) {
-    const reason = await startDevices(gallery, setup, shared, signal)
-    if (typeof reason !== 'string') return reason
-    setup.onWarning(`Searching on the CPU: ${reason}`)
+    const crew = await startDevices(gallery, setup, cutoffs, signal)
+    if (typeof crew !== 'string') return crew
+    setup.onWarning(`Searching on the CPU: ${crew}`)
   }
   const plan = planTiles(gallery.rows, gallery.dim)
   const { threshold, listLength } = setup
-  const options = { gallery, tileRows: plan.tileRows, threshold, listLength, ...shared }
+  const options = { gallery, tileRows: plan.tileRows, threshold, listLength, cutoffs }
   const threads = Math.min(setup.threads, plan.tiles)
+  const setups = Array.from({ length: threads }, (): ThreadSetup => ({ kind: 'core', options }))
+  const pool = new SearchPool(setups, setup.onWarning, signal)
   const units = unitsOf(plan)
-  return open(
-    plan,
-    Array.from({ length: threads }, () => ({ kind: 'core', options })),
-    Array.from({ length: threads }, () => units),
-    setup,
-    signal,
-  )
+  return { plan, pool, units: setups.map(() => units), devices: 0, unfit: await ready(pool, signal) }
 }
 
 /** @returns why the CPU has to search, if so */
 async function startDevices(
   gallery: GalleryData,
   setup: TileSearchSetup,
-  shared: SharedArrays,
+  cutoffs: Float32Array,
   signal: AbortSignal,
 ): Promise<Crew | string> {
-  const { devices, threshold, listLength } = setup
-  const plan = planDeviceTiles(gallery.rows, devices[0]!.provider, devices.length)
-  const options = { gallery, tileRows: plan.tileRows, threshold, listLength, ...shared }
+  const { threshold, listLength } = setup
+  const plan = planDeviceTiles(gallery, setup.devices[0]!.provider, setup.devices.length)
+  // Few rows make no more shards than tiles.
+  const shards = setup.devices.slice(0, plan.tiles)
+  const options = { gallery, tileRows: plan.tileRows, threshold, listLength, cutoffs }
   // Tiles take turns, so that each shard has its part of both ends of the half matrix.
-  const shardOf = (tile: number) => tile % devices.length
+  const shardOf = (tile: number) => tile % shards.length
   const tilesOf = (shard: number) =>
     Array.from({ length: plan.tiles }, (_, tile) => tile).filter((tile) => shardOf(tile) === shard)
   // One thread for all shards of a device: WebGPU suffers no two.
-  const distinct = devices.filter((device, i) => devices.findIndex((other) => isSame(device, other)) === i)
-  const shardsOf = (device: Device) => [...devices.keys()].filter((shard) => isSame(devices[shard]!, device))
-  const setups = distinct.map((device): ThreadSetup => {
-    return { kind: 'device', options: { ...options, device, shards: shardsOf(device).map(tilesOf) } }
+  const devices = shards.filter((device, i) => shards.findIndex((other) => isSame(device, other)) === i)
+  const shardsOf = (device: Device) => [...shards.keys()].filter((shard) => isSame(shards[shard]!, device))
+  const setups = devices.map((device): ThreadSetup => ({
+    kind: 'device',
+    options: { ...options, device, shards: shardsOf(device).map(tilesOf) },
+  }))
+  const units = devices.map((device) => {
+    const own = new Set(shardsOf(device))
+    return unitsWhere(plan, ({ galleryTile }) => own.has(shardOf(galleryTile)))
   })
-  const units = distinct.map((device) => {
-    const shards = new Set(shardsOf(device))
-    return unitsWhere(plan, ({ galleryTile }) => shards.has(shardOf(galleryTile)))
-  })
+  const pool = new SearchPool(setups, setup.onWarning, signal)
   try {
-    const crew = await open(plan, setups, units, setup, signal)
-    if (crew.unfit === undefined) {
-      if (!signal.aborted) setup.onSharded(distinct.length)
-      return crew
-    }
-    await crew.pool.close()
-    return crew.unfit
+    const unfit = await ready(pool, signal)
+    if (unfit === undefined) return { plan, pool, units, devices: devices.length, unfit }
+    await pool.close()
+    return unfit
   } catch (cause) {
-    const reason = String(
-      cause instanceof SearchError && cause.cause instanceof Error ? cause.cause.message : cause,
-    )
+    const reason = messageOf(cause instanceof SearchError ? cause.cause : cause)
     if (setup.mayFallBack) return reason
     throw new SearchError(
       'DEVICE',
-      `Expected the gallery to fit onto ${distinct.length} GPU(s) but ${reason}. Take more devices or the CPU: the result is the same.`,
+      `Expected ${devices.length} GPU(s) to take the gallery but ${reason}. Take more of them, or the CPU: the result is the same.`,
       { cause },
     )
   }
 }
 
-async function open(
-  plan: TilePlan,
-  setups: readonly ThreadSetup[],
-  units: Iterator<Unit>[],
-  { onWarning }: TileSearchSetup,
-  signal: AbortSignal,
-): Promise<Crew> {
-  const pool = new SearchPool(setups, onWarning, signal)
+/** @returns why the threads cannot screen, if so; they are closed if they do not start */
+async function ready(pool: SearchPool, signal: AbortSignal): Promise<string | undefined> {
   try {
-    return { plan, pool, units, unfit: await pool.ready(signal) }
+    return await pool.ready(signal)
   } catch (error) {
     await pool.close()
     throw error
@@ -118,4 +105,8 @@ function* unitsWhere(plan: TilePlan, isIncluded: (unit: Unit) => boolean): Gener
 
 function isSame(a: Device, b: Device): boolean {
   return a.provider === b.provider && a.index === b.index
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

@@ -1,4 +1,4 @@
-import type { CoreSearchOptions } from './core-search.js'
+import type { DenseSearchOptions } from './dense-search.js'
 import type { DeviceSearchOptions } from './device/device-search.js'
 import type { Unit } from './tile-plan.js'
 import type { UnitResult } from './unit-search.js'
@@ -6,7 +6,14 @@ import type { UnitResult } from './unit-search.js'
 /** What the main thread and the threads that search say to one another. */
 
 export type ThreadSetup =
-  { kind: 'core'; options: CoreSearchOptions } | { kind: 'device'; options: DeviceSearchOptions }
+  { kind: 'core'; options: DenseSearchOptions } | { kind: 'device'; options: DeviceSearchOptions }
+
+/** What a thread starts with. */
+export interface ThreadData {
+  setup: ThreadSetup
+  /** One number, shared: 1 when the search is to end. */
+  stop: Int32Array
+}
 
 export type ThreadRequest = { unit: Unit; screening: boolean } | 'close'
 

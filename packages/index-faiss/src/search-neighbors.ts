@@ -41,7 +41,10 @@ export interface SearchOptions {
    * device may stand there several times. The CPU if left out. The result is the same.
    */
   devices?: readonly Device[]
-  /** Whether the CPU takes over, with a warning, where devices cannot hold the gallery. It is an error if left out. */
+  /**
+   * Whether the CPU takes over, with a warning, where devices cannot take the gallery. It is an error if left out. Where
+   * so many pairs are near the threshold that devices are of no use, the CPU takes over in any case.
+   */
   mayFallBack?: boolean
   /** Called when devices hold the whole gallery, with their number. */
   onSharded?: (devices: number) => void
@@ -56,7 +59,8 @@ const DEFAULT_LIST_BYTES = 2 ** 28
  * whatever found it.
  *
  * @param gallery all of its rows added
- * @returns Readable of `EdgeBatch`; it fails with SearchError `SEARCH`, or `DEVICE` where devices cannot take the gallery
+ * @returns Readable of `EdgeBatch`; it fails with SearchError `SEARCH`, with `DEVICE` where devices cannot take the gallery,
+ *   or with `FILE_CUT` where a file is changed during the search
  * @throws OptionError; SearchError `GALLERY_SHAPE` if rows are missing
  */
 export function searchNeighbors(gallery: Gallery, options: SearchOptions): Readable {
@@ -66,6 +70,9 @@ export function searchNeighbors(gallery: Gallery, options: SearchOptions): Reada
   const devices = (options.devices ?? []).filter(({ provider }) => provider !== 'cpu')
   if (devices.length > 0 && engine !== 'screened')
     throw new OptionError(`Expected the engine screened on devices but received ${engine}`)
+  const providers = new Set(devices.map(({ provider }) => provider))
+  if (providers.size > 1)
+    throw new OptionError(`Expected devices of one provider but received ${[...providers].join(' and ')}`)
   // Similarities are float32: a threshold of 0.7 must let in the float32 that is nearest to 0.7.
   const threshold = Math.fround(checkCosine('threshold', options.threshold))
   if (topK !== Infinity) checkPositiveInteger('topK', topK)

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { SearchError } from './errors.js'
-import type { ThreadReply, ThreadRequest, ThreadSetup } from './search-messages.js'
+import type { ThreadData, ThreadReply, ThreadRequest, ThreadSetup } from './search-messages.js'
 import type { Unit } from './tile-plan.js'
 import type { UnitResult } from './unit-search.js'
 
@@ -18,6 +18,7 @@ interface Arrival {
 
 /** Threads that search units. */
 export class SearchPool {
+  readonly #stop = new Int32Array(new SharedArrayBuffer(4))
   readonly #workers: readonly Worker[]
   readonly #exits: readonly Promise<unknown>[]
   readonly #arrivals: Arrival[] = []
@@ -29,11 +30,16 @@ export class SearchPool {
    * @param signal ends the search
    */
   constructor(setups: readonly ThreadSetup[], onWarning: (text: string) => void, signal: AbortSignal) {
-    this.#workers = setups.map(
-      (setup) => new Worker(THREAD, { workerData: setup, execArgv: [], name: 'facekit-search' }),
-    )
+    this.#workers = setups.map((setup) => {
+      const workerData: ThreadData = { setup, stop: this.#stop }
+      return new Worker(THREAD, { workerData, execArgv: [], name: 'facekit-search' })
+    })
     this.#exits = this.#workers.map((worker) => new Promise((resolve) => worker.once('exit', resolve)))
-    signal.addEventListener('abort', () => this.#awaken(), { once: true })
+    const abort = () => {
+      Atomics.store(this.#stop, 0, 1)
+      this.#awaken()
+    }
+    signal.addEventListener('abort', abort, { once: true })
     for (const worker of this.#workers) {
       worker.on('message', (reply: ThreadReply) => {
         if (reply.kind === 'warning') onWarning(reply.text)
@@ -92,6 +98,7 @@ export class SearchPool {
    * it.
    */
   async close(): Promise<void> {
+    Atomics.store(this.#stop, 0, 1)
     for (const worker of this.#workers) worker.postMessage('close' satisfies ThreadRequest)
     await Promise.all(this.#exits)
   }

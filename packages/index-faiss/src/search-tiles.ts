@@ -43,16 +43,15 @@ export async function* searchTiles(
   const { listLength } = setup
   if (rows < 2 || listLength === 0) return
   const cutoffs = new Float32Array(new SharedArrayBuffer(4 * rows)).fill(-Infinity)
-  const stop = new Int32Array(new SharedArrayBuffer(4))
-  const screen = new ScreenTrial(setup)
-  const crew = await startCrew(gallery, setup, { cutoffs, stop }, signal)
-  const { plan, pool } = crew
-  if (crew.unfit) screen.giveUp(crew.unfit)
+  const { plan, pool, units, devices, unfit } = await startCrew(gallery, setup, cutoffs, signal)
   const finisher = listLength < rows - 1 ? new GroupFinisher(plan, setup, cutoffs) : undefined
   try {
+    const screen = new ScreenTrial(setup)
+    if (devices > 0 && !signal.aborted) setup.onSharded(devices)
+    if (unfit) screen.giveUp(unfit)
     const pairs = (rows * (rows - 1)) / 2
     let pairsDone = 0
-    for await (const { unit, result } of pool.search(crew.units, () => screen.isOn, signal)) {
+    for await (const { unit, result } of pool.search(units, () => screen.isOn, signal)) {
       screen.see(result)
       pairsDone += pairsOf(plan, unit)
       setup.onProgress(pairsDone, pairs)
@@ -60,7 +59,6 @@ export async function* searchTiles(
       else if (result.pairs.source.length > 0) yield result.pairs
     }
   } finally {
-    Atomics.store(stop, 0, 1)
     await pool.close()
     finisher?.close()
   }

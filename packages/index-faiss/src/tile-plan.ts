@@ -17,6 +17,8 @@ export interface TilePlan {
   /** Rows of a tile; the last may have fewer. */
   tileRows: number
   tiles: number
+  /** Query tiles of a group; the last may have fewer. */
+  groupTiles: number
   groups: number
 }
 
@@ -36,41 +38,57 @@ export function planTiles(rows: number, dim: number): TilePlan {
   const fitting = 2 ** Math.floor(Math.log2(TILE_BYTES / dim))
   const needed = 2 ** Math.ceil(Math.log2(rows))
   const tileRows = Math.max(MIN_TILE_ROWS, Math.min(MAX_TILE_ROWS, fitting, needed))
-  const tiles = Math.ceil(rows / tileRows)
-  return { rows, tileRows, tiles, groups: Math.ceil(tiles / GROUP_TILES) }
+  return planOf(rows, tileRows, GROUP_TILES)
 }
 
 // What a device computes at a time must be large enough to hide what it costs to ask, and its products must fit: 64 MiB
 // with WebGPU, which binds 128 MiB at once wherever it runs, 256 MiB with CUDA.
 const MAX_DEVICE_TILE_ROWS = { webgpu: 4096, cuda: 8192, cpu: 4096 }
 const MIN_DEVICE_TILE_ROWS = 128
+const MAX_DEVICE_TILE_BYTES = 2 ** 27
+
+/** Gallery tiles stay where they are: groups serve to follow up the rows of several query tiles together. */
+const DEVICE_GROUP_TILES = 4
 
 /** A plan for devices that share the tiles: small enough that each of the shards has some. */
-export function planDeviceTiles(rows: number, provider: Provider, shards: number): TilePlan {
-  const fair = 2 ** Math.floor(Math.log2(rows / (4 * shards)))
-  const tileRows = Math.max(MIN_DEVICE_TILE_ROWS, Math.min(MAX_DEVICE_TILE_ROWS[provider], fair))
+export function planDeviceTiles(
+  { rows, dim }: { rows: number; dim: number },
+  provider: Provider,
+  shards: number,
+): TilePlan {
+  const fair = rows / (4 * shards)
+  const fitting = MAX_DEVICE_TILE_BYTES / (Float32Array.BYTES_PER_ELEMENT * dim)
+  const most = Math.min(MAX_DEVICE_TILE_ROWS[provider], fair, fitting)
+  const tileRows = Math.max(MIN_DEVICE_TILE_ROWS, 2 ** Math.floor(Math.log2(most)))
+  return planOf(rows, tileRows, DEVICE_GROUP_TILES)
+}
+
+function planOf(rows: number, tileRows: number, groupTiles: number): TilePlan {
   const tiles = Math.ceil(rows / tileRows)
-  return { rows, tileRows, tiles, groups: Math.ceil(tiles / GROUP_TILES) }
+  return { rows, tileRows, tiles, groupTiles, groups: Math.ceil(tiles / groupTiles) }
 }
 
 /** All units, group by group. When a group is done, the similarities of its rows with all others are known. */
-export function* unitsOf({ tiles, groups }: TilePlan): Generator<Unit> {
+export function* unitsOf({ tiles, groups, groupTiles }: TilePlan): Generator<Unit> {
   for (let group = 0; group < groups; group++) {
-    const firstQueryTile = group * GROUP_TILES
-    const endQueryTile = Math.min(tiles, firstQueryTile + GROUP_TILES)
+    const firstQueryTile = group * groupTiles
+    const endQueryTile = Math.min(tiles, firstQueryTile + groupTiles)
     for (let galleryTile = firstQueryTile; galleryTile < tiles; galleryTile++) {
       yield { group, firstQueryTile, endQueryTile, galleryTile }
     }
   }
 }
 
-export function unitsInGroup({ tiles }: TilePlan, group: number): number {
-  return tiles - group * GROUP_TILES
+export function unitsInGroup({ tiles, groupTiles }: TilePlan, group: number): number {
+  return tiles - group * groupTiles
 }
 
 /** The rows of a group: from the first to the one after the last. */
-export function rowsOfGroup({ rows, tileRows }: TilePlan, group: number): [start: number, end: number] {
-  const groupRows = GROUP_TILES * tileRows
+export function rowsOfGroup(
+  { rows, tileRows, groupTiles }: TilePlan,
+  group: number,
+): [start: number, end: number] {
+  const groupRows = groupTiles * tileRows
   return [group * groupRows, Math.min(rows, (group + 1) * groupRows)]
 }
 

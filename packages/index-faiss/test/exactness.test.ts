@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { seededRandom } from '@facekit/testing'
@@ -171,6 +171,27 @@ describe('the edges are the same', () => {
     })
     expect(await findEdges(galleryOf(rows, 600, { rowFiles }), options)).toEqual(await expected)
   })
+})
+
+it('fails where a file is cut during the search', async () => {
+  const rows = normalRows(seededRandom(4), 3000, 128, { perIdentity: 3, spread: 0.4 })
+  const gallery = galleryOf(rows, 128, { memoryBytes: 1000, scratchFolder: folder })
+  const { codes } = gallery.finish()
+  truncateSync((codes as { path: string }).path, 200_000)
+  await expect(findEdges(gallery, { threshold: 0.7, topK: 10, threads: 2 })).rejects.toMatchObject({
+    code: 'SEARCH',
+    message: expect.stringContaining('it was changed meanwhile'),
+  })
+})
+
+it('ends when it is destroyed before it has started', async () => {
+  const stream = searchNeighbors(galleryOf([Float32Array.of(1), Float32Array.of(1)], 1), {
+    threshold: 0.5,
+    topK: 2,
+  })
+  stream.resume()
+  setImmediate(() => stream.destroy())
+  await new Promise((resolve) => stream.once('close', resolve))
 })
 
 describe('memory', () => {

@@ -16,9 +16,12 @@ const { values } = parseArgs({
 const size = SIZES[/** @type {keyof typeof SIZES} */ (values.size)]
 if (!size) throw new Error(`Expected --size full or small but received ${values.size}`)
 
+const indices = values.devices?.split(',').map(Number)
+if (indices && !indices.every(Number.isInteger))
+  throw new Error(`Expected --devices such as 0,1 but received ${values.devices}`)
 const { devices, reason } = await chooseDevices({
   provider: /** @type {import('@facekit/devices').DeviceWish['provider']} */ (values.provider),
-  indices: values.devices?.split(',').map(Number),
+  indices,
 })
 console.log(
   `- ${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${process.platform}: ${reason}`,

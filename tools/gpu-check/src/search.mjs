@@ -21,7 +21,8 @@ export async function checkSearch(devices, { compared, searched }, peak, faults)
     'two shards a device': devices.flatMap((device) => [device, device]),
   }
   for (const [name, shards] of Object.entries(shardings)) {
-    const { edges } = await findEdges(gallery, shards)
+    const { edges, isSharded } = await findEdges(gallery, shards)
+    if (!isSharded) faults.push(`no search on the GPU, ${name}`)
     const isEqual =
       edges.length === expected.edges.length && edges.every((edge, i) => edge === expected.edges[i])
     console.log(
@@ -31,7 +32,8 @@ export async function checkSearch(devices, { compared, searched }, peak, faults)
   }
 
   const { rows, dim } = searched
-  const { seconds } = await findEdges(makeGallery(searched), devices)
+  const { seconds, isSharded } = await findEdges(makeGallery(searched), devices)
+  if (!isSharded) faults.push('no search on the GPU to measure')
   const rate = (rows * (rows - 1) * dim) / seconds / 1e12
   const ofPeak = rate / (peak * new Set(devices.map(({ index }) => index)).size)
   console.log(
@@ -54,20 +56,25 @@ function makeGallery({ rows, dim }) {
 /**
  * @param {Gallery} gallery
  * @param {Devices} devices none for the CPU
- * @returns {Promise<{ edges: string[], seconds: number }>} in order; seconds from when devices hold the gallery
+ * @returns {Promise<{ edges: string[], seconds: number, isSharded: boolean }>} edges in order; seconds from when devices
+ *   hold the gallery
  */
 async function findEdges(gallery, devices) {
   let start = performance.now()
+  let isSharded = false
   /** @type {string[]} */
   const edges = []
   const search = searchNeighbors(gallery, {
     ...OPTIONS,
     devices,
-    onSharded: () => (start = performance.now()),
+    onSharded() {
+      isSharded = true
+      start = performance.now()
+    },
     onWarning: (text) => console.log(`- ${text}`),
   })
   for await (const { source, target, similarity } of search) {
     for (let i = 0; i < source.length; i++) edges.push(`${source[i]}-${target[i]} ${similarity[i]}`)
   }
-  return { edges: edges.sort(), seconds: (performance.now() - start) / 1000 }
+  return { edges: edges.sort(), seconds: (performance.now() - start) / 1000, isSharded }
 }

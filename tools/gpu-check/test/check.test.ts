@@ -1,22 +1,19 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { softwareVulkan } from '@facekit/testing'
 import { describe, expect, it } from 'vitest'
 
-/** Vulkan on the CPU, of Debian's package chromium-common. */
-const SWIFTSHADER = '/usr/lib/chromium/vk_swiftshader_icd.json'
 const CHECK = fileURLToPath(new URL('../src/check.mjs', import.meta.url))
-if (process.env.CI && !existsSync(SWIFTSHADER))
-  throw new Error('CI tests WebGPU: install chromium-common and libvulkan1')
+const vulkan = softwareVulkan()
 
-describe.skipIf(!existsSync(SWIFTSHADER))('gpu-check', () => {
+describe.skipIf(!vulkan)('gpu-check', () => {
   it('finds the results of a software adapter right, and measures', () => {
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
       [CHECK, '--provider', 'webgpu', '--size', 'small'],
       {
         encoding: 'utf8',
-        env: { ...process.env, VK_DRIVER_FILES: SWIFTSHADER, VK_ICD_FILENAMES: SWIFTSHADER },
+        env: { ...process.env, ...vulkan },
       },
     )
     expect(status, stdout + stderr).toBe(0)

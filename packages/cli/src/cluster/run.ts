@@ -128,7 +128,9 @@ async function clusterFileSet(
   })
   await flow(
     searchNeighbors(gallery, {
-      ...search,
+      engine: search.engine,
+      devices: search.devices,
+      mayFallBack: search.mayFallBack,
       topK,
       // One search serves both steps.
       threshold: Math.min(clusterThresh, duplicateThreshold ?? clusterThresh),

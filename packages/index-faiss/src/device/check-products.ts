@@ -1,48 +1,103 @@
+import type { PartRunner } from '@facekit/devices'
 import { MAX_CODE } from '../quantize.js'
 import { BLOCK_COLUMNS, ZERO_CODE } from '../screen.js'
+import { productLoss } from './product-loss.js'
 import type { ResidentTiles } from './resident-tiles.js'
 
-const ROWS = 32
+/** Rows that are compared; a large run repeats them. */
+const ROWS = 4
 
 /**
- * Compares products on a device with the same on the host: drivers err.
+ * Compares products of a tile on a device with the same on the host: drivers err. One run is as large as those of the
+ * search, so that a device without room for it is found out, too.
  *
  * @param codes tileRows × dim int8: of the tile
- * @param error how far products may be off
+ * @param prefix components that rows are screened by
  * @throws Error with what differs
  */
 export async function checkProducts(
   resident: ResidentTiles,
   tile: number,
   codes: Int8Array,
-  dim: number,
-  error: number,
+  { dim, prefix }: { dim: number; prefix: number },
+  parts: PartRunner,
 ): Promise<void> {
-  const blocks = codes.length / dim / BLOCK_COLUMNS
-  // Half of the rows make products as large as they can be with a row of the tile.
-  const queries = Int8Array.from({ length: ROWS * dim }, (_, i) => {
-    const row = Math.floor(i / dim)
-    const code = codes[i]!
-    return row % 2 === 0 ? MAX_CODE * Math.sign(code) : ((i * 37) % (2 * MAX_CODE + 1)) - MAX_CODE
+  const columns = codes.length / dim
+  const blocks = columns / BLOCK_COLUMNS
+  const rows = Array.from({ length: ROWS }, (_, row) => {
+    // Half of them make products as large as they can be with a row of the tile.
+    const like = codes.subarray(Math.floor((row * columns) / ROWS) * dim)
+    return Int8Array.from({ length: dim }, (_none, i) =>
+      row % 2 === 0 ? MAX_CODE * Math.sign(like[i]!) : ((row * 53 + i * 37) % (2 * MAX_CODE + 1)) - MAX_CODE,
+    )
   })
-  const unsigned = Uint8Array.from(queries, (code) => code + ZERO_CODE)
-  const picks = Array.from({ length: ROWS }, (_, row) => row * blocks)
-  const products = await resident.picked(tile, unsigned, picks)
-  const blockMaxima = await resident.blockMaxima(tile, unsigned)
-  const rowMaxima = await resident.rowMaxima(tile, unsigned, dim)
-  const compare = (what: string, got: number, expected: number) => {
-    if (!(Math.abs(got - expected) <= error))
-      throw new Error(`it computes ${got} for a ${what} that is ${expected}`)
+  const expected = rows.map((row) => hostProducts(row, codes, prefix))
+  const compare = (what: string, row: number, got: number, wanted: number) => {
+    if (!(Math.abs(got - wanted) <= productLoss(dim, expected[row]!.lengths)))
+      throw new Error(`it computes ${got} for a ${what} that is ${wanted}`)
   }
-  for (let row = 0; row < ROWS; row++) {
-    const ofRow = products.subarray(row * BLOCK_COLUMNS, (row + 1) * BLOCK_COLUMNS)
-    ofRow.forEach((product, column) => {
-      let expected = 0
-      for (let i = 0; i < dim; i++) expected += queries[row * dim + i]! * codes[column * dim + i]!
-      compare('product', product, expected)
+
+  await parts.run(columns, async (_start, count) => {
+    const maxima = await resident.rowMaxima(tile, repeated(rows, count, prefix), prefix)
+    maxima.forEach((got, i) => {
+      const row = i % ROWS
+      compare('largest product', row, got, Math.max(...expected[row]!.ofPrefix))
     })
-    compare('largest product', blockMaxima[row * blocks]!, Math.max(...ofRow))
-    const ofBlocks = blockMaxima.subarray(row * blocks, (row + 1) * blocks)
-    compare('largest product', rowMaxima[row]!, Math.max(...ofBlocks))
+  })
+  const queries = repeated(rows, ROWS, dim)
+  const blockMaxima = await resident.blockMaxima(tile, queries)
+  blockMaxima.forEach((got, i) => {
+    const row = Math.floor(i / blocks)
+    const start = (i % blocks) * BLOCK_COLUMNS
+    const ofBlock = expected[row]!.ofAll.subarray(start, start + BLOCK_COLUMNS)
+    compare('largest product of a block', row, got, Math.max(...ofBlock))
+  })
+  const picks = Array.from({ length: ROWS * blocks }, (_, pick) => pick)
+  const picked = await resident.picked(tile, queries, picks)
+  picked.forEach((got, i) => {
+    const row = Math.floor(i / columns)
+    compare('product', row, got, expected[row]!.ofAll[i % columns]!)
+  })
+}
+
+/** The first components of the rows, as queries, over and over. */
+function repeated(rows: readonly Int8Array[], count: number, components: number): Uint8Array {
+  const queries = new Uint8Array(count * components)
+  for (let i = 0; i < count; i++) {
+    const codes = rows[i % rows.length]!.subarray(0, components)
+    queries.set(
+      Uint8Array.from(codes, (code) => code + ZERO_CODE),
+      i * components,
+    )
   }
+  return queries
+}
+
+interface HostProducts {
+  /** With each row of the tile: of the first components, and of all. */
+  ofPrefix: Int32Array
+  ofAll: Int32Array
+  /** L2 norm of the row times the largest of the tile. */
+  lengths: number
+}
+
+function hostProducts(row: Int8Array, codes: Int8Array, prefix: number): HostProducts {
+  const dim = row.length
+  const columns = codes.length / dim
+  const ofPrefix = new Int32Array(columns)
+  const ofAll = new Int32Array(columns)
+  let largestSquares = 0
+  for (let column = 0; column < columns; column++) {
+    let sum = 0
+    let squares = 0
+    for (let i = 0; i < dim; i++) {
+      const code = codes[column * dim + i]!
+      sum += row[i]! * code
+      squares += code * code
+      if (i === prefix - 1) ofPrefix[column] = sum
+    }
+    ofAll[column] = sum
+    largestSquares = Math.max(largestSquares, squares)
+  }
+  return { ofPrefix, ofAll, lengths: Math.hypot(...row) * Math.sqrt(largestSquares) }
 }

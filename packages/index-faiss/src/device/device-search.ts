@@ -1,45 +1,23 @@
 import type { Device } from '@facekit/core'
 import { PartRunner, PROVIDER_NAMES } from '@facekit/devices'
-import { BlockBounds, SLACK } from '../block-bounds.js'
-import { choosePrefix, type PrefixChoice } from '../choose-prefix.js'
+import { SLACK } from '../block-bounds.js'
+import { choosePrefix } from '../choose-prefix.js'
 import { isDense, type FlaggedBlock } from '../code-screen.js'
-import { CodeTiles, tailNorms } from '../code-tiles.js'
+import { CodeTiles } from '../code-tiles.js'
 import { DenseSearch, type DenseSearchOptions } from '../dense-search.js'
 import { FloatRows } from '../float-rows.js'
-import type { GalleryData } from '../gallery.js'
 import { PairDecider } from '../pair-decider.js'
 import { QueryGroup } from '../query-group.js'
-import { MAX_CODE } from '../quantize.js'
-import { BLOCK_COLUMNS, createScreen } from '../screen.js'
+import { BLOCK_COLUMNS, createScreen, ZERO_CODE } from '../screen.js'
 import { queryTilesOf, type Unit } from '../tile-plan.js'
 import type { UnitResult, UnitSearch } from '../unit-search.js'
-import { checkProducts } from './check-products.js'
-import { productSlack } from './product-slack.js'
-import { ResidentTiles } from './resident-tiles.js'
+import { HeldTiles, type HeldTile, type HeldTilesOptions } from './held-tiles.js'
+import { productLoss, productSlack } from './product-loss.js'
 
-export interface DeviceSearchOptions extends DenseSearchOptions {
-  device: Device
-  /** Gallery tiles of each shard that the device holds. */
-  shards: readonly (readonly number[])[]
-  /** One number, shared: 1 when the search is to end. */
-  stop: Int32Array
-}
+export interface DeviceSearchOptions extends DenseSearchOptions, HeldTilesOptions {}
 
 /** Rows of a tile that the host computes. */
 const HOST_TILE_ROWS = 512
-
-/** Where most blocks have to be looked at on the host, the CPU had better do all of it. Few rows tell nothing. */
-function isHopeless({ rows }: GalleryData, flaggedShare: number): boolean {
-  return rows > 2 * HOST_TILE_ROWS && flaggedShare > 1 / 2
-}
-
-/** A gallery tile that a device holds. */
-interface HeldTile {
-  resident: ResidentTiles
-  /** Of the whole tile, and of its blocks. */
-  tileBounds: BlockBounds
-  blockBounds: BlockBounds
-}
 
 /**
  * Searches gallery tiles that stay in the memory of a device, query tiles streaming through. Back come the largest
@@ -47,9 +25,11 @@ interface HeldTile {
  */
 export class DeviceSearch implements UnitSearch {
   readonly #options: DeviceSearchOptions
+  readonly #isStopped: () => boolean
   readonly #codes: CodeTiles
   readonly #queries: QueryGroup
-  readonly #held: ReadonlyMap<number, HeldTile>
+  /** Undefined where the device is of no use. */
+  readonly #held: HeldTiles | undefined
   readonly #rows: FloatRows
   readonly #decider: PairDecider
   readonly #dense: DenseSearch
@@ -58,108 +38,108 @@ export class DeviceSearch implements UnitSearch {
   readonly #prefix: number
   /** What the upper bound of a pair's cosine must reach. */
   readonly #bound: number
-  readonly unfit: string | undefined
 
   private constructor(
     options: DeviceSearchOptions,
+    isStopped: () => boolean,
     codes: CodeTiles,
-    held: ReadonlyMap<number, HeldTile>,
-    { prefix, flaggedShare }: PrefixChoice,
-    onWarning: (text: string) => void,
+    prefix: number,
+    held: HeldTiles | undefined,
+    parts: PartRunner,
   ) {
-    const { gallery, tileRows, threshold, device } = options
+    const { gallery, tileRows, threshold } = options
     this.#options = options
+    this.#isStopped = isStopped
     this.#codes = codes
-    this.#held = held
     this.#prefix = prefix
-    if (isHopeless(gallery, flaggedShare)) this.unfit = 'too many pairs are near the threshold'
-    this.#queries = new QueryGroup(gallery, codes, tileRows, this.#prefix)
+    this.#held = held
+    this.#parts = parts
+    this.#queries = new QueryGroup(gallery, codes, tileRows, prefix)
     this.#rows = new FloatRows(gallery)
     const slack = productSlack(gallery.dim)
     this.#bound = threshold - SLACK - slack
     this.#decider = new PairDecider(options, this.#rows, slack)
     const hostTileRows = Math.min(HOST_TILE_ROWS, tileRows)
     this.#dense = new DenseSearch({ ...options, tileRows: hostTileRows }, this.#rows, this.#decider)
-    this.#parts = new PartRunner(tileRows, true, (limit) =>
-      onWarning(`${nameOf(device)} is short of memory: ${limit} rows at a time`),
-    )
   }
 
   /**
+   * @param isStopped asked now and then: whether to leave it
    * @param onWarning told in one line when the memory of the device is short
-   * @throws Error where the device cannot hold its tiles, or computes wrongly
+   * @throws Error where the device has no room for its tiles, or computes wrongly
    */
   static async create(
     options: DeviceSearchOptions,
+    isStopped: () => boolean,
     onWarning: (text: string) => void,
   ): Promise<DeviceSearch> {
-    const { gallery, device, shards, tileRows } = options
-    const { dim } = gallery
-    const hostScreen = await createScreen(HOST_TILE_ROWS, dim)
-    const choice = await choosePrefix({ ...options, tileRows: HOST_TILE_ROWS }, hostScreen)
+    const { gallery, device, tileRows } = options
+    const hostScreen = await createScreen(HOST_TILE_ROWS, gallery.dim)
+    const { prefix, isDense: isUseless } = await choosePrefix(
+      { ...options, tileRows: HOST_TILE_ROWS },
+      hostScreen,
+      tileRows,
+    )
     const codes = new CodeTiles(gallery, tileRows)
-    const held = new Map<number, HeldTile>()
-    // Where the device is of no use, it need not hold anything.
-    if (isHopeless(gallery, choice.flaggedShare))
-      return new DeviceSearch(options, codes, held, choice, onWarning)
-    const tileCodes = new Int8Array(tileRows * dim)
-    const tails = new Float64Array(tileRows)
+    const parts = new PartRunner(tileRows, true, (limit) =>
+      onWarning(`${nameOf(device)} is short of memory: ${limit} rows at a time`),
+    )
     try {
-      for (const tiles of shards.filter(({ length }) => length > 0)) {
-        const resident = await ResidentTiles.create(device, codes, tiles, { tileRows, dim })
-        for (const tile of tiles) {
-          codes.read(tile, tileCodes)
-          tailNorms(gallery, tile * tileRows, tileCodes, choice.prefix, tails)
-          const tileBounds = new BlockBounds(1, tileRows)
-          const blockBounds = new BlockBounds(tileRows / BLOCK_COLUMNS, BLOCK_COLUMNS)
-          for (const bounds of [tileBounds, blockBounds]) bounds.load(gallery, tile * tileRows, tails)
-          held.set(tile, { resident, tileBounds, blockBounds })
-        }
-        codes.read(tiles[0]!, tileCodes)
-        const error = productSlack(dim) * dim * MAX_CODE ** 2
-        await checkProducts(resident, tiles[0]!, tileCodes, dim, error)
-      }
+      const held = isUseless ? undefined : await HeldTiles.create(options, codes, prefix, parts, isStopped)
+      return new DeviceSearch(options, isStopped, codes, prefix, held, parts)
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message.split('\n')[0]! : String(cause)
-      throw new Error(`${nameOf(device)} cannot search its share: ${reason}`, { cause })
+      codes.close()
+      throw new Error(`${nameOf(device)} cannot search its share: ${gist(cause)}`, { cause })
     }
-    return new DeviceSearch(options, codes, held, choice, onWarning)
+  }
+
+  /** The host would have to look at most of it: the CPU had better do all. */
+  get unfit(): string | undefined {
+    return this.#held ? undefined : 'too many pairs are near the threshold'
   }
 
   async search(unit: Unit, screening: boolean): Promise<UnitResult> {
     const tiles = queryTilesOf(unit)
-    const dense = new Set(screening ? [] : tiles)
-    if (screening) {
-      this.#queries.load(unit)
-      const rows: number[] = []
-      for (const tile of tiles) if (!this.#isStopped()) await this.#flagRows(tile, unit, rows)
-      const flagged = await this.#flagBlocks(rows, unit)
-      for (const tile of this.#denseTiles(flagged, unit)) dense.add(tile)
-      await this.#decideBlocks(
-        flagged.filter(({ source }) => !dense.has(this.#tileOf(source))),
-        unit,
-      )
-    }
+    const held = screening ? this.#held?.get(unit.galleryTile) : undefined
+    const dense = held ? await this.#screen(unit, tiles, held) : tiles
     for (const tile of dense) await this.#searchOnHost(tile, unit.galleryTile)
-    return { pairs: this.#decider.take(), tiles: tiles.length, denseTiles: dense.size }
+    return { pairs: this.#decider.take(), tiles: tiles.length, denseTiles: dense.length }
   }
 
   async close(): Promise<void> {
-    const residents = new Set([...this.#held.values()].map(({ resident }) => resident))
-    for (const resident of residents) await resident.release()
+    await this.#held?.release()
     this.#codes.close()
     this.#rows.close()
   }
 
+  /** @returns query tiles that it left, because so much was flagged that float32 products cost less */
+  async #screen(unit: Unit, tiles: readonly number[], held: HeldTile): Promise<number[]> {
+    this.#queries.load(unit)
+    try {
+      const rows: number[] = []
+      for (const tile of tiles) if (!this.#isStopped()) await this.#flagRows(tile, unit, held, rows)
+      const { flagged, dense } = await this.#flagBlocks(rows, unit, held)
+      await this.#decideBlocks(flagged, unit, held)
+      return dense
+    } catch (cause) {
+      throw new Error(`${nameOf(this.#options.device)} failed: ${gist(cause)}`, { cause })
+    }
+  }
+
   /** Adds the rows of a query tile that may have a pair in the gallery tile. */
-  async #flagRows(queryTile: number, { galleryTile }: Unit, rows: number[]): Promise<void> {
+  async #flagRows(
+    queryTile: number,
+    { galleryTile }: Unit,
+    { resident, tileBounds }: HeldTile,
+    rows: number[],
+  ): Promise<void> {
     const { gallery, tileRows } = this.#options
-    const { resident, tileBounds } = this.#held.get(galleryTile)!
     const first = queryTile * tileRows
     const count = Math.min(tileRows, gallery.rows - first)
     await this.#parts.run(count, async (start, partRows) => {
       const queries = this.#queries.queries(first + start, partRows, this.#prefix)
       const maxima = await resident.rowMaxima(galleryTile, queries, this.#prefix)
+      if (queryTile === galleryTile) this.#expectOwnProducts(queries, maxima)
       for (let i = 0; i < partRows; i++) {
         const row = first + start + i
         const coded = this.#queries.coded(row, this.#prefix)
@@ -168,43 +148,56 @@ export class DeviceSearch implements UnitSearch {
     })
   }
 
-  /** The blocks of these rows that may hold a pair. */
-  async #flagBlocks(rows: readonly number[], { galleryTile }: Unit): Promise<FlaggedBlock[]> {
+  /** On the diagonal the largest product of a row is not below its product with itself: a device that lost some is found. */
+  #expectOwnProducts(queries: Uint8Array, maxima: Float32Array): void {
+    const { dim } = this.#options.gallery
+    maxima.forEach((got, i) => {
+      let own = 0
+      for (let at = i * this.#prefix; at < (i + 1) * this.#prefix; at++)
+        own += (queries[at]! - ZERO_CODE) ** 2
+      if (!(got >= own - productLoss(dim, own)))
+        throw new Error(`it computes ${got} for a largest product that is ${own} at least`)
+    })
+  }
+
+  /** The blocks of these rows that may hold a pair, but for query tiles where there are too many of them. */
+  async #flagBlocks(
+    rows: readonly number[],
+    { galleryTile }: Unit,
+    { resident, blockBounds }: HeldTile,
+  ): Promise<{ flagged: FlaggedBlock[]; dense: number[] }> {
     const { gallery, tileRows } = this.#options
-    const { resident, blockBounds } = this.#held.get(galleryTile)!
     const blocks = tileRows / BLOCK_COLUMNS
-    const flagged: FlaggedBlock[] = []
+    const ofTiles = new Map<number, FlaggedBlock[]>()
+    const dense = new Set<number>()
     await this.#parts.run(rows.length, async (start, count) => {
       const part = rows.slice(start, start + count)
       const maxima = await resident.blockMaxima(galleryTile, this.#queriesOf(part))
       part.forEach((source, i) => {
+        const tile = Math.floor(source / tileRows)
+        if (dense.has(tile)) return
+        const found = ofTiles.get(tile) ?? []
+        ofTiles.set(tile, found)
         const behind = source - galleryTile * tileRows
         const firstBlock = Math.max(0, Math.floor(behind / BLOCK_COLUMNS))
         const coded = this.#queries.coded(source, gallery.dim)
         blockBounds.forEachReaching(coded, maxima, i * blocks, this.#bound, firstBlock, (block) =>
-          flagged.push({ source, block }),
+          found.push({ source, block }),
         )
+        if (!isDense(found.length, tileRows, tile === galleryTile)) return
+        dense.add(tile)
+        ofTiles.delete(tile)
       })
     })
-    return flagged
+    return { flagged: [...ofTiles.values()].flat(), dense: [...dense] }
   }
 
-  /** Query tiles of which so much was flagged that float32 products cost less. */
-  #denseTiles(flagged: readonly FlaggedBlock[], { galleryTile }: Unit): number[] {
-    const counts = new Map<number, number>()
-    for (const { source } of flagged) {
-      const tile = this.#tileOf(source)
-      counts.set(tile, (counts.get(tile) ?? 0) + 1)
-    }
+  async #decideBlocks(
+    flagged: readonly FlaggedBlock[],
+    { galleryTile }: Unit,
+    { resident }: HeldTile,
+  ): Promise<void> {
     const { tileRows } = this.#options
-    return [...counts]
-      .filter(([tile, count]) => isDense(count, tileRows, tile === galleryTile))
-      .map(([tile]) => tile)
-  }
-
-  async #decideBlocks(flagged: readonly FlaggedBlock[], { galleryTile }: Unit): Promise<void> {
-    const { tileRows } = this.#options
-    const { resident } = this.#held.get(galleryTile)!
     const blocks = tileRows / BLOCK_COLUMNS
     await this.#parts.run(flagged.length, async (start, count) => {
       const part = flagged.slice(start, start + count)
@@ -241,16 +234,12 @@ export class DeviceSearch implements UnitSearch {
     rows.forEach((row, i) => queries.set(this.#queries.queries(row, 1, dim), i * dim))
     return queries
   }
-
-  #tileOf(row: number): number {
-    return Math.floor(row / this.#options.tileRows)
-  }
-
-  #isStopped(): boolean {
-    return Atomics.load(this.#options.stop, 0) === 1
-  }
 }
 
 function nameOf({ provider, index }: Device): string {
   return `${PROVIDER_NAMES[provider]} device ${index}`
+}
+
+function gist(error: unknown): string {
+  return error instanceof Error ? error.message.split('\n')[0]! : String(error)
 }

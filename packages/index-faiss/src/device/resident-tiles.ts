@@ -6,21 +6,32 @@ import { BLOCK_COLUMNS, toUnsigned, ZERO_CODE } from '../screen.js'
 import { productModel } from './product-model.js'
 
 /**
- * What one session holds. WebGPU binds 128 MiB at once wherever it runs; CUDA has no such limit, but the host needs
- * several times as much while the session is made.
+ * What one session holds. WebGPU binds 128 MiB at once wherever it runs; CUDA has no such limit, but the host needs three
+ * times as much while the session is made.
  */
-const SESSION_BYTES = { webgpu: 2 ** 27, cuda: 2 ** 29, cpu: 2 ** 29 }
+const SESSION_BYTES = { webgpu: 2 ** 27, cuda: 2 ** 28, cpu: 2 ** 28 }
 
 /** Fewer rows or picks are padded: each number of them may cost a device another program. */
 const MIN_PADDED = 16
 
 const SEVERITY_ERROR = 3
 
+export interface ResidentTilesOptions {
+  tileRows: number
+  dim: number
+  /** Asked between sessions: whether to leave it. */
+  isStopped?: () => boolean
+  /** What one session may hold; as the provider likes it if left out. */
+  sessionBytes?: number
+}
+
 /** Tiles of a gallery in the memory of a device, and products of queries with them. */
 export class ResidentTiles {
   readonly #tileRows: number
   readonly #dim: number
   readonly #sessions: InferenceSession[] = []
+  /** The first and the last tile of each session. */
+  readonly samples: number[] = []
   readonly #placeOf = new Map<number, { session: InferenceSession; index: number }>()
 
   private constructor(tileRows: number, dim: number) {
@@ -33,13 +44,17 @@ export class ResidentTiles {
     device: Device,
     codes: CodeTiles,
     tiles: readonly number[],
-    { tileRows, dim }: { tileRows: number; dim: number },
+    options: ResidentTilesOptions,
   ): Promise<ResidentTiles> {
+    const { tileRows, dim, isStopped = () => false } = options
+    const { sessionBytes = SESSION_BYTES[device.provider] } = options
     const resident = new ResidentTiles(tileRows, dim)
-    const tilesPerSession = Math.max(1, Math.floor(SESSION_BYTES[device.provider] / (tileRows * dim)))
+    const tilesPerSession = Math.max(1, Math.floor(sessionBytes / (tileRows * dim)))
     try {
-      for (let at = 0; at < tiles.length; at += tilesPerSession)
+      for (let at = 0; at < tiles.length; at += tilesPerSession) {
+        if (isStopped()) throw new Error('it was stopped')
         await resident.#add(device, codes, tiles.slice(at, at + tilesPerSession))
+      }
     } catch (error) {
       await resident.release()
       throw error
@@ -60,9 +75,10 @@ export class ResidentTiles {
     toUnsigned(new Int32Array(all.buffer))
     const session = await InferenceSession.create(
       productModel(new Uint8Array(all.buffer), this.#dim, this.#tileRows),
-      { ...sessionOptions(device), logSeverityLevel: SEVERITY_ERROR },
+      { ...sessionOptions(device), intraOpNumThreads: 1, logSeverityLevel: SEVERITY_ERROR },
     )
     this.#sessions.push(session)
+    this.samples.push(...new Set([tiles[0]!, tiles.at(-1)!]))
     tiles.forEach((tile, index) => this.#placeOf.set(tile, { session, index }))
   }
 
@@ -74,7 +90,8 @@ export class ResidentTiles {
    * @returns rows × float32
    */
   async rowMaxima(tile: number, queries: Uint8Array, components: number): Promise<Float32Array> {
-    return this.#run('rowMaxima', 1, tile, queries, components)
+    const maxima = await this.#run('rowMaxima', tile, queries, components)
+    return maxima.subarray(0, queries.length / components)
   }
 
   /**
@@ -84,7 +101,8 @@ export class ResidentTiles {
    * @returns rows × blocks float32, row-major
    */
   async blockMaxima(tile: number, queries: Uint8Array): Promise<Float32Array> {
-    return this.#run('blockMaxima', this.#tileRows / BLOCK_COLUMNS, tile, queries, this.#dim)
+    const maxima = await this.#run('blockMaxima', tile, queries, this.#dim)
+    return maxima.subarray(0, ((queries.length / this.#dim) * this.#tileRows) / BLOCK_COLUMNS)
   }
 
   /**
@@ -95,7 +113,7 @@ export class ResidentTiles {
    * @returns picks × BLOCK_COLUMNS float32, row-major
    */
   async picked(tile: number, queries: Uint8Array, picks: readonly number[]): Promise<Float32Array> {
-    const products = await this.#run('picked', 0, tile, queries, this.#dim, picks)
+    const products = await this.#run('picked', tile, queries, this.#dim, picks)
     return products.subarray(0, picks.length * BLOCK_COLUMNS)
   }
 
@@ -103,9 +121,9 @@ export class ResidentTiles {
     for (const session of this.#sessions) await session.release()
   }
 
+  /** @returns the output, that of padding behind it */
   async #run(
     output: 'rowMaxima' | 'blockMaxima' | 'picked',
-    perRow: number,
     tile: number,
     queries: Uint8Array,
     components: number,
@@ -132,8 +150,7 @@ export class ResidentTiles {
       },
       [output],
     )
-    const values = results[output]!.data as Float32Array
-    return output === 'picked' ? values : values.subarray(0, rows * perRow)
+    return results[output]!.data as Float32Array
   }
 }
 
