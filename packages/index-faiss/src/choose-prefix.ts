@@ -1,7 +1,7 @@
 import { CodeScreen, isDense, type CodeScreenOptions } from './code-screen.js'
 import { CodeTiles } from './code-tiles.js'
 import type { GalleryData } from './gallery.js'
-import type { Screen } from './screen.js'
+import { BLOCK_COLUMNS, type Screen } from './screen.js'
 
 /** Products of fewer components are hardly cheaper. */
 const STEP = 32
@@ -15,8 +15,8 @@ function candidatesOf(dim: number): number[] {
 export interface PrefixChoice {
   /** Components to screen by, from the first on. */
   prefix: number
-  /** Whether too many pass even with all of them. Few rows tell nothing: false. */
-  isDense: boolean
+  /** Blocks that pass with all of them, as a share of all blocks; of few rows most do, each by its own likes. */
+  flaggedShare: number
 }
 
 /**
@@ -31,29 +31,33 @@ export async function choosePrefix(
   columns: number,
 ): Promise<PrefixChoice> {
   const { dim } = gallery
-  const { sample, rows } = sampleTwoTiles(gallery, tileRows)
+  const { sample, rows, blocks } = sampleTwoTiles(gallery, tileRows)
   const unit = { group: 0, firstQueryTile: 0, endQueryTile: 1, galleryTile: 1 }
   let best = { prefix: dim, cost: Infinity }
-  let dense = false
+  let flaggedShare = 0
   for (const prefix of candidatesOf(dim)) {
     const codes = new CodeScreen({ gallery: sample, tileRows, threshold, prefix }, screen)
     codes.load(unit)
     const { length: flagged } = await codes.flag(0, unit, prefix)
     codes.close()
     const cost = prefix / dim + ((flagged / rows) * columns) / tileRows
-    dense = isDense(flagged, tileRows, false)
     // Where too many pass, all components are tried after all.
-    if ((prefix === dim || !dense) && cost < best.cost) best = { prefix, cost }
+    const isOfUse = prefix === dim || !isDense(flagged, tileRows, false)
+    if (isOfUse && cost < best.cost) best = { prefix, cost }
+    flaggedShare = flagged / (rows * blocks)
   }
-  return { prefix: best.prefix, isDense: dense && gallery.rows > 2 * tileRows }
+  return { prefix: best.prefix, flaggedShare }
 }
 
 /**
  * Rows from all over the gallery, in turns in one tile and the other; zero rows where it has too few.
  *
- * @returns also how many rows of the first tile are from there
+ * @returns also how many rows of the first tile, and blocks of the second, are from there
  */
-function sampleTwoTiles(gallery: GalleryData, tileRows: number): { sample: GalleryData; rows: number } {
+function sampleTwoTiles(
+  gallery: GalleryData,
+  tileRows: number,
+): { sample: GalleryData; rows: number; blocks: number } {
   const { dim } = gallery
   const rows = 2 * tileRows
   const sample: GalleryData & { codes: { kind: 'memory' } } = {
@@ -76,5 +80,6 @@ function sampleTwoTiles(gallery: GalleryData, tileRows: number): { sample: Galle
     sample.residuals[at] = gallery.residuals[row]!
   }
   codes.close()
-  return { sample, rows: Math.ceil(taken / 2) }
+  const blocks = Math.ceil(Math.floor(taken / 2) / BLOCK_COLUMNS)
+  return { sample, rows: Math.ceil(taken / 2), blocks }
 }

@@ -6,12 +6,11 @@ import { BLOCK_COLUMNS, type Screen } from './screen.js'
 import type { Unit } from './tile-plan.js'
 
 /**
- * Whether so many blocks of a tile are flagged that a float32 product costs less than deciding pairs one by one: one in a
- * row of 512. On the diagonal each row finds itself, too.
+ * Whether so many blocks of a tile are flagged that a float32 product costs less than deciding pairs one by one: one in
+ * each row. On the diagonal each row finds itself, too.
  */
 export function isDense(flaggedBlocks: number, tileRows: number, onDiagonal: boolean): boolean {
-  const perRow = Math.max(1, tileRows / 512)
-  return flaggedBlocks > tileRows * (onDiagonal ? perRow + 1 : perRow)
+  return flaggedBlocks > tileRows * (onDiagonal ? 2 : 1)
 }
 
 /** A row and a run of `BLOCK_COLUMNS` columns of the gallery tile, among which may be a pair. */

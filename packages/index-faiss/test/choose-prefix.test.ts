@@ -18,8 +18,8 @@ describe('choosePrefix', () => {
   const strangers = normalRows(seededRandom(1), 1100, dim, { perIdentity: 1, spread: 0 })
 
   it('takes some of the components where strangers are nearly orthogonal', async () => {
-    const { prefix, isDense } = await choose(strangers, 0.7)
-    expect([prefix, isDense]).toEqual([expect.any(Number), false])
+    const { prefix, flaggedShare } = await choose(strangers, 0.7)
+    expect(flaggedShare).toBeLessThan(0.01)
     expect(prefix).toBeLessThan(dim)
     expect(prefix).toBeGreaterThan(32)
   })
@@ -41,7 +41,7 @@ describe('choosePrefix', () => {
 
   it('says where a screen is of no use', async () => {
     const alike = normalRows(seededRandom(2), 1100, dim, { perIdentity: 1100, spread: 0.2 })
-    expect(await choose(alike, 0.7)).toEqual({ prefix: dim, isDense: true })
+    expect(await choose(alike, 0.7)).toEqual({ prefix: dim, flaggedShare: 1 })
   })
 })
 

@@ -2,7 +2,7 @@ import type { Device } from '@facekit/core'
 import { PartRunner, PROVIDER_NAMES } from '@facekit/devices'
 import { SLACK } from '../block-bounds.js'
 import { choosePrefix } from '../choose-prefix.js'
-import { isDense, type FlaggedBlock } from '../code-screen.js'
+import type { FlaggedBlock } from '../code-screen.js'
 import { CodeTiles } from '../code-tiles.js'
 import { DenseSearch, type DenseSearchOptions } from '../dense-search.js'
 import { FloatRows } from '../float-rows.js'
@@ -18,6 +18,9 @@ export interface DeviceSearchOptions extends DenseSearchOptions, HeldTilesOption
 
 /** Rows of a tile that the host computes. */
 const HOST_TILE_ROWS = 512
+
+/** Where more blocks have to be looked at on the host, it had better compute all of them. */
+const MAX_FLAGGED_SHARE = 1 / 2
 
 /**
  * Searches gallery tiles that stay in the memory of a device, query tiles streaming through. Back come the largest
@@ -75,11 +78,12 @@ export class DeviceSearch implements UnitSearch {
   ): Promise<DeviceSearch> {
     const { gallery, device, tileRows } = options
     const hostScreen = await createScreen(HOST_TILE_ROWS, gallery.dim)
-    const { prefix, isDense: isUseless } = await choosePrefix(
+    const { prefix, flaggedShare } = await choosePrefix(
       { ...options, tileRows: HOST_TILE_ROWS },
       hostScreen,
       tileRows,
     )
+    const isUseless = gallery.rows > 2 * HOST_TILE_ROWS && flaggedShare > MAX_FLAGGED_SHARE
     const codes = new CodeTiles(gallery, tileRows)
     const parts = new PartRunner(tileRows, true, (limit) =>
       onWarning(`${nameOf(device)} is short of memory: ${limit} rows at a time`),
@@ -184,7 +188,9 @@ export class DeviceSearch implements UnitSearch {
         blockBounds.forEachReaching(coded, maxima, i * blocks, this.#bound, firstBlock, (block) =>
           found.push({ source, block }),
         )
-        if (!isDense(found.length, tileRows, tile === galleryTile)) return
+        // On the diagonal half of the blocks are behind it, and each row finds itself.
+        const most = MAX_FLAGGED_SHARE * tileRows * blocks
+        if (found.length <= (tile === galleryTile ? most / 2 + tileRows : most)) return
         dense.add(tile)
         ofTiles.delete(tile)
       })
