@@ -1,5 +1,5 @@
 import { SearchError } from './errors.js'
-import { loadFaiss } from './faiss-node.js'
+import { loadFaiss } from './faiss/faiss-node.js'
 
 export const ENGINES = ['auto', 'screened', 'tiles', 'faiss'] as const
 

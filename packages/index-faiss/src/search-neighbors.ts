@@ -12,9 +12,9 @@ import {
   type EdgeBatch,
 } from '@facekit/core'
 import type { Engine } from './choose-engine.js'
-import type { Gallery } from './gallery.js'
-import { searchFaiss } from './search-faiss.js'
-import { searchTiles } from './search-tiles.js'
+import type { Gallery } from './gallery/gallery.js'
+import { searchFaiss } from './faiss/search-faiss.js'
+import { searchTiles } from './tiles/search-tiles.js'
 
 export interface SearchOptions {
   /** `screened` if left out. All give the same edges. */

@@ -1,8 +1,8 @@
 import { seededRandom } from '@facekit/testing'
 import { describe, expect, it } from 'vitest'
-import { choosePrefix } from '../src/choose-prefix.js'
-import { CodeScreen } from '../src/code-screen.js'
-import { createScreen } from '../src/screen.js'
+import { choosePrefix } from '../src/tiles/choose-prefix.js'
+import { CodeScreen } from '../src/tiles/code-screen.js'
+import { createScreen } from '../src/tiles/screen.js'
 import { cosineOf, normalRows } from './brute-force.js'
 import { galleryOf } from './find-edges.js'
 

@@ -1,6 +1,6 @@
 import type { PartRunner } from '@facekit/devices'
-import { MAX_CODE } from '../quantize.js'
-import { BLOCK_COLUMNS, ZERO_CODE } from '../screen.js'
+import { MAX_CODE } from '../gallery/quantize.js'
+import { BLOCK_COLUMNS, ZERO_CODE } from '../tiles/screen.js'
 import { productLoss } from './product-loss.js'
 import type { ResidentTiles } from './resident-tiles.js'
 

@@ -1,9 +1,9 @@
 import type { Device } from '@facekit/core'
 import type { PartRunner } from '@facekit/devices'
-import { BlockBounds } from '../block-bounds.js'
-import { tailNorms, type CodeTiles } from '../code-tiles.js'
-import type { GalleryData } from '../gallery.js'
-import { BLOCK_COLUMNS } from '../screen.js'
+import { BlockBounds } from '../tiles/block-bounds.js'
+import { tailNorms, type CodeTiles } from '../gallery/code-tiles.js'
+import type { GalleryData } from '../gallery/gallery.js'
+import { BLOCK_COLUMNS } from '../tiles/screen.js'
 import { checkProducts } from './check-products.js'
 import { ResidentTiles } from './resident-tiles.js'
 

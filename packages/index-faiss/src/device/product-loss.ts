@@ -1,4 +1,4 @@
-import { MAX_CODE } from '../quantize.js'
+import { MAX_CODE } from '../gallery/quantize.js'
 
 /** Up to here products of codes are below 2²⁴: float32 sums are exact, in whatever order. */
 const EXACT_DIM = Math.floor(2 ** 24 / MAX_CODE ** 2)

@@ -1,5 +1,5 @@
 import { buildModel, GraphBuilder } from '@facekit/onnx'
-import { BLOCK_COLUMNS, ZERO_CODE } from '../screen.js'
+import { BLOCK_COLUMNS, ZERO_CODE } from '../tiles/screen.js'
 
 /** Numbers of ONNX's TensorProto.DataType. */
 const FLOAT32 = 1

@@ -1,8 +1,8 @@
 import type { Device } from '@facekit/core'
 import { sessionOptions } from '@facekit/devices'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
-import { transpose, type CodeTiles } from '../code-tiles.js'
-import { BLOCK_COLUMNS, toUnsigned, ZERO_CODE } from '../screen.js'
+import { transpose, type CodeTiles } from '../gallery/code-tiles.js'
+import { BLOCK_COLUMNS, toUnsigned, ZERO_CODE } from '../tiles/screen.js'
 import { productModel } from './product-model.js'
 
 /**

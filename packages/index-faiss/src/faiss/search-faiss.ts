@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { EdgeBatch } from '@facekit/core'
-import { SearchError } from './errors.js'
+import { SearchError } from '../errors.js'
 import type { FaissReply, FaissRequest, FaissSetup } from './faiss-messages.js'
 
 // Always the built file and no flags of this process: a thread starts plain Node, which reads no TypeScript.
-const THREAD = new URL('../dist/faiss-thread.js', import.meta.url)
+const THREAD = new URL('../../dist/faiss/faiss-thread.js', import.meta.url)
 
 /**
  * All pairs at or above the threshold, by FAISS.

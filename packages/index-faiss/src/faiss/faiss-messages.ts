@@ -1,5 +1,5 @@
 import type { EdgeBatch } from '@facekit/core'
-import type { GalleryData } from './gallery.js'
+import type { GalleryData } from '../gallery/gallery.js'
 
 /** What the main thread and the one that FAISS searches in say to one another. */
 

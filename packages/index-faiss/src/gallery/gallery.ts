@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { ScratchFile, type RowFile } from '@facekit/core'
-import { SearchError } from './errors.js'
+import { SearchError } from '../errors.js'
 import { MAX_CODE, quantizeRow } from './quantize.js'
 
 export interface GalleryOptions {

@@ -1,4 +1,4 @@
-import type { GalleryData } from './gallery.js'
+import type { GalleryData } from '../gallery/gallery.js'
 
 /** Covers the rounding of the bounds' own arithmetic and of a similarity to float32: see EXACTNESS.md. */
 export const SLACK = 2 ** -22

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream'
 import type { EmbeddingBatch } from '@facekit/core'
-import { SearchError } from './errors.js'
+import { SearchError } from '../errors.js'
 import type { Gallery } from './gallery.js'
 
 /**

@@ -1,10 +1,23 @@
 import type { Device } from '@facekit/core'
-import { SearchError } from './errors.js'
-import type { GalleryData } from './gallery.js'
+import { SearchError } from '../errors.js'
+import type { GalleryData } from '../gallery/gallery.js'
 import type { ThreadSetup } from './search-messages.js'
 import { SearchPool } from './search-pool.js'
-import type { TileSearchSetup } from './search-tiles.js'
 import { planDeviceTiles, planTiles, unitsOf, type TilePlan, type Unit } from './tile-plan.js'
+
+export interface CrewOptions {
+  /** float32 */
+  threshold: number
+  /** Neighbors that a row lists, at most, itself not counted. */
+  listLength: number
+  /** Threads of the CPU. */
+  threads: number
+  /** GPUs, all of one provider: each entry holds a shard of the gallery. None for the CPU. */
+  devices: readonly Device[]
+  /** Whether the CPU takes over where the devices cannot take the gallery. */
+  mayFallBack: boolean
+  onWarning: (text: string) => void
+}
 
 /** Threads with their tiles: those of the CPU, or those of devices. */
 export interface Crew {
@@ -26,7 +39,7 @@ export interface Crew {
  */
 export async function startCrew(
   gallery: GalleryData,
-  setup: TileSearchSetup,
+  setup: CrewOptions,
   cutoffs: Float32Array,
   signal: AbortSignal,
 ): Promise<Crew> {
@@ -48,7 +61,7 @@ export async function startCrew(
 /** @returns why the CPU has to search, if so */
 async function startDevices(
   gallery: GalleryData,
-  setup: TileSearchSetup,
+  setup: CrewOptions,
   cutoffs: Float32Array,
   signal: AbortSignal,
 ): Promise<Crew | string> {

@@ -1,28 +1,17 @@
-import type { Device, EdgeBatch } from '@facekit/core'
-import { EdgeSelector } from './edge-selector.js'
-import type { GalleryData } from './gallery.js'
-import { NeighborLists } from './neighbor-lists.js'
+import type { EdgeBatch } from '@facekit/core'
+import { EdgeSelector } from '../edges/edge-selector.js'
+import type { GalleryData } from '../gallery/gallery.js'
+import { NeighborLists } from '../edges/neighbor-lists.js'
 import { pairsOf, rowsOfGroup, unitsInGroup, type TilePlan } from './tile-plan.js'
-import { startCrew } from './search-crew.js'
+import { startCrew, type CrewOptions } from './search-crew.js'
 
-export interface TileSearchSetup {
-  /** float32 */
-  threshold: number
-  /** Neighbors that a row lists, at most, itself not counted. */
-  listLength: number
-  /** Threads of the CPU. */
-  threads: number
-  /** GPUs, all of one provider: each entry holds a shard of the gallery. None for the CPU. */
-  devices: readonly Device[]
-  /** Whether the CPU takes over where the devices cannot hold or multiply the gallery. */
-  mayFallBack: boolean
+export interface TileSearchSetup extends CrewOptions {
   /** Whether to screen with 8-bit numbers, or to compute float32 products throughout. */
   screening: boolean
   /** What the neighbors of rows that are not finished may take before they go into a file. */
   listBytes: number
   spillFile: string
   onProgress: (pairsDone: number, pairs: number) => void
-  onWarning: (text: string) => void
   onSharded: (devices: number) => void
 }
 

@@ -1,12 +1,12 @@
 import { Worker } from 'node:worker_threads'
-import { SearchError } from './errors.js'
+import { SearchError } from '../errors.js'
 import type { ThreadData, ThreadReply, ThreadRequest, ThreadSetup } from './search-messages.js'
 import type { Unit } from './tile-plan.js'
 import type { UnitResult } from './unit-search.js'
 
 // Always the built file and no flags of this process, also where a test runner runs `src`: a thread starts plain Node,
 // which reads no TypeScript.
-const THREAD = new URL('../dist/search-thread.js', import.meta.url)
+const THREAD = new URL('../../dist/tiles/search-thread.js', import.meta.url)
 
 /** Units at each thread: one that it searches and one that waits, so that it never idles between two. */
 const UNITS_PER_THREAD = 2

@@ -1,6 +1,6 @@
 import { buildModel, GraphBuilder } from '@facekit/onnx'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
-import { MAX_CODE } from './quantize.js'
+import { MAX_CODE } from '../gallery/quantize.js'
 
 /** Columns of which a screen tells the largest product. Finer costs more to look through, coarser more to follow up. */
 export const BLOCK_COLUMNS = 64

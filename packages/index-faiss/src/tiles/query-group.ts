@@ -1,5 +1,5 @@
-import { tailNorms, type CodeTiles } from './code-tiles.js'
-import type { GalleryData } from './gallery.js'
+import { tailNorms, type CodeTiles } from '../gallery/code-tiles.js'
+import type { GalleryData } from '../gallery/gallery.js'
 import type { CodedRow } from './block-bounds.js'
 import { toUnsigned } from './screen.js'
 import type { Unit } from './tile-plan.js'
