@@ -121,7 +121,13 @@ export function countOrAuto(name: string): (value: string) => number | 'auto' {
 
 /** For `coerce`: a whole number from 1, or `all`, which is Infinity. */
 export function countOrAll(name: string): (value: string) => number {
-  return (value) => (value === 'all' ? Infinity : count(name)(value))
+  return (value) => {
+    if (value === 'all') return Infinity
+    const number = toNumber(value)
+    if (!Number.isSafeInteger(number) || number < 1)
+      throw new OptionError(`Expected a whole number from 1, or all, for --${name} but received ${value}`)
+    return number
+  }
 }
 
 /** For `coerce`: a whole number. */

@@ -55,13 +55,18 @@ export async function main(args: readonly string[], signal?: AbortSignal): Promi
       .fail((message, error) => {
         // Errors of a command come this way too; those of yargs are about the command line.
         if (error && error.name !== 'YError') throw error
-        throw new OptionError(`${message ?? error.message} See facekit --help.`)
+        throw new OptionError(`${sentence(message ?? error.message)} See facekit --help.`)
       })
       .parseAsync()
     return status
   } catch (error) {
     return report(error)
   }
+}
+
+/** yargs ends some of its messages with a full stop, and some not. */
+function sentence(message: string): string {
+  return /[.!?]\s*$/.test(message) ? message : `${message}.`
 }
 
 /** Puts the command first, also where flags stand before it, and its flags into their usual spelling. */

@@ -57,9 +57,9 @@ describe('extract --provider', () => {
       for (const name of Object.keys(vulkan!)) delete process.env[name]
       expect(outcome.status, outcome.stderr).toBe(0)
       expect(outcome.stderr).toMatch(
-        /Running in fp32: the device does not run fp16[^]*on WebGPU, device 0, 0/,
+        /Running in fp32: the device does not run fp16[^]*on WebGPU, devices 0, 0/,
       )
-      expect(auto.stderr).toMatch(/on the CPU \(no CUDA: .*; no WebGPU: no GPU\)/)
+      expect(auto.stderr).toMatch(/on the CPU \(no CUDA: .*; no WebGPU: no hardware for it\)/)
       const [cpu, gpu] = [await embeddingsIn(inFolder('reference')), await embeddingsIn(inFolder('webgpu'))]
       expect(gpu.length).toBe(4 * 128)
       for (let row = 0; row < 4; row++) {

@@ -143,6 +143,16 @@ describe('extract', () => {
     expect(read.stderr).toContain('0 embeddings of 192 numbers')
   })
 
+  it('refuses a folder without images, and leaves what an earlier run wrote', async () => {
+    const output = inFolder('kept')
+    await facekit(extractArgs('--output', output))
+    mkdirSync(inFolder('hollow', 'below'), { recursive: true })
+    const args = ['extract', '--input', inFolder('hollow'), '--weights', model, '--output', output]
+    const { status, stderr } = await facekit(args)
+    expect([status, stderr]).toEqual([3, expect.stringContaining('[INPUT_EMPTY]')])
+    expect((await openFileSet(output)).rows).toBe(60)
+  })
+
   it('removes what an earlier run left of a larger set, and says so', async () => {
     const output = inFolder('again')
     await facekit(extractArgs('--output', output, '--split-threshold', '25'))
@@ -153,7 +163,7 @@ describe('extract', () => {
 
   it.each([
     ['a missing input', ['--input', 'nowhere', '--weights'], 'INPUT_MISSING', 3],
-    ['a missing model', ['--input', '.', '--weights', 'no.onnx'], 'MODEL_FILE', 3],
+    ['a missing model', ['--input', album, '--weights', 'no.onnx'], 'MODEL_FILE', 3],
     ['no model', ['--input', '.'], 'OPTION', 2],
     ['a batch size of 0', ['--weights', 'm.onnx', '--batch-size', '0'], 'OPTION', 2],
   ])('refuses %s with a code and writes nothing', async (_case, args, code, expected) => {

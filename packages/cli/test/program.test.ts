@@ -27,7 +27,7 @@ describe('facekit', () => {
     [['clutser'], 'Did you mean cluster?'],
     [[], 'Name a command'],
     [['cluster', '--cluster-thresh', '1.5'], 'Expected a cosine between -1 and 1 for --cluster-thresh'],
-    [['cluster', '--top-k', 'many'], 'Expected a whole number from 1 for --top-k'],
+    [['cluster', '--top-k', 'many'], 'Expected a whole number from 1, or all, for --top-k'],
     [['extract', '--weights', 'm.onnx', '--pixel-mean', '1,2'], 'Expected one number or three'],
     [['extract', '--weights', 'm.onnx', '--pixel-mean', '1,,3'], 'Expected one number or three'],
     [

@@ -38,7 +38,7 @@ export const PROVIDER_NAMES: Readonly<Record<Provider, string>> = {
 }
 
 const FIXES: Readonly<Record<Provider, string>> = {
-  cuda: 'Install the driver of the GPU and CUDA 12 with cuDNN 9, and run ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node.',
+  cuda: 'Install the driver of the GPU and CUDA 12 with cuDNN 9, and run ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node (where npm leaves install scripts out: ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install).',
   webgpu:
     'Install the driver of the GPU and, on Linux, the Vulkan loader (Debian: apt-get install libvulkan1).',
   cpu: 'Reinstall onnxruntime-node.',
@@ -55,7 +55,11 @@ export async function chooseDevices(
   { provider, indices }: DeviceWish,
   probes: DeviceProbes = PROBES,
 ): Promise<ChosenDevices> {
-  if (provider === 'cpu') return { devices: [{ provider, index: 0 }], reason: 'on the CPU, as asked' }
+  if (provider === 'cpu') {
+    if (indices?.some((index) => index !== 0))
+      throw new OptionError(`Expected no --devices but 0 for the CPU but received ${indices.join(',')}`)
+    return { devices: [{ provider, index: 0 }], reason: 'on the CPU, as asked' }
+  }
   if (provider !== 'auto') {
     const reply = await probes.probe({ provider, index: indices?.[0] ?? 0 })
     if (!reply.works) {
@@ -69,7 +73,7 @@ export async function chooseDevices(
   for (const candidate of ['cuda', 'webgpu'] as const) {
     const reply: ProbeReply =
       candidate === 'webgpu' && !probes.hasGraphicsHardware()
-        ? { works: false, reason: 'no GPU' }
+        ? { works: false, reason: 'no hardware for it' }
         : await probes.probe({ provider: candidate, index: 0 })
     if (reply.works) return chosen(candidate, indices, probes, why.join('; '))
     why.push(`no ${PROVIDER_NAMES[candidate]}: ${reply.reason}`)
@@ -89,11 +93,11 @@ function chosen(
   const missing = wanted.find((index) => index >= there)
   if (missing !== undefined || wanted.length === 0) {
     throw new OptionError(
-      `Expected --devices from 0 to ${there - 1} for ${PROVIDER_NAMES[provider]} but received ${wanted.join(',')}`,
+      `Expected --devices ${there === 1 ? '0' : `from 0 to ${there - 1}`} for ${PROVIDER_NAMES[provider]}, which has ${there}, but received ${wanted.join(',')}`,
     )
   }
   return {
     devices: wanted.map((index) => ({ provider, index })),
-    reason: `on ${PROVIDER_NAMES[provider]}, device ${wanted.join(', ')}${why ? ` (${why})` : ''}`,
+    reason: `on ${PROVIDER_NAMES[provider]}, device${wanted.length > 1 ? 's' : ''} ${wanted.join(', ')}${why ? ` (${why})` : ''}`,
   }
 }

@@ -26,7 +26,7 @@ describe('chooseDevices', () => {
       machine(['cuda', 'webgpu'], { cards: 3 }),
     )
     expect(devices).toEqual([0, 1, 2].map((index) => ({ provider: 'cuda', index })))
-    expect(reason).toBe('on CUDA, device 0, 1, 2')
+    expect(reason).toBe('on CUDA, devices 0, 1, 2')
   })
 
   it('takes WebGPU where CUDA does not, and says why', async () => {
@@ -39,7 +39,7 @@ describe('chooseDevices', () => {
     const there = machine(['webgpu'], { hardware: false })
     const { devices, reason } = await chooseDevices({ provider: 'auto' }, there)
     expect(devices).toEqual([{ provider: 'cpu', index: 0 }])
-    expect(reason).toBe('on the CPU (no CUDA: no driver of cuda; no WebGPU: no GPU)')
+    expect(reason).toBe('on the CPU (no CUDA: no driver of cuda; no WebGPU: no hardware for it)')
     expect(there.asked).toEqual(['cuda'])
     expect((await chooseDevices({ provider: 'webgpu' }, there)).devices).toEqual([
       { provider: 'webgpu', index: 0 },

@@ -43,7 +43,7 @@ export interface SearchOptions {
   devices?: readonly Device[]
   /**
    * Whether the CPU takes over, with a warning, where devices cannot take the gallery. It is an error if left out. Where
-   * so many pairs are near the threshold that devices are of no use, the CPU takes over in any case.
+   * the bounds of 8-bit codes rule out too little for devices to be of use, the CPU takes over in any case.
    */
   mayFallBack?: boolean
   /** Called when devices hold the whole gallery, with their number. */

@@ -67,7 +67,7 @@ describe.skipIf(!vulkan)('the search on WebGPU', () => {
       onSharded: () => warnings.push('sharded'),
     })
     expect(found).toEqual(bruteForceEdges(alike, 0.5, 5))
-    expect(warnings).toEqual(['Searching on the CPU: too many pairs are near the threshold'])
+    expect(warnings).toEqual(['Searching on the CPU: the bounds of 8-bit codes rule out too little'])
   }, 120_000)
 })
 

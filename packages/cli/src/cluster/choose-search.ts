@@ -17,16 +17,15 @@ export async function chooseSearch(
   engineWish: (typeof ENGINES)[number],
   device: DeviceWish,
 ): Promise<ChosenSearch> {
-  const { engine, reason } = await chooseEngine(engineWish)
   const { provider } = device
-  if (engine === 'screened') {
-    const { devices, reason: where } = await chooseDevices(device)
-    return { engine, devices, mayFallBack: provider === 'auto', reason: `${reason}, ${where}` }
-  }
-  if (provider === 'cuda' || provider === 'webgpu') {
+  const isForCpu = engineWish === 'tiles' || engineWish === 'faiss'
+  if (isForCpu && (provider === 'cuda' || provider === 'webgpu')) {
     throw new OptionError(
-      `Expected --engine screened with --provider ${provider} but received ${engine}, which searches on the CPU`,
+      `Expected --engine screened with --provider ${provider} but received ${engineWish}, which searches on the CPU`,
     )
   }
-  return { engine, devices: [], mayFallBack: false, reason: `${reason}, on the CPU` }
+  const { engine, reason } = await chooseEngine(engineWish)
+  if (isForCpu) return { engine, devices: [], mayFallBack: false, reason: `${reason}, on the CPU` }
+  const { devices, reason: where } = await chooseDevices(device)
+  return { engine, devices, mayFallBack: provider === 'auto', reason: `${reason}, ${where}` }
 }

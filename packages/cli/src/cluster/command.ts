@@ -86,6 +86,11 @@ export async function handler(
   const { cluster } = await import('./run.js')
   const talk = createTalk(process.stderr, args.quiet)
   const input = args.input === '-' ? undefined : (args.input ?? (isStdinPiped() ? undefined : DEFAULT_INPUT))
+  if (args.removeDuplicates && args.duplicateThresh < args.clusterThresh) {
+    talk.warn(
+      'All pictures of a person count as duplicates, since --duplicate-thresh is below --cluster-thresh: one of each is kept',
+    )
+  }
   const summary = await cluster(
     { ...args, input, memoryLimit: args.memoryLimit ?? defaultMemoryLimit(), device: deviceWish(args) },
     talk,

@@ -166,6 +166,6 @@ async function clusterFileSet(
   )
   const { failedPreviews } = labels.result
   if (failedPreviews > 0)
-    talk.warn(`Left ${grouped(failedPreviews)} images that cannot be read out of the previews`)
+    talk.warn(`Left out of the previews: ${grouped(failedPreviews)} images that cannot be read`)
   return { images: rows, unusable: unusable.length, ...labels.result, edges, engine: search.engine, gpus }
 }

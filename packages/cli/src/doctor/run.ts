@@ -42,7 +42,7 @@ export async function examine(): Promise<Examination> {
     ownVersion(),
     chooseEngine('faiss').then(
       () => 'installed',
-      (error: Error) => error.message,
+      () => 'not installed (optional)',
     ),
   ])
   return {

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import type { PathBatch } from '@facekit/core'
+import { FacekitError, type PathBatch } from '@facekit/core'
 import { imageList } from '@facekit/preprocess'
 
 const BATCH_SIZE = 4096
@@ -19,6 +19,21 @@ export function countImages(input: string, onTotal: (total: number) => void): ()
   // The work itself reads the same input and reports what is wrong with it.
   list.on('error', () => {})
   return () => list.destroy()
+}
+
+/**
+ * A list may be empty, being one of many; a folder without images is a mistake, whose result would replace an earlier
+ * one.
+ *
+ * @throws FacekitError `INPUT_EMPTY`
+ */
+export async function expectImages(input: string): Promise<void> {
+  if (input === '-' || !statSync(input).isDirectory()) return
+  for await (const _first of imageList(input, { batchSize: 1 })) return
+  throw new FacekitError(
+    'INPUT_EMPTY',
+    `Expected images in ${input} but there are none, also in the folders below. Check --input.`,
+  )
 }
 
 /** Folders and files can be; a pipe, also by a name such as `/dev/stdin`, gives each line to one reader only. */

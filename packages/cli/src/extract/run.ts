@@ -8,7 +8,7 @@ import { grouped, Progress } from '../progress.js'
 import type { Talk } from '../talk.js'
 import { openWeights } from '../weights/open-weights.js'
 import type { WeightsOptions } from '../weights/options.js'
-import { canBeReadAgain, countImages } from './count-images.js'
+import { canBeReadAgain, countImages, expectImages } from './count-images.js'
 import { folderOutput, streamOutput, type ExtractOutput } from './output.js'
 
 export interface ExtractOptions extends WeightsOptions {
@@ -57,6 +57,7 @@ export async function extract(
 ): Promise<ExtractSummary> {
   const { input, output } = options
   await checkInput(input)
+  await expectImages(input)
   const { devices, reason } = await chooseDevices(options.device)
   const deviceBatch = options.batchSize === 'auto' ? undefined : options.batchSize
   // What was read of a pipe to calibrate or compare would be lost to the work.

@@ -15,7 +15,7 @@ export const WEIGHTS_FLAGS = {
   calibration: {
     type: 'string',
     describe:
-      'Folder or list of images that int8 is calibrated with. Left out: the first images of the input',
+      'Folder or list of images that int8 is calibrated with. Left out: the first images of the input of extract',
   },
   'pixel-mean': {
     type: 'string',

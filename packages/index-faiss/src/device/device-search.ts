@@ -99,7 +99,7 @@ export class DeviceSearch implements UnitSearch {
 
   /** The host would have to look at most of it: the CPU had better do all. */
   get unfit(): string | undefined {
-    return this.#held ? undefined : 'too many pairs are near the threshold'
+    return this.#held ? undefined : 'the bounds of 8-bit codes rule out too little'
   }
 
   async search(unit: Unit, screening: boolean): Promise<UnitResult> {

@@ -35,7 +35,7 @@ export function productModel(tiles: Uint8Array, dim: number, tileRows: number): 
       { name: 'queries', elementType: 'uint8', shape: ['rows', 'components'] },
       { name: 'tile', elementType: 'int64', shape: [1] },
       { name: 'components', elementType: 'int64', shape: [1] },
-      { name: 'picks', elementType: 'int64', shape: ['picks'] },
+      { name: 'picks', elementType: 'int32', shape: ['picks'] },
     ],
     outputs: [
       { name: 'rowMaxima', elementType: 'float32', shape: ['rows'] },

@@ -137,16 +137,15 @@ export class ResidentTiles {
       padded = new Uint8Array(paddedRows * components).fill(ZERO_CODE, queries.length)
       padded.set(queries)
     }
-    const paddedPicks = new BigInt64Array(paddedCount(picks.length))
-    picks.forEach((pick, i) => (paddedPicks[i] = BigInt(pick)))
-    const integers = (...values: number[]) =>
-      new Tensor('int64', BigInt64Array.from(values, BigInt), [values.length])
+    const paddedPicks = new Int32Array(paddedCount(picks.length))
+    paddedPicks.set(picks)
+    const integer = (value: number) => new Tensor('int64', BigInt64Array.of(BigInt(value)), [1])
     const results = await session.run(
       {
         queries: new Tensor('uint8', padded, [paddedRows, components]),
-        tile: integers(index),
-        components: integers(components),
-        picks: new Tensor('int64', paddedPicks, [paddedPicks.length]),
+        tile: integer(index),
+        components: integer(components),
+        picks: new Tensor('int32', paddedPicks, [paddedPicks.length]),
       },
       [output],
     )

@@ -70,7 +70,7 @@ class ScreenTrial {
     this.#tiles += tiles
     this.#denseTiles += denseTiles
     if (this.#tiles >= TRIAL_TILES && this.#denseTiles > this.#tiles / 2)
-      this.giveUp('too many pairs are near the threshold for 8-bit numbers to rule them out')
+      this.giveUp('the bounds of 8-bit codes rule out too little')
   }
 
   giveUp(reason: string): void {
