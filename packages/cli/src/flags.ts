@@ -116,29 +116,23 @@ function suggestion(name: string, known: readonly string[]): string {
 
 /** For `coerce`: a whole number from 1, or `auto`. */
 export function countOrAuto(name: string): (value: string) => number | 'auto' {
-  return (value) => (value === 'auto' ? 'auto' : count(name)(value))
+  return (value) => (value === 'auto' ? 'auto' : wholeNumber(name, value, 1, ', or auto,'))
 }
 
 /** For `coerce`: a whole number from 1, or `all`, which is Infinity. */
 export function countOrAll(name: string): (value: string) => number {
-  return (value) => {
-    if (value === 'all') return Infinity
-    const number = toNumber(value)
-    if (!Number.isSafeInteger(number) || number < 1)
-      throw new OptionError(`Expected a whole number from 1, or all, for --${name} but received ${value}`)
-    return number
-  }
+  return (value) => (value === 'all' ? Infinity : wholeNumber(name, value, 1, ', or all,'))
 }
 
 /** For `coerce`: a whole number. */
 export function count(name: string, from: 0 | 1 = 1): (value: string) => number {
-  return (value) => {
-    const number = toNumber(value)
-    if (!Number.isSafeInteger(number) || number < from) {
-      throw new OptionError(`Expected a whole number from ${from} for --${name} but received ${value}`)
-    }
-    return number
-  }
+  return (value) => wholeNumber(name, value, from)
+}
+
+function wholeNumber(name: string, value: string, from: number, orElse = ''): number {
+  const number = toNumber(value)
+  if (Number.isSafeInteger(number) && number >= from) return number
+  throw new OptionError(`Expected a whole number from ${from}${orElse} for --${name} but received ${value}`)
 }
 
 /** For `coerce`: a cosine. */
