@@ -45,11 +45,7 @@ export async function checkSearch(devices, { compared, searched }, peak, faults)
 function makeGallery({ rows, dim }) {
   const people = new People(rows, dim)
   const gallery = new Gallery(rows, dim)
-  const embedding = new Float32Array(dim)
-  for (let row = 0; row < rows; row++) {
-    people.embed(row, embedding)
-    gallery.add(embedding)
-  }
+  for (const { embeddings } of people.batches()) gallery.add(embeddings)
   return gallery
 }
 

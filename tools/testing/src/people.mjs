@@ -10,6 +10,8 @@ const PERSONS_PER_DUPLICATE = 10
 const PICTURE_NOISE = 0.45
 const COPY_NOISE = 0.1
 
+const BATCH_ROWS = 1024
+
 /**
  * Embeddings of people that there are not, in shuffled order: 5 pictures each, 2 % of all near-duplicates. Everything
  * follows from the seed, and each embedding can be made alone, so that a million need no memory.
@@ -72,6 +74,19 @@ export class People {
     this.#draw(person, 0, 1, into, 0)
     this.#draw(isCopy ? person * PICTURES : picture, 1, PICTURE_NOISE, into, 1)
     if (isCopy) this.#draw(picture, 2, COPY_NOISE, into, 1)
+  }
+
+  /** All of them, as the stages of facekit take them. */
+  *batches() {
+    const { rows, dim } = this
+    for (let start = 0; start < rows; start += BATCH_ROWS) {
+      const count = Math.min(BATCH_ROWS, rows - start)
+      const embeddings = new Float32Array(count * dim)
+      for (let i = 0; i < count; i++) this.embed(start + i, embeddings.subarray(i * dim, (i + 1) * dim))
+      const indices = Uint32Array.from({ length: count }, (_, i) => start + i)
+      const paths = Array.from(indices, (row) => this.pathOf(row))
+      yield { indices, paths, embeddings, dim, normalized: false }
+    }
   }
 
   /**
