@@ -1,5 +1,5 @@
 // Seconds of the whole search, beside FAISS as the scripts call it (twice, k = 100) and beside the bare products of
-// 8-bit codes of the same half of the matrix: the machine's limit. One run, one table. `npm run bench`
+// 8-bit codes of the same half of the matrix: the machine's limit where no product is left out. One run, one table. `npm run bench`
 import { availableParallelism } from 'node:os'
 import { chooseEngine, Gallery, searchNeighbors } from '@facekit/index-faiss'
 import { compare, People } from '@facekit/testing'
