@@ -7,3 +7,12 @@ export interface Device {
   /** From 0, among those of the provider. */
   index: number
 }
+
+/** Each device once, in the order in which they come. */
+export function distinctDevices(devices: readonly Device[]): Device[] {
+  return devices.filter((device, at) => devices.findIndex((other) => isSameDevice(other, device)) === at)
+}
+
+export function isSameDevice(a: Device, b: Device): boolean {
+  return a.provider === b.provider && a.index === b.index
+}

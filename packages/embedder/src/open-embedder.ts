@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { dirname, resolve } from 'node:path'
-import { checkPositiveInteger, type Device, type PixelFormat } from '@facekit/core'
+import { checkPositiveInteger, distinctDevices, type Device, type PixelFormat } from '@facekit/core'
 import { NORMALIZED, readModel, replaceInput } from '@facekit/onnx'
 import { chooseOutput, type OutputWish } from './choose-output.js'
 import { EmbedderError } from './errors.js'
@@ -79,7 +79,8 @@ export async function openEmbedder(options: EmbedderOptions): Promise<Embedder> 
   const { bytes, name: file } = await loadModel(options.model)
   const model = readModel(bytes, file)
   const input = findImageInput(model, file)
-  const devices = distinct(options.devices ?? [{ provider: 'cpu', index: 0 }])
+  // A second session on a device would win nothing, and two threads must not use WebGPU at once.
+  const devices = distinctDevices(options.devices ?? [{ provider: 'cpu', index: 0 }])
   const setup = {
     model: replaceInput(bytes, input.name, pixelGraph(input, options.pixels ?? {})),
     modelFolder: typeof options.model === 'string' ? dirname(resolve(file)) : undefined,
@@ -115,12 +116,6 @@ export async function openEmbedder(options: EmbedderOptions): Promise<Embedder> 
     await pool.close()
     throw error
   }
-}
-
-/** A second session on a device would win nothing, and two threads must not use WebGPU at once. */
-function distinct(devices: readonly Device[]): Device[] {
-  const isSame = (a: Device, b: Device) => a.provider === b.provider && a.index === b.index
-  return devices.filter((device, at) => devices.findIndex((other) => isSame(other, device)) === at)
 }
 
 function cpuSessions(threads: number, weightsBytes: number): number {

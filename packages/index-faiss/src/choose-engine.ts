@@ -1,4 +1,4 @@
-import { SearchError } from './errors.js'
+import { messageOf, SearchError } from './errors.js'
 import { loadFaiss } from './faiss/faiss-node.js'
 
 export const ENGINES = ['auto', 'screened', 'tiles', 'faiss'] as const
@@ -30,5 +30,5 @@ export async function chooseEngine(
 }
 
 function firstLine(error: unknown): string {
-  return String(error instanceof Error ? error.message : error).split('\n')[0]!
+  return messageOf(error).split('\n')[0]!
 }

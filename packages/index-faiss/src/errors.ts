@@ -17,3 +17,12 @@ export class SearchError extends FacekitError {
     super(code, message, options)
   }
 }
+
+/** @param cause what a thread that searches reported */
+export function searchStopped(cause: unknown): SearchError {
+  return new SearchError('SEARCH', `The search stopped: ${messageOf(cause)}`, { cause })
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -12,8 +12,8 @@ import {
   type EdgeBatch,
 } from '@facekit/core'
 import type { Engine } from './choose-engine.js'
-import type { Gallery } from './gallery/gallery.js'
 import { searchFaiss } from './faiss/search-faiss.js'
+import type { Gallery } from './gallery/gallery.js'
 import { searchTiles } from './tiles/search-tiles.js'
 
 export interface SearchOptions {

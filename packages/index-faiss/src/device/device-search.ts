@@ -1,11 +1,12 @@
 import type { Device } from '@facekit/core'
 import { PartRunner, PROVIDER_NAMES } from '@facekit/devices'
+import { messageOf } from '../errors.js'
+import { CodeTiles } from '../gallery/code-tiles.js'
+import { FloatRows } from '../gallery/float-rows.js'
 import { SLACK } from '../tiles/block-bounds.js'
 import { choosePrefix } from '../tiles/choose-prefix.js'
 import type { FlaggedBlock } from '../tiles/code-screen.js'
-import { CodeTiles } from '../gallery/code-tiles.js'
 import { DenseSearch, type DenseSearchOptions } from '../tiles/dense-search.js'
-import { FloatRows } from '../gallery/float-rows.js'
 import { PairDecider } from '../tiles/pair-decider.js'
 import { QueryGroup } from '../tiles/query-group.js'
 import { BLOCK_COLUMNS, createScreen, ZERO_CODE } from '../tiles/screen.js'
@@ -36,6 +37,7 @@ export class DeviceSearch implements UnitSearch {
   readonly #rows: FloatRows
   readonly #decider: PairDecider
   readonly #dense: DenseSearch
+  readonly #hostTileRows: number
   /** Runs what the memory of the device has room for. */
   readonly #parts: PartRunner
   readonly #prefix: number
@@ -62,8 +64,8 @@ export class DeviceSearch implements UnitSearch {
     const slack = productSlack(gallery.dim)
     this.#bound = threshold - SLACK - slack
     this.#decider = new PairDecider(options, this.#rows, slack)
-    const hostTileRows = Math.min(HOST_TILE_ROWS, tileRows)
-    this.#dense = new DenseSearch({ ...options, tileRows: hostTileRows }, this.#rows, this.#decider)
+    this.#hostTileRows = Math.min(HOST_TILE_ROWS, tileRows)
+    this.#dense = new DenseSearch({ ...options, tileRows: this.#hostTileRows }, this.#rows, this.#decider)
   }
 
   /**
@@ -221,10 +223,9 @@ export class DeviceSearch implements UnitSearch {
   /** A tile in as many smaller ones as the host wants. */
   async #searchOnHost(queryTile: number, galleryTile: number): Promise<void> {
     const { gallery, tileRows } = this.#options
-    const hostTileRows = Math.min(HOST_TILE_ROWS, tileRows)
-    const ratio = tileRows / hostTileRows
+    const ratio = tileRows / this.#hostTileRows
     const hostTiles = (tile: number) => {
-      const end = Math.min((tile + 1) * ratio, Math.ceil(gallery.rows / hostTileRows))
+      const end = Math.min((tile + 1) * ratio, Math.ceil(gallery.rows / this.#hostTileRows))
       return Array.from({ length: end - tile * ratio }, (_, i) => tile * ratio + i)
     }
     for (const query of hostTiles(queryTile)) {
@@ -247,5 +248,5 @@ function nameOf({ provider, index }: Device): string {
 }
 
 function gist(error: unknown): string {
-  return error instanceof Error ? error.message.split('\n')[0]! : String(error)
+  return messageOf(error).split('\n')[0]!
 }

@@ -1,8 +1,5 @@
-import { buildModel, GraphBuilder } from '@facekit/onnx'
+import { buildModel, ELEMENT_TYPES, GraphBuilder } from '@facekit/onnx'
 import { BLOCK_COLUMNS, ZERO_CODE } from '../tiles/screen.js'
-
-/** Numbers of ONNX's TensorProto.DataType. */
-const FLOAT32 = 1
 
 /**
  * Products of query rows with one of the tiles that the model holds, and what is left of them: `rowMaxima`, the largest
@@ -16,7 +13,7 @@ export function productModel(tiles: Uint8Array, dim: number, tileRows: number): 
   const graph = new GraphBuilder()
   const zero = graph.constant('float32', [], Float32Array.of(ZERO_CODE))
   const toCodes = (unsigned: string) => graph.node('Sub', [unsigned, zero])
-  const toFloat = (integers: string) => graph.node('Cast', [integers], { to: FLOAT32 })
+  const toFloat = (integers: string) => graph.node('Cast', [integers], { to: ELEMENT_TYPES.float32 })
   const blocks = tileRows / BLOCK_COLUMNS
 
   const resident = graph.constant('uint8', [tiles.length / (dim * tileRows), dim, tileRows], tiles)

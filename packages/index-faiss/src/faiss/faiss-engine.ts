@@ -1,9 +1,9 @@
+import { FloatRows } from '../gallery/float-rows.js'
+import type { GalleryData } from '../gallery/gallery.js'
 import type { Candidates } from './candidates.js'
 import type { SearchEngine } from './engine.js'
-import { FloatRows } from '../gallery/float-rows.js'
 import type { FlatIndex } from './faiss-node.js'
 import { loadFaiss } from './faiss-node.js'
-import type { GalleryData } from '../gallery/gallery.js'
 
 // faiss-node takes and returns arrays of JavaScript numbers: this bounds each to some tens of megabytes.
 const NUMBERS_AT_ONCE = 2 ** 21

@@ -1,10 +1,10 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { Candidates } from './candidates.js'
 import { EdgeSelector } from '../edges/edge-selector.js'
-import { faissEngine } from './faiss-engine.js'
-import type { FaissReply, FaissRequest, FaissSetup } from './faiss-messages.js'
 import { FloatRows } from '../gallery/float-rows.js'
 import { similarity, similarityError } from '../similarity.js'
+import { Candidates } from './candidates.js'
+import { faissEngine } from './faiss-engine.js'
+import type { FaissReply, FaissRequest, FaissSetup } from './faiss-messages.js'
 
 /** The thread that FAISS searches in: it blocks the thread that calls it. */
 const { gallery, threshold, listLength } = workerData as FaissSetup

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { EdgeBatch } from '@facekit/core'
-import { SearchError } from '../errors.js'
+import { searchStopped } from '../errors.js'
 import type { FaissReply, FaissRequest, FaissSetup } from './faiss-messages.js'
 
 // Always the built file and no flags of this process: a thread starts plain Node, which reads no TypeScript.
@@ -44,10 +44,6 @@ async function nextReply(worker: Worker): Promise<Extract<FaissReply, { kind: 'e
     if (reply.kind === 'edges') return reply
     throw reply.error
   } catch (cause) {
-    throw new SearchError(
-      'SEARCH',
-      `The search stopped: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    )
+    throw searchStopped(cause)
   }
 }

@@ -1,6 +1,6 @@
-import { CodeScreen, isDense, type CodeScreenOptions } from './code-screen.js'
 import { CodeTiles } from '../gallery/code-tiles.js'
 import type { GalleryData } from '../gallery/gallery.js'
+import { CodeScreen, isDense, type CodeScreenOptions } from './code-screen.js'
 import { BLOCK_COLUMNS, type Screen } from './screen.js'
 
 /** Products of fewer components are hardly cheaper. */

@@ -1,6 +1,6 @@
-import { BlockBounds, SLACK } from './block-bounds.js'
 import { CodeTiles, tailNorms, transpose } from '../gallery/code-tiles.js'
 import type { GalleryData } from '../gallery/gallery.js'
+import { BlockBounds, SLACK } from './block-bounds.js'
 import { QueryGroup } from './query-group.js'
 import { BLOCK_COLUMNS, type Screen } from './screen.js'
 import type { Unit } from './tile-plan.js'

@@ -1,7 +1,7 @@
+import { FloatRows } from '../gallery/float-rows.js'
 import { choosePrefix } from './choose-prefix.js'
 import { CodeScreen, isDense, type FlaggedBlock } from './code-screen.js'
 import { DenseSearch, type DenseSearchOptions } from './dense-search.js'
-import { FloatRows } from '../gallery/float-rows.js'
 import { PairDecider } from './pair-decider.js'
 import { BLOCK_COLUMNS, createScreen, isExact } from './screen.js'
 import { queryTilesOf, type Unit } from './tile-plan.js'

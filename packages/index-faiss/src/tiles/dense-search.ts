@@ -1,8 +1,8 @@
-import { createFloatProduct, type FloatProduct } from './float-product.js'
 import type { FloatRows } from '../gallery/float-rows.js'
+import { similarityError } from '../similarity.js'
+import { createFloatProduct, type FloatProduct } from './float-product.js'
 import { raiseToListed } from './lowest-listed.js'
 import type { PairDecider, PairDeciderOptions } from './pair-decider.js'
-import { similarityError } from '../similarity.js'
 
 export interface DenseSearchOptions extends PairDeciderOptions {
   tileRows: number

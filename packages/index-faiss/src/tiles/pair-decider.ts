@@ -1,9 +1,9 @@
 import type { EdgeBatch } from '@facekit/core'
-import { SLACK } from './block-bounds.js'
+import { PairBuffer } from '../edges/pair-buffer.js'
 import type { FloatRows } from '../gallery/float-rows.js'
 import type { GalleryData } from '../gallery/gallery.js'
-import { PairBuffer } from '../edges/pair-buffer.js'
 import { similarity } from '../similarity.js'
+import { SLACK } from './block-bounds.js'
 
 export interface PairDeciderOptions {
   gallery: GalleryData

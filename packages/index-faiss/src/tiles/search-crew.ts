@@ -1,5 +1,5 @@
-import type { Device } from '@facekit/core'
-import { SearchError } from '../errors.js'
+import { distinctDevices, isSameDevice, type Device } from '@facekit/core'
+import { messageOf, SearchError } from '../errors.js'
 import type { GalleryData } from '../gallery/gallery.js'
 import type { ThreadSetup } from './search-messages.js'
 import { SearchPool } from './search-pool.js'
@@ -75,8 +75,9 @@ async function startDevices(
   const tilesOf = (shard: number) =>
     Array.from({ length: plan.tiles }, (_, tile) => tile).filter((tile) => shardOf(tile) === shard)
   // One thread for all shards of a device: WebGPU suffers no two.
-  const devices = shards.filter((device, i) => shards.findIndex((other) => isSame(device, other)) === i)
-  const shardsOf = (device: Device) => [...shards.keys()].filter((shard) => isSame(shards[shard]!, device))
+  const devices = distinctDevices(shards)
+  const shardsOf = (device: Device) =>
+    [...shards.keys()].filter((shard) => isSameDevice(shards[shard]!, device))
   const setups = devices.map((device): ThreadSetup => ({
     kind: 'device',
     options: { ...options, device, shards: shardsOf(device).map(tilesOf) },
@@ -114,12 +115,4 @@ async function ready(pool: SearchPool, signal: AbortSignal): Promise<string | un
 
 function* unitsWhere(plan: TilePlan, isIncluded: (unit: Unit) => boolean): Generator<Unit> {
   for (const unit of unitsOf(plan)) if (isIncluded(unit)) yield unit
-}
-
-function isSame(a: Device, b: Device): boolean {
-  return a.provider === b.provider && a.index === b.index
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -1,5 +1,5 @@
-import type { DenseSearchOptions } from './dense-search.js'
 import type { DeviceSearchOptions } from '../device/device-search.js'
+import type { DenseSearchOptions } from './dense-search.js'
 import type { Unit } from './tile-plan.js'
 import type { UnitResult } from './unit-search.js'
 

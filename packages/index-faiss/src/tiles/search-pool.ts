@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import { SearchError } from '../errors.js'
+import { searchStopped } from '../errors.js'
 import type { ThreadData, ThreadReply, ThreadRequest, ThreadSetup } from './search-messages.js'
 import type { Unit } from './tile-plan.js'
 import type { UnitResult } from './unit-search.js'
@@ -116,11 +116,6 @@ export class SearchPool {
     if (signal.aborted) return undefined
     const arrival = this.#arrivals.shift()!
     if (arrival.reply.kind !== 'failure') return arrival
-    const cause = arrival.reply.error
-    throw new SearchError(
-      'SEARCH',
-      `The search stopped: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    )
+    throw searchStopped(arrival.reply.error)
   }
 }

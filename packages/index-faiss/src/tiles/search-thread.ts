@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { CoreSearch } from './core-search.js'
 import { DeviceSearch } from '../device/device-search.js'
+import { CoreSearch } from './core-search.js'
 import type { ThreadData, ThreadReply, ThreadRequest } from './search-messages.js'
 import type { UnitSearch } from './unit-search.js'
 

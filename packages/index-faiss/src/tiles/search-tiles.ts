@@ -1,9 +1,9 @@
 import type { EdgeBatch } from '@facekit/core'
 import { EdgeSelector } from '../edges/edge-selector.js'
-import type { GalleryData } from '../gallery/gallery.js'
 import { NeighborLists } from '../edges/neighbor-lists.js'
-import { pairsOf, rowsOfGroup, unitsInGroup, type TilePlan } from './tile-plan.js'
+import type { GalleryData } from '../gallery/gallery.js'
 import { startCrew, type CrewOptions } from './search-crew.js'
+import { pairsOf, rowsOfGroup, unitsInGroup, type TilePlan } from './tile-plan.js'
 
 export interface TileSearchSetup extends CrewOptions {
   /** Whether to screen with 8-bit numbers, or to compute float32 products throughout. */
