@@ -1,13 +1,11 @@
-import { parentPort, workerData } from 'node:worker_threads'
-import type { Device } from '@facekit/core'
+import { serve, type Device } from '@facekit/core'
 import { buildModel } from '@facekit/onnx'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
-import type { ProbeReply } from './probe.js'
 import { sessionOptions } from './session-options.js'
 
 const FATAL_ONLY = 4
 
-/** The thread that tries a device: a provider may take long to say no, and blocks the thread that asks. */
+/** Multiplies a matrix on a device: a provider may take long to say no, and blocks the thread that asks. */
 async function tryOut(device: Device): Promise<void> {
   const shape = [2, 2]
   const model = buildModel({
@@ -28,8 +26,8 @@ async function tryOut(device: Device): Promise<void> {
     throw new Error(`it multiplies wrongly: ${[a, b, c, d].join()}`)
 }
 
-const reply: ProbeReply = await tryOut(workerData as Device).then(
-  () => ({ works: true }),
-  (error: unknown) => ({ works: false, reason: error instanceof Error ? error.message : String(error) }),
-)
-parentPort!.postMessage(reply)
+/** The thread that tries a device, once. */
+serve(async (device: Device) => {
+  await tryOut(device)
+  return {}
+})

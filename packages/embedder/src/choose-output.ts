@@ -1,5 +1,5 @@
 import { EmbedderError } from './errors.js'
-import type { OutputInfo } from './session-messages.js'
+import type { OutputInfo } from './session.js'
 
 export interface OutputWish {
   outputName?: string | undefined

