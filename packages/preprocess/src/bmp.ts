@@ -2,6 +2,8 @@ const FILE_HEADER_BYTES = 14
 const CORE_HEADER_BYTES = 12
 const INFO_HEADER_BYTES = 40
 
+const CUT_OFF = 'cut off: the BMP ends before its last row'
+
 const UNCOMPRESSED = 0
 const BIT_FIELDS = 3
 
@@ -39,17 +41,18 @@ interface Palette {
  *
  * Layout: Microsoft's BITMAPINFOHEADER and its V2–V5 extensions, and the BITMAPCOREHEADER of OS/2.
  *
- * @throws Error, for more than `maxPixels` or fewer bytes than the header promises before any pixel is decoded
+ * @throws Error with a short phrase for people, for more than `maxPixels` or fewer bytes than the header promises before any pixel is decoded
  */
 export function decodeBmp(bytes: Buffer, maxPixels: number): RawImage {
   const { width, height: signedHeight, bits, compression, palette } = readHeader(bytes)
   const height = Math.abs(signedHeight)
-  if (compression !== UNCOMPRESSED && compression !== BIT_FIELDS) throw new Error('compressed BMP')
+  if (compression !== UNCOMPRESSED && compression !== BIT_FIELDS)
+    throw new Error('a compressed BMP, which cannot be read')
   if (width * height > maxPixels) throw new Error('BMP exceeds pixel limit')
 
   const rowBytes = Math.ceil((width * bits) / 32) * 4
   const start = bytes.readUInt32LE(10)
-  if (start + rowBytes * height > bytes.length) throw new Error('BMP pixels are cut off')
+  if (start + rowBytes * height > bytes.length) throw new Error(CUT_OFF)
 
   const colour = colourReader(bytes, bits, compression, palette)
   const data = Buffer.allocUnsafe(width * height * 3)
@@ -64,9 +67,10 @@ export function decodeBmp(bytes: Buffer, maxPixels: number): RawImage {
 function readHeader(bytes: Buffer): Header {
   const headerBytes = bytes.length < FILE_HEADER_BYTES + 4 ? Infinity : bytes.readUInt32LE(14)
   const at = FILE_HEADER_BYTES + headerBytes
-  if (at > bytes.length) throw new Error('BMP header is cut off')
+  if (at > bytes.length) throw new Error(CUT_OFF)
   const header = headerBytes === CORE_HEADER_BYTES ? coreHeader(bytes, at) : infoHeader(bytes, at)
-  if (header.width <= 0 || header.height === 0) throw new Error('BMP header makes no sense')
+  if (header.width <= 0 || header.height === 0)
+    throw new Error('damaged: the header of the BMP makes no sense')
   return header
 }
 
@@ -82,7 +86,8 @@ function coreHeader(bytes: Buffer, at: number): Header {
 }
 
 function infoHeader(bytes: Buffer, at: number): Header {
-  if (at < FILE_HEADER_BYTES + INFO_HEADER_BYTES) throw new Error('BMP header makes no sense')
+  if (at < FILE_HEADER_BYTES + INFO_HEADER_BYTES)
+    throw new Error('damaged: the header of the BMP makes no sense')
   const bits = bytes.readUInt16LE(28)
   return {
     width: bytes.readInt32LE(18),
@@ -115,7 +120,7 @@ function colourReader(bytes: Buffer, bits: number, compression: number, palette:
         data[to + 2] = bytes[row + 3 * x]!
       }
     default:
-      throw new Error(`BMP of ${bits} bits a pixel`)
+      throw new Error(`a BMP of ${bits} bits a pixel, which cannot be read`)
   }
 }
 

@@ -3,6 +3,7 @@ import { decodeBmp, isBmp } from './bmp.js'
 import { enlarge } from './enlarge.js'
 import { ImageError } from './errors.js'
 import { readImageFile } from './read-image-file.js'
+import { whyUndecodable } from './why-undecodable.js'
 
 /** 100 megapixels, 300 MB decoded: far above any face crop, far below what would exhaust a machine. */
 export const DEFAULT_MAX_PIXELS = 100_000_000
@@ -46,7 +47,7 @@ export async function decodeImage(path: string, options: DecodeOptions): Promise
       .toBuffer({ resolveWithObject: true })
     return enlarge(data, info.width, info.height, width, height)
   } catch (cause) {
-    throw new ImageError(path, reasonOf(cause, maxPixels), { cause })
+    throw new ImageError(path, reasonOf(cause, bytes, maxPixels), { cause })
   }
 }
 
@@ -56,10 +57,10 @@ function open(bytes: Buffer, maxPixels: number): Sharp {
   return sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: maxPixels })
 }
 
-/** libvips speaks of operations and buffers, in several lines. */
-function reasonOf(cause: unknown, maxPixels: number): string {
+function reasonOf(cause: unknown, bytes: Buffer, maxPixels: number): string {
   const message = cause instanceof Error ? cause.message : String(cause)
+  // These two are sharp's own.
   if (message.includes('pixel limit')) return `more than ${maxPixels} pixels`
   if (message.includes('unsupported image format')) return 'not an image, or of a format that cannot be read'
-  return `damaged: ${message.replaceAll(/\s+/g, ' ').trim()}`
+  return isBmp(bytes) ? message : whyUndecodable(bytes)
 }
