@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import { lstat, open, readdir, rename, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FacekitError, OptionError } from './errors.js'
+import { hiddenFolderName, removeLeftovers } from './hidden-folder.js'
 import { makeFolder } from './make-folder.js'
 import {
   mergeRecords,
@@ -32,26 +32,34 @@ export interface PendingOptions {
 export class PendingFiles {
   /** Where the files will appear. */
   readonly output: string
+  /** Names of hidden folders in there that killed runs had left, and that are no more. */
+  readonly leftovers: readonly string[]
   readonly #pendingFolder: string
   /** What earlier runs made; undefined where that does not matter. */
   readonly #earlier: OutputRecord | undefined
   readonly #names = new Set<string>()
 
-  private constructor(output: string, pendingFolder: string, earlier: OutputRecord | undefined) {
+  private constructor(
+    output: string,
+    pendingFolder: string,
+    earlier: OutputRecord | undefined,
+    leftovers: readonly string[],
+  ) {
     this.output = output
+    this.leftovers = leftovers
     this.#pendingFolder = pendingFolder
     this.#earlier = earlier
   }
 
   /**
-   * Creates `folder` where it is missing.
+   * Creates `folder` where it is missing, and removes from it what killed runs left.
    *
    * @throws FacekitError `OUTPUT_FOLDER` if it cannot be written to
    */
   static async in(folder: string, { supersede = false }: PendingOptions = {}): Promise<PendingFiles> {
     if (folder === '') throw new OptionError('Expected a folder for the output but received an empty string')
     // Inside the folder, so that the rename stays on one file system.
-    const pendingFolder = join(folder, `.facekit-${process.pid}-${randomBytes(4).toString('hex')}`)
+    const pendingFolder = join(folder, hiddenFolderName())
     try {
       await makeFolder(pendingFolder)
     } catch (cause) {
@@ -63,7 +71,8 @@ export class PendingFiles {
       )
     }
     try {
-      return new PendingFiles(folder, pendingFolder, supersede ? await readRecord(folder) : undefined)
+      const earlier = supersede ? await readRecord(folder) : undefined
+      return new PendingFiles(folder, pendingFolder, earlier, await removeLeftovers(folder))
     } catch (error) {
       await rmdir(pendingFolder)
       throw error

@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import {
   existsSync,
   mkdirSync,
@@ -11,9 +12,12 @@ import {
 } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { PendingFiles } from '../src/index.js'
+
+/** Built: other processes take their code from here. */
+const MAIN = new URL('../dist/index.js', import.meta.url).href
 
 const root = mkdtempSync(join(tmpdir(), 'facekit-core-'))
 afterAll(() => rmSync(root, { recursive: true }))
@@ -71,8 +75,7 @@ describe('PendingFiles', () => {
   })
 
   it('says so, and does not turn in a circle, where a folder takes no other into it', () => {
-    const main = new URL('../dist/index.js', import.meta.url).href
-    const script = `const { PendingFiles } = await import(${JSON.stringify(main)})
+    const script = `const { PendingFiles } = await import(${JSON.stringify(MAIN)})
       await PendingFiles.in('/proc/facekit/output').catch((error) => console.log(error.code))`
     const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
       encoding: 'utf8',
@@ -155,6 +158,65 @@ describe('a folder in the way', () => {
   it('is never replaced by files that take no place of others', async () => {
     await make({ group: ['a.png'] }, false)
     await expect(make({ group: ['a.png'] }, false)).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' })
+  })
+})
+
+describe('what a killed run left', () => {
+  /** Starts a process that has a file on its way into the output. */
+  async function startRun() {
+    const script = `const { PendingFiles } = await import(${JSON.stringify(MAIN)})
+      const { writeFileSync } = await import('node:fs')
+      const pending = await PendingFiles.in(${JSON.stringify(output)})
+      writeFileSync(pending.path('half.npy'), 'half')
+      console.log(pending.folder)
+      setInterval(() => {}, 1000)`
+    const run = spawn(process.execPath, ['--input-type=module', '-e', script])
+    const [folder] = (await once(run.stdout, 'data')) as [Buffer]
+    const kill = async () => {
+      run.kill('SIGKILL')
+      await once(run, 'exit')
+    }
+    return { name: basename(folder.toString().trim()), kill }
+  }
+
+  it('is removed by the next one into the folder, and named; what a run that goes on has there stays', async () => {
+    const [killed, running] = await Promise.all([startRun(), startRun()])
+    try {
+      await killed.kill()
+      expect(readdirSync(output).toSorted()).toEqual([killed.name, running.name].toSorted())
+
+      const pending = await PendingFiles.in(output)
+      expect(pending.leftovers).toEqual([killed.name])
+      const second = await PendingFiles.in(output)
+      expect(second.leftovers).toEqual([])
+      await Promise.all([pending.discard(), second.discard()])
+      expect(readdirSync(output)).toEqual([running.name])
+    } finally {
+      await running.kill()
+    }
+  })
+
+  it('stays where it cannot be known to be that', async () => {
+    const killed = await startRun()
+    await killed.kill()
+    const [, where, pid] = killed.name.slice(1).split('-') as [string, string, string]
+    const others = {
+      'of another host': `.facekit-${'0'.repeat(where.length)}-${pid}-00000000`,
+      'of a number that has a process': `.facekit-${where}-${process.ppid}-00000000`,
+      'of no process': `.facekit-${where}-0-00000000`,
+      'with more in its name': `.facekit-${where}-${pid}-00000000-mine`,
+      'of somebody else': '.facekit-notes',
+    }
+    for (const name of Object.values(others)) mkdirSync(join(output, name))
+    const link = `.facekit-${where}-${pid}-11111111`
+    symlinkSync(root, join(output, link))
+    const file = `.facekit-${where}-${pid}-22222222`
+    writeFileSync(join(output, file), 'mine')
+
+    const pending = await PendingFiles.in(output)
+    expect(pending.leftovers).toEqual([killed.name])
+    await pending.discard()
+    expect(readdirSync(output).toSorted()).toEqual([...Object.values(others), link, file].toSorted())
   })
 })
 

@@ -1,4 +1,4 @@
-import { PendingFiles, type EdgeBatch } from '@facekit/core'
+import type { EdgeBatch, PendingFiles } from '@facekit/core'
 import type { DeviceWish } from '@facekit/devices'
 import { clusterEdges } from '@facekit/graph'
 import { Gallery, gatherGallery, searchNeighbors, type ENGINES } from '@facekit/index-faiss'
@@ -13,6 +13,7 @@ import {
 import { writeLabels } from '@facekit/labels'
 import { decodeImage } from '@facekit/preprocess'
 import { flow, tap } from '../flow.js'
+import { openOutput } from '../open-output.js'
 import { grouped, Progress } from '../progress.js'
 import type { Talk } from '../talk.js'
 import { chooseSearch, type ChosenSearch } from './choose-search.js'
@@ -72,7 +73,7 @@ export async function cluster(
   const search = await chooseSearch(options.engine, options.device)
   // Nothing is created for an input that is not there.
   const given = options.input === undefined ? undefined : await openFileSet(options.input)
-  const scratch = await PendingFiles.in(options.output)
+  const scratch = await openOutput(options.output, talk)
   try {
     const set = given ?? (await spoolStdin(scratch.scratchPath('spool'), talk, signal))
     const summary = await clusterFileSet(set, options, search, scratch, talk, signal)

@@ -1,8 +1,9 @@
 import type { Duplex, Writable } from 'node:stream'
-import { PendingFiles, type FailedImage } from '@facekit/core'
+import type { FailedImage } from '@facekit/core'
 import type { Embedder } from '@facekit/embedder'
 import { writeArrow } from '@facekit/io-arrow'
 import { shardEmbeddings } from '@facekit/io-npy'
+import { openOutput } from '../open-output.js'
 import { stdoutSink } from '../stdout-sink.js'
 import type { Talk } from '../talk.js'
 import { FailureLog } from './failure-log.js'
@@ -34,7 +35,7 @@ export async function folderOutput(
   { dim, normalized }: Embedder,
   talk: Talk,
 ): Promise<ExtractOutput> {
-  const pending = await PendingFiles.in(folder)
+  const pending = await openOutput(folder, talk)
   const failures = await FailureLog.in(pending).catch(async (error: unknown) => {
     await pending.discard()
     throw error

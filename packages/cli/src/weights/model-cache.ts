@@ -3,9 +3,9 @@ import { createReadStream } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { PendingFiles } from '@facekit/core'
 import { OnnxError, readModel } from '@facekit/onnx'
 import envPaths from 'env-paths'
+import { openOutput } from '../open-output.js'
 import type { Talk } from '../talk.js'
 
 /** Counts changes of what is built from the same weights and options, so that no older model is taken for it. */
@@ -28,7 +28,7 @@ export async function cached(
   if (found) return found
   const bytes = await make()
   try {
-    const pending = await PendingFiles.in(CACHE_FOLDER)
+    const pending = await openOutput(CACHE_FOLDER, talk)
     try {
       await writeFile(pending.path(name), bytes)
       await pending.commit()

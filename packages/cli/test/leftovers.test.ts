@@ -1,0 +1,20 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, it } from 'vitest'
+import { facekit, outcomeOf, start, temporaryFolder } from './program.js'
+
+const inFolder = temporaryFolder()
+
+it('cluster removes what a killed run left in its output, and says so', async () => {
+  const output = inFolder('labels')
+  const killed = start('cluster', '--output', output)
+  while (!existsSync(output) || readdirSync(output).length === 0) await sleep(20)
+  killed.kill('SIGKILL')
+  await outcomeOf(killed)
+  const [left] = readdirSync(output)
+
+  // It fails, since there is no input, and has removed it by then.
+  const { stderr } = await facekit(['cluster', '--output', output], new Uint8Array())
+  expect(stderr).toContain(`Removed what a killed run left in ${output}: ${left}\n`)
+  expect(readdirSync(output)).toEqual([])
+})
