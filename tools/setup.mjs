@@ -1,19 +1,24 @@
 // Makes a bare clone ready: installs the dependencies and builds the packages where that has not been done.
 // Plain Node, because it runs before anything is installed.
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** stdout belongs to what runs after the set-up. */
-function run(command, ...args) {
-  const { status } = spawnSync(command, args, {
-    cwd: root,
-    stdio: ['ignore', 2, 2],
-    shell: process.platform === 'win32',
-  })
-  if (status !== 0) process.exit(status ?? 1)
+/** One line on stderr, since stdout belongs to what runs after the set-up; all that the command prints if it fails. */
+async function step(title, command) {
+  process.stderr.write(`${title} …\n`)
+  // By the shell, since npm is a script for it on Windows.
+  const child = spawn(command, { cwd: root, shell: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  const printed = []
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes) => printed.push(bytes))
+  const [status] = await once(child, 'close')
+  if (status === 0) return
+  process.stderr.write(Buffer.concat(printed), () => process.exit(status ?? 1))
+  // Nothing goes on meanwhile.
+  await new Promise(() => {})
 }
 
 function modifiedMs(file) {
@@ -22,6 +27,6 @@ function modifiedMs(file) {
 
 // npm writes this file last: it is there, and newer than the lock, when what the lock names is installed.
 if (modifiedMs('node_modules/.package-lock.json') < modifiedMs('package-lock.json')) {
-  run('npm', 'ci', '--no-audit', '--no-fund')
+  await step('Installing dependencies', 'npm ci --no-audit --no-fund')
 }
-run('npx', 'nx', 'run-many', '-t', 'build', '--output-style=static')
+await step('Building packages', 'npx nx run-many -t build --output-style=static')

@@ -5,10 +5,11 @@ import { renderAlbum } from './album.js'
 import { runPipe } from './pipe.js'
 import { readQuality, type Quality } from './quality.js'
 
-const output = join(process.cwd(), 'demo-output')
+// Relative, so that the commands can be read and run again.
+const output = 'demo-output'
 const album = join(output, 'album')
 const labels = join(output, 'labels')
-const model = fileURLToPath(new URL('../model/demo.pth', import.meta.url))
+const model = relative('.', fileURLToPath(new URL('../model/demo.pth', import.meta.url)))
 
 // People that the embedder has never seen: it learned from albums of other seeds.
 const ALBUM = { identities: 300, picturesPerIdentity: [4, 8], duplicates: 0.05, seed: 20 } as const
@@ -23,14 +24,12 @@ const pipe = [
   // Drawn faces are more alike than photographs: a higher bar for what is the same picture.
   ['cluster', '--output', labels, '--duplicate_thresh', '0.96'],
 ] as const
-console.log(pipe.map((command) => ['facekit', ...command].join(' ')).join(' | '))
+console.log(pipe.map((command) => ['npx facekit', ...command].join(' ')).join(' | '))
 await runPipe(...pipe)
 
 const quality = await readQuality(labels, album, truth)
 console.log(report(quality))
-console.log(
-  `Labels, previews and assignments.parquet are in ${relative(process.cwd(), labels)}, the pictures in ${relative(process.cwd(), album)}.`,
-)
+console.log(`Labels, previews and assignments.parquet are in ${labels}, the pictures in ${album}.`)
 console.log(`The demo took ${Math.round((Date.now() - startMs) / 1000)} s.`)
 
 function report({ pictures, identities, classes, pairwise, bcubed, duplicates }: Quality): string {
