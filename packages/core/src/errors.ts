@@ -31,7 +31,8 @@ export interface ErrorData {
 }
 
 export function errorToData(error: unknown): ErrorData {
-  if (!(error instanceof Error)) return { name: 'Error', code: undefined, message: String(error), stack: undefined }
+  if (!(error instanceof Error))
+    return { name: 'Error', code: undefined, message: String(error), stack: undefined }
   const code = error instanceof FacekitError ? error.code : undefined
   return { name: error.name, code, message: error.message, stack: error.stack }
 }

@@ -102,7 +102,11 @@ describe('a thread', () => {
   })
 
   it.each([
-    ['its service cannot be made', `serve(async () => { throw new OptionError('no such device') })`, 'OPTION'],
+    [
+      'its service cannot be made',
+      `serve(async () => { throw new OptionError('no such device') })`,
+      'OPTION',
+    ],
     ['it ends before', 'process.exit(0)', 'THREAD'],
     ['it does not run at all', `throw new Error('broken')`, 'THREAD'],
     ['its service never comes', 'serve(() => new Promise(() => process.exit(0)))', 'THREAD'],

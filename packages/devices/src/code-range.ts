@@ -18,14 +18,21 @@ export const FULL_RANGE: CodeRange = { max: 127, zero: 128 }
  * Where there is no VNNI, kernels add neighbouring products in 16 bits, saturating: (128 + 79) · 79 · 2 = 32,706 fits, and
  * with the last range the sum of four. (Both sides unsigned are exact throughout, but a quarter slower than ±79.)
  */
-export const CODE_RANGES: readonly CodeRange[] = [
-  FULL_RANGE,
-  { max: 79, zero: 128 },
-  { max: 63, zero: 64 },
-]
+export const CODE_RANGES: readonly CodeRange[] = [FULL_RANGE, { max: 79, zero: 128 }, { max: 63, zero: 64 }]
 
-/** @returns the widest range whose products this processor computes exactly, if there is one */
+let found: Promise<CodeRange | undefined> | undefined
+
+/**
+ * Tried out once.
+ *
+ * @returns the widest range whose products this processor computes exactly, if there is one
+ */
 export async function exactCodeRange(): Promise<CodeRange | undefined> {
+  found ??= findExactCodeRange()
+  return found
+}
+
+async function findExactCodeRange(): Promise<CodeRange | undefined> {
   for (const range of CODE_RANGES) if (await multipliesExactly(range)) return range
   return undefined
 }
@@ -46,9 +53,7 @@ export async function multipliesExactly({ max, zero }: CodeRange): Promise<boole
     interOpNumThreads: 1,
   })
   const code = (line: number, i: number) => max * PATTERNS[line % PATTERNS.length]!(i)
-  const columns = new Int8Array(INNER * COLUMNS).map((_, at) =>
-    code(at % COLUMNS, Math.floor(at / COLUMNS)),
-  )
+  const columns = new Int8Array(INNER * COLUMNS).map((_, at) => code(at % COLUMNS, Math.floor(at / COLUMNS)))
   const expected = PATTERNS.map((_row, row) =>
     PATTERNS.map((_column, column) => {
       let sum = 0

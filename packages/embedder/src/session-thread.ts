@@ -33,9 +33,13 @@ export class SessionThread {
       return new SessionThread(thread, await thread.ask('outputs', []), file)
     } catch (cause) {
       await thread?.close()
-      throw new EmbedderError('MODEL_FILE', `ONNX Runtime does not run ${file}: ${(cause as Error).message}`, {
-        cause,
-      })
+      throw new EmbedderError(
+        'MODEL_FILE',
+        `ONNX Runtime does not run ${file}: ${(cause as Error).message}`,
+        {
+          cause,
+        },
+      )
     }
   }
 

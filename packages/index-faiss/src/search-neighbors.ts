@@ -7,14 +7,16 @@ import {
   checkCosine,
   checkOneOf,
   checkPositiveInteger,
+  FacekitError,
   OptionError,
   type Device,
   type EdgeBatch,
 } from '@facekit/core'
 import type { Engine } from './choose-engine.js'
+import { searchStopped } from './errors.js'
 import { searchFaiss } from './faiss/search-faiss.js'
 import type { Gallery } from './gallery/gallery.js'
-import { searchTiles } from './tiles/search-tiles.js'
+import { searchTiles, type ScreenInfo } from './search-tiles.js'
 
 export interface SearchOptions {
   /** `screened` if left out. All give the same edges. */
@@ -36,6 +38,8 @@ export interface SearchOptions {
   onProgress?: (pairsDone: number, pairs: number) => void
   /** Called with one line when the search has to go another way than it was asked to. */
   onWarning?: (text: string) => void
+  /** Called when it is known how rows are screened: not for other engines, nor where everything is computed in float32. */
+  onScreen?: (screen: ScreenInfo) => void
   /**
    * GPUs to search on, all of one provider, for the engine `screened`: each entry holds a shard of the gallery, and one
    * device may stand there several times. The CPU if left out. The result is the same.
@@ -60,13 +64,13 @@ const DEFAULT_LIST_BYTES = 2 ** 28
  *
  * @param gallery all of its rows added
  * @returns Readable of `EdgeBatch`; it fails with SearchError `SEARCH`, with `DEVICE` where devices cannot take the gallery,
- *   or with `FILE_CUT` where a file is changed during the search
+ *   and with FacekitError `FILE_CUT` where a file is changed during the search, `THREAD` where a thread of it ends
  * @throws OptionError; SearchError `GALLERY_SHAPE` if rows are missing
  */
 export function searchNeighbors(gallery: Gallery, options: SearchOptions): Readable {
   const { topK, scratchFolder = tmpdir() } = options
   const engine = checkOneOf('engine', options.engine ?? 'screened', ['screened', 'tiles', 'faiss'])
-  const { onProgress = () => {}, onWarning = () => {}, onSharded = () => {} } = options
+  const { onProgress = () => {}, onWarning = () => {}, onScreen = () => {}, onSharded = () => {} } = options
   const devices = (options.devices ?? []).filter(({ provider }) => provider !== 'cpu')
   if (devices.length > 0 && engine !== 'screened')
     throw new OptionError(`Expected the engine screened on devices but received ${engine}`)
@@ -95,9 +99,19 @@ export function searchNeighbors(gallery: Gallery, options: SearchOptions): Reada
             mayFallBack: options.mayFallBack ?? false,
             onProgress,
             onWarning,
+            onScreen,
             onSharded,
           },
           signal,
         )
-  return batchSource(search)
+  return batchSource((signal) => stoppedBy(search(signal)))
+}
+
+/** What an engine throws without a code of its own is a search that stopped. */
+async function* stoppedBy(search: AsyncGenerator<EdgeBatch>): AsyncGenerator<EdgeBatch> {
+  try {
+    yield* search
+  } catch (error) {
+    throw error instanceof FacekitError ? error : searchStopped(error)
+  }
 }

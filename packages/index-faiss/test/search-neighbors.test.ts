@@ -129,12 +129,11 @@ describe('gatherGallery', () => {
     normalized: false,
   })
 
-  it('stores rows, their lengths and their codes', async () => {
+  it('stores rows and their lengths', async () => {
     const gallery = new Gallery(3, 4)
     await pipeline(Readable.from([batch(0, 2, 4), batch(2, 1, 4)]), gatherGallery(gallery))
-    const { floats, codes, lengths } = gallery.finish()
+    const { floats, lengths } = gallery.finish()
     expect(floats).toEqual({ kind: 'memory', values: new Float32Array(12).fill(2) })
-    expect(codes).toEqual({ kind: 'memory', codes: new Int8Array(12).fill(127) })
     expect([...lengths]).toEqual([4, 4, 4])
   })
 

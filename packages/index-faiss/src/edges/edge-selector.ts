@@ -1,4 +1,5 @@
 import type { EdgeBatch } from '@facekit/core'
+import { listOrder } from './list-order.js'
 import { PairBuffer } from './pair-buffer.js'
 
 /**
@@ -25,7 +26,9 @@ export class EdgeSelector {
   addRow(row: number, neighbors: readonly Neighbor[]): void {
     let listed = neighbors
     if (neighbors.length >= this.#listLength) {
-      listed = neighbors.toSorted(bestFirst).slice(0, this.#listLength)
+      listed = neighbors
+        .toSorted((a, b) => listOrder(a.similarity, a.row, b.similarity, b.row))
+        .slice(0, this.#listLength)
       const last = listed.at(-1)
       this.#lastSimilarity[row] = last ? last.similarity : Infinity
       this.#lastRow[row] = last ? last.row : 0
@@ -42,8 +45,7 @@ export class EdgeSelector {
   }
 
   #lists(owner: number, row: number, similarity: number): boolean {
-    const last = this.#lastSimilarity[owner]!
-    return similarity > last || (similarity === last && row <= this.#lastRow[owner]!)
+    return listOrder(similarity, row, this.#lastSimilarity[owner]!, this.#lastRow[owner]!) <= 0
   }
 }
 
@@ -51,9 +53,4 @@ export interface Neighbor {
   row: number
   /** float32 */
   similarity: number
-}
-
-/** The order of a list: most similar first, ties by row. */
-function bestFirst(a: Neighbor, b: Neighbor): number {
-  return b.similarity - a.similarity || a.row - b.row
 }

@@ -1,4 +1,5 @@
 import type { Neighbor } from './edge-selector.js'
+import { listOrder } from './list-order.js'
 
 /** An owner, a neighbor and their similarity. */
 export const ENTRY_BYTES = 12
@@ -100,9 +101,8 @@ export class NeighborEntries {
     for (let i = 0; i < count; i++) this.add(owners[i]!, neighbors[i]!, similarities[i]!)
   }
 
-  /** The order of a list: most similar first, ties by row. */
   #compare(a: number, b: number): number {
-    return this.#similarity[b]! - this.#similarity[a]! || this.#neighbor[a]! - this.#neighbor[b]!
+    return listOrder(this.#similarity[a]!, this.#neighbor[a]!, this.#similarity[b]!, this.#neighbor[b]!)
   }
 
   /** A counting sort: positions of entries by owner, and where those of each owner start. */

@@ -1,7 +1,6 @@
 import { FloatRows } from '../gallery/float-rows.js'
 import type { GalleryData } from '../gallery/gallery.js'
 import type { Candidates } from './candidates.js'
-import type { SearchEngine } from './engine.js'
 import type { FlatIndex } from './faiss-node.js'
 import { loadFaiss } from './faiss-node.js'
 
@@ -11,27 +10,58 @@ const NUMBERS_AT_ONCE = 2 ** 21
 /** Neighbors beyond topK, so that few rows tie at the end of their list and are searched again. */
 const SPARE_NEIGHBORS = 16
 
-/** Exact search by FAISS's `IndexFlatIP`, through faiss-node. */
-export async function faissEngine(gallery: GalleryData, listLength: number): Promise<SearchEngine> {
-  const { rows, dim } = gallery
-  const { IndexFlatIP } = await loadFaiss()
-  const index = new IndexFlatIP(dim)
-  const embeddings = new FloatRows(gallery)
-  // FAISS finds the row itself, too.
-  const neighbors = Math.min(rows, listLength + 1 + SPARE_NEIGHBORS)
-  const rowsAtOnce = Math.max(1, Math.floor(NUMBERS_AT_ONCE / Math.max(dim, neighbors)))
-  const units = new Float32Array(rowsAtOnce * dim)
-  for (let start = 0; start < rows; start += rowsAtOnce) {
-    const end = Math.min(rows, start + rowsAtOnce)
-    embeddings.readUnits(start, end, units)
-    index.add(Array.from(units.subarray(0, (end - start) * dim)))
+/** Exact search by FAISS's `IndexFlatIP`, through faiss-node. It blocks the thread that calls it. */
+export class FaissEngine {
+  readonly #gallery: GalleryData
+  readonly #index: FlatIndex
+  readonly #embeddings: FloatRows
+  readonly #neighbors: number
+  /** Rows that it likes to search for at once. */
+  readonly chunkRows: number
+
+  private constructor(gallery: GalleryData, index: FlatIndex, neighbors: number) {
+    this.#gallery = gallery
+    this.#index = index
+    this.#embeddings = new FloatRows(gallery)
+    this.#neighbors = neighbors
+    this.chunkRows = Math.max(1, Math.floor(NUMBERS_AT_ONCE / Math.max(gallery.dim, neighbors)))
   }
-  return {
-    chunkRows: rowsAtOnce,
-    search(start, end, bound, candidates) {
-      const queries = Array.from({ length: end - start }, (_, i) => start + i)
-      searchRows(index, gallery, embeddings, queries, neighbors, bound, (row) => candidates[row - start]!)
-    },
+
+  static async create(gallery: GalleryData, listLength: number): Promise<FaissEngine> {
+    const { rows, dim } = gallery
+    const { IndexFlatIP } = await loadFaiss()
+    // FAISS finds the row itself, too.
+    const neighbors = Math.min(rows, listLength + 1 + SPARE_NEIGHBORS)
+    const engine = new FaissEngine(gallery, new IndexFlatIP(dim), neighbors)
+    engine.#addRows()
+    return engine
+  }
+
+  #addRows(): void {
+    const { rows, dim } = this.#gallery
+    const units = new Float32Array(this.chunkRows * dim)
+    for (let start = 0; start < rows; start += this.chunkRows) {
+      const end = Math.min(rows, start + this.chunkRows)
+      this.#embeddings.readUnits(start, end, units)
+      this.#index.add(Array.from(units.subarray(0, (end - start) * dim)))
+    }
+  }
+
+  /**
+   * Adds to `candidates[row - start]`, for each row in [start, end), every other row whose inner product with it is at or
+   * above `bound`, or at least as many of the best as the candidates' limit. Unusable rows may be among them.
+   */
+  search(start: number, end: number, bound: number, candidates: readonly Candidates[]): void {
+    const queries = Array.from({ length: end - start }, (_, i) => start + i)
+    searchRows(
+      this.#index,
+      this.#gallery,
+      this.#embeddings,
+      queries,
+      this.#neighbors,
+      bound,
+      (row) => candidates[row - start]!,
+    )
   }
 }
 

@@ -1,11 +1,7 @@
-import { once } from 'node:events'
-import { Worker } from 'node:worker_threads'
-import type { EdgeBatch } from '@facekit/core'
-import { searchStopped } from '../errors.js'
-import type { FaissReply, FaissRequest, FaissSetup } from './faiss-messages.js'
+import { startThread, threadFile, type EdgeBatch } from '@facekit/core'
+import type { FaissService, FaissSetup } from './faiss-service.js'
 
-// Always the built file and no flags of this process: a thread starts plain Node, which reads no TypeScript.
-const THREAD = new URL('../../dist/faiss/faiss-thread.js', import.meta.url)
+const THREAD = threadFile(import.meta.url, './faiss-thread.js')
 
 /**
  * All pairs at or above the threshold, by FAISS.
@@ -19,31 +15,17 @@ export async function* searchFaiss(
 ): AsyncGenerator<EdgeBatch> {
   const { rows } = setup.gallery
   if (rows < 2) return
-  const worker = new Worker(THREAD, { workerData: setup, execArgv: [], name: 'facekit-search' })
-  const say = (request: FaissRequest) => worker.postMessage(request)
-  const exit = once(worker, 'exit')
+  const thread = await startThread<FaissSetup, FaissService>(THREAD, setup, { name: 'facekit-search' })
   try {
     let rowsDone = 0
     while (rowsDone < rows && !signal.aborted) {
-      say('next')
-      const reply = await nextReply(worker)
-      rowsDone = reply.rowsDone
+      const found = await thread.ask('next', [])
+      rowsDone = found.rowsDone
       // FAISS computes both halves of the matrix; pairs are counted once.
       onProgress((rowsDone * (rows - 1)) / 2, (rows * (rows - 1)) / 2)
-      if (reply.edges.source.length > 0) yield reply.edges
+      if (found.edges.source.length > 0) yield found.edges
     }
   } finally {
-    say('close')
-    await exit.catch(() => {})
-  }
-}
-
-async function nextReply(worker: Worker): Promise<Extract<FaissReply, { kind: 'edges' }>> {
-  try {
-    const [reply] = (await once(worker, 'message')) as [FaissReply]
-    if (reply.kind === 'edges') return reply
-    throw reply.error
-  } catch (cause) {
-    throw searchStopped(cause)
+    await thread.close()
   }
 }

@@ -1,24 +1,24 @@
 import { closeSync, openSync } from 'node:fs'
 import { readWhole } from '@facekit/core'
-import type { GalleryData } from './gallery.js'
+import type { CodedGallery } from './coded-gallery.js'
 
 /** The codes of a gallery by tiles, read as they are needed: for threads that search. */
 export class CodeTiles {
-  readonly #gallery: GalleryData
+  readonly #gallery: CodedGallery
   readonly #tileRows: number
   readonly #file: number | undefined
 
-  constructor(gallery: GalleryData, tileRows: number) {
+  constructor(gallery: CodedGallery, tileRows: number) {
     this.#gallery = gallery
     this.#tileRows = tileRows
     this.#file = gallery.codes.kind === 'file' ? openSync(gallery.codes.path, 'r') : undefined
   }
 
-  /** @param into tileRows × dim int8, row-major; rows beyond the last become zero */
+  /** @param into tileRows × components int8, row-major; rows beyond the last become zero */
   read(tile: number, into: Int8Array): void {
-    const { rows, dim, codes } = this.#gallery
-    const start = tile * this.#tileRows * dim
-    const length = Math.min(rows * dim - start, into.length)
+    const { rows, coding, codes } = this.#gallery
+    const start = tile * this.#tileRows * coding.components
+    const length = Math.min(rows * coding.components - start, into.length)
     if (codes.kind === 'memory') into.set(codes.codes.subarray(start, start + length))
     else readWhole(this.#file!, start, into.subarray(0, length), codes.path)
     into.fill(0, length)
@@ -26,29 +26,6 @@ export class CodeTiles {
 
   close(): void {
     if (this.#file !== undefined) closeSync(this.#file)
-  }
-}
-
-/**
- * L2 norms of what codes stand for behind their first `prefix` components.
- *
- * @param codes of rows from `start` on, row-major
- * @param into one for each of these rows that the gallery has
- */
-export function tailNorms(
-  { rows, dim, scales }: GalleryData,
-  start: number,
-  codes: Int8Array,
-  prefix: number,
-  into: Float64Array,
-): void {
-  if (prefix === dim) return
-  const end = Math.min(rows, start + codes.length / dim)
-  for (let row = start; row < end; row++) {
-    let squares = 0
-    const last = (row - start + 1) * dim
-    for (let at = last - dim + prefix; at < last; at++) squares += codes[at]! * codes[at]!
-    into[row - start] = Math.sqrt(squares) * scales[row]!
   }
 }
 

@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import { ScratchFile, type RowFile } from '@facekit/core'
 import { SearchError } from '../errors.js'
-import { MAX_CODE, quantizeRow } from './quantize.js'
 
 export interface GalleryOptions {
   /** Where the embeddings can be read again by position. Left out, the gallery keeps them itself. */
@@ -16,23 +15,18 @@ export interface GalleryOptions {
 export type FloatStore =
   { kind: 'memory'; values: Float32Array } | { kind: 'files'; files: readonly RowFile[] }
 
-/** rows × dim int8, row-major: see `quantizeRow`. */
-export type CodeStore = { kind: 'memory'; codes: Int8Array } | { kind: 'file'; path: string }
-
 /** The plain data of a gallery, as it crosses to threads without being copied. */
 export interface GalleryData {
   rows: number
   dim: number
   floats: FloatStore
-  codes: CodeStore
-  /** rows × float32: what a code of 1 stands for in the row of length 1. */
-  scales: Float32Array
-  /** rows × float32: how far the coded row is from the row of length 1, rounded up. */
-  residuals: Float32Array
-  /** rows × float64: L2 norm of the embedding. */
+  /** rows × float64: L2 norm of the embedding; 0 where it is unusable. */
   lengths: Float64Array
   /** rows × uint8: 1 where the embedding holds a NaN or an infinity. */
   unusable: Uint8Array
+  /** What its codes may take in memory; where they go if they take more. */
+  codeBytes: number
+  codeFolder: string | undefined
 }
 
 /** The embeddings that are searched. They may have any length: only directions count. */
@@ -41,7 +35,6 @@ export class Gallery {
   readonly dim: number
   readonly #data: GalleryData
   readonly #floatFile: ScratchFile | undefined
-  readonly #codeFile: ScratchFile | undefined
   #added = 0
 
   /** @throws SearchError `GALLERY_MEMORY` */
@@ -49,15 +42,13 @@ export class Gallery {
     const { rowFiles, memoryBytes = Infinity, scratchFolder } = options
     this.rows = rows
     this.dim = dim
-    const scratch = (name: string) => {
-      if (scratchFolder === undefined) throw memoryError(rows, dim, memoryBytes)
-      return new ScratchFile(join(scratchFolder, name))
-    }
-    // Codes are read once per group of query tiles, embeddings only for the few pairs that pass the screen.
+    // Codes, at most a byte a number, are read once per group of query tiles; embeddings only for the few pairs that pass
+    // the screen.
     const codesFit = rows * dim <= memoryBytes
     const floatsFit = !rowFiles && rows * dim * (1 + Float32Array.BYTES_PER_ELEMENT) <= memoryBytes
-    this.#codeFile = codesFit ? undefined : scratch('codes')
-    this.#floatFile = rowFiles || floatsFit ? undefined : scratch('embeddings')
+    if (scratchFolder === undefined && !(codesFit && (rowFiles || floatsFit)))
+      throw memoryError(rows, dim, memoryBytes)
+    this.#floatFile = rowFiles || floatsFit ? undefined : new ScratchFile(join(scratchFolder!, 'embeddings'))
     try {
       this.#data = {
         rows,
@@ -66,14 +57,11 @@ export class Gallery {
           ? { kind: 'files', files: [{ path: this.#floatFile.path, offset: 0, rows }] }
           : rowFiles
             ? { kind: 'files', files: rowFiles }
-            : { kind: 'memory', values: new Float32Array(shared(4 * rows * dim)) },
-        codes: this.#codeFile
-          ? { kind: 'file', path: this.#codeFile.path }
-          : { kind: 'memory', codes: new Int8Array(shared(rows * dim)) },
-        scales: new Float32Array(shared(4 * rows)),
-        residuals: new Float32Array(shared(4 * rows)),
-        lengths: new Float64Array(shared(8 * rows)),
-        unusable: new Uint8Array(shared(rows)),
+            : { kind: 'memory', values: new Float32Array(new SharedArrayBuffer(4 * rows * dim)) },
+        lengths: new Float64Array(new SharedArrayBuffer(8 * rows)),
+        unusable: new Uint8Array(new SharedArrayBuffer(rows)),
+        codeBytes: memoryBytes - (floatsFit ? 4 * rows * dim : 0),
+        codeFolder: scratchFolder,
       }
     } catch (cause) {
       throw memoryError(rows, dim, memoryBytes, cause)
@@ -87,50 +75,27 @@ export class Gallery {
     if (!Number.isInteger(added) || this.#added + added > this.rows) {
       throw shapeError(this, `${this.#added + Math.ceil(added)} or more`)
     }
-    const { floats, codes } = this.#data
-    const start = this.#added * dim
-    const target =
-      codes.kind === 'memory'
-        ? codes.codes.subarray(start, start + embeddings.length)
-        : new Int8Array(embeddings.length)
-    for (let row = 0; row < added; row++) {
-      const part = [row * dim, (row + 1) * dim] as const
-      this.#addRow(this.#added + row, embeddings.subarray(...part), target.subarray(...part))
-    }
-    if (floats.kind === 'memory') floats.values.set(embeddings, start)
+    for (let row = 0; row < added; row++) this.#measure(this.#added + row, embeddings, row * dim)
+    const { floats } = this.#data
+    if (floats.kind === 'memory') floats.values.set(embeddings, this.#added * dim)
     this.#floatFile?.append(embeddings)
-    this.#codeFile?.append(target)
     this.#added += added
   }
 
-  #addRow(row: number, embedding: Float32Array, codes: Int8Array): void {
-    const { scales, residuals, lengths, unusable } = this.#data
-    let largest = 0
+  #measure(row: number, embeddings: Float32Array, start: number): void {
+    // Two sums, because one would make each addition wait for the one before.
     let even = 0
     let odd = 0
-    let i = 0
-    for (; i + 1 < embedding.length; i += 2) {
-      const a = embedding[i]!
-      const b = embedding[i + 1]!
-      even += a * a
-      odd += b * b
-      largest = Math.max(largest, Math.abs(a), Math.abs(b))
+    const end = start + this.dim
+    let at = start
+    for (; at + 1 < end; at += 2) {
+      even += embeddings[at]! * embeddings[at]!
+      odd += embeddings[at + 1]! * embeddings[at + 1]!
     }
-    if (i < embedding.length) {
-      even += embedding[i]! ** 2
-      largest = Math.max(largest, Math.abs(embedding[i]!))
-    }
+    if (at < end) even += embeddings[at]! * embeddings[at]!
     const squares = even + odd
-    if (!Number.isFinite(squares)) {
-      unusable[row] = 1
-      return
-    }
-    if (squares === 0) return
-    const length = Math.sqrt(squares)
-    const scale = Math.fround(largest / length / MAX_CODE)
-    lengths[row] = length
-    scales[row] = scale
-    residuals[row] = quantizeRow(embedding, length, scale, codes)
+    if (Number.isFinite(squares)) this.#data.lengths[row] = Math.sqrt(squares)
+    else this.#data.unusable[row] = 1
   }
 
   /** The rows that hold a NaN or an infinity: no edge touches them. */
@@ -148,13 +113,8 @@ export class Gallery {
   finish(): GalleryData {
     if (this.#added !== this.rows) throw shapeError(this, `${this.#added}`)
     this.#floatFile?.close()
-    this.#codeFile?.close()
     return this.#data
   }
-}
-
-function shared(bytes: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(bytes)
 }
 
 function memoryError(rows: number, dim: number, memoryBytes: number, cause?: unknown): SearchError {

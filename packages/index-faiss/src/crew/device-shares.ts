@@ -1,0 +1,40 @@
+import { distinctDevices, isSameDevice, type Device } from '@facekit/core'
+import { planDeviceTiles, unitsOf, type TilePlan, type Unit } from '../plan/tile-plan.js'
+
+/** What a device, and the one thread that drives it, has of a search. */
+export interface DeviceShare {
+  device: Device
+  /** Gallery tiles of each of its shards. */
+  shards: number[][]
+  units: Iterator<Unit>
+}
+
+/**
+ * Deals the tiles of a gallery to devices, in turns, so that each shard has its part of both ends of the half matrix.
+ *
+ * @param devices each entry holds a shard; few rows make no more shards than tiles
+ */
+export function shareTiles(
+  shape: { rows: number; components: number },
+  devices: readonly Device[],
+): { plan: TilePlan; shares: DeviceShare[] } {
+  const plan = planDeviceTiles(shape, devices[0]!.provider, devices.length)
+  const shards = devices.slice(0, plan.tiles)
+  const shardOf = (tile: number) => tile % shards.length
+  const tilesOf = (shard: number) =>
+    Array.from({ length: plan.tiles }, (_, tile) => tile).filter((tile) => shardOf(tile) === shard)
+  // One thread for all shards of a device: WebGPU suffers no two.
+  const shares = distinctDevices(shards).map((device) => {
+    const own = [...shards.keys()].filter((shard) => isSameDevice(shards[shard]!, device))
+    return {
+      device,
+      shards: own.map(tilesOf),
+      units: unitsWhere(plan, ({ galleryTile }) => own.includes(shardOf(galleryTile))),
+    }
+  })
+  return { plan, shares }
+}
+
+function* unitsWhere(plan: TilePlan, isIncluded: (unit: Unit) => boolean): Generator<Unit> {
+  for (const unit of unitsOf(plan)) if (isIncluded(unit)) yield unit
+}

@@ -1,0 +1,13 @@
+/**
+ * The order of a list: most similar first, ties by row.
+ *
+ * @returns below 0 where the first comes before the second
+ */
+export function listOrder(
+  similarity: number,
+  row: number,
+  otherSimilarity: number,
+  otherRow: number,
+): number {
+  return otherSimilarity - similarity || row - otherRow
+}

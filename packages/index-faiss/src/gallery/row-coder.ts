@@ -1,0 +1,58 @@
+import { closeSync, openSync, writeSync } from 'node:fs'
+import type { FloatProduct } from '../float-product.js'
+import type { CodedGallery } from './coded-gallery.js'
+import { FloatRows } from './float-rows.js'
+import { quantizeRow } from './quantize.js'
+
+/** Rows that are coded at a time: 2 MiB of each kind at 512 components. */
+const CHUNK_ROWS = 1024
+
+/**
+ * Fills in the codes of rows.
+ *
+ * @param product of float32 numbers
+ * @param isStopped asked now and then: whether to leave it
+ */
+export async function codeRows(
+  gallery: CodedGallery,
+  [start, end]: readonly [start: number, end: number],
+  product: FloatProduct,
+  isStopped: () => boolean,
+): Promise<void> {
+  const { dim, coding, codes, lengths, residuals } = gallery
+  const { heads, components } = coding
+  // ONNX Runtime takes no shared memory.
+  const axes = coding.axes && Float32Array.from(coding.axes)
+  const rows = new FloatRows(gallery)
+  const chunkRows = Math.min(CHUNK_ROWS, end - start)
+  const units = new Float32Array(chunkRows * dim)
+  const along = axes && new Float32Array(chunkRows * heads)
+  const fileCodes = codes.kind === 'file' ? new Int8Array(chunkRows * components) : undefined
+  const file = codes.kind === 'file' ? openSync(codes.path, 'r+') : undefined
+  try {
+    for (let first = start; first < end && !isStopped(); first += chunkRows) {
+      const count = Math.min(chunkRows, end - first)
+      const chunk = units.subarray(0, count * dim)
+      rows.readUnits(first, first + count, chunk)
+      const values = axes ? along!.subarray(0, count * heads) : chunk
+      if (axes) await product.run(chunk, axes, dim, values)
+      const stride = axes ? heads : dim
+      const into = codes.kind === 'memory' ? codes.codes : fileCodes!
+      const firstCode = codes.kind === 'memory' ? first * components : 0
+      for (let i = 0; i < count; i++) {
+        const own = into.subarray(firstCode + i * components, firstCode + (i + 1) * components)
+        // A row of zeros has cosine 0 with everything; one that cannot be used has no edges.
+        if (lengths[first + i] === 0) own.fill(0)
+        else residuals[first + i] = quantizeRow(values.subarray(i * stride, i * stride + heads), coding, own)
+      }
+      if (file !== undefined) writeAll(file, fileCodes!.subarray(0, count * components), first * components)
+    }
+  } finally {
+    rows.close()
+    if (file !== undefined) closeSync(file)
+  }
+}
+
+function writeAll(file: number, codes: Int8Array, position: number): void {
+  for (let at = 0; at < codes.length;) at += writeSync(file, codes, at, codes.length - at, position + at)
+}

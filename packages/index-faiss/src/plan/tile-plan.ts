@@ -1,0 +1,108 @@
+import type { Provider } from '@facekit/core'
+
+/**
+ * What a thread does at a time: the inner products of the rows of some query tiles with those of one gallery tile. Only
+ * one half of the matrix is computed: a unit holds no query tile behind its gallery tile.
+ */
+export interface Unit {
+  /** Which group of query tiles this is, from 0. */
+  group: number
+  firstQueryTile: number
+  endQueryTile: number
+  galleryTile: number
+}
+
+export interface TilePlan {
+  rows: number
+  /** Rows of a tile; the last may have fewer. */
+  tileRows: number
+  tiles: number
+  /** Query tiles of a group, and their rows; the last may have fewer. */
+  groupTiles: number
+  groupRows: number
+  groups: number
+}
+
+// The products of two tiles, 1 MiB, stay in a core's cache until they are looked through; so do their codes, of which
+// more components get fewer rows.
+const TILE_BYTES = 2 ** 18
+const MAX_TILE_ROWS = 512
+const MIN_TILE_ROWS = 64
+
+/**
+ * Query tiles that go against each gallery tile when it has been read and transposed, so that this costs little beside
+ * the products. A thread holds their codes: 4 MiB.
+ */
+const GROUP_TILES = 16
+
+export function planTiles(rows: number, components: number): TilePlan {
+  const fitting = 2 ** Math.floor(Math.log2(TILE_BYTES / components))
+  const needed = 2 ** Math.ceil(Math.log2(rows))
+  const tileRows = Math.max(MIN_TILE_ROWS, Math.min(MAX_TILE_ROWS, fitting, needed))
+  return planOf(rows, tileRows, GROUP_TILES)
+}
+
+// What a device computes at a time must be large enough to hide what it costs to ask, and its products must fit: 64 MiB
+// with WebGPU, which binds 128 MiB at once wherever it runs, 256 MiB with CUDA.
+const MAX_DEVICE_TILE_ROWS = { webgpu: 4096, cuda: 8192, cpu: 4096 }
+const MIN_DEVICE_TILE_ROWS = 128
+const MAX_DEVICE_TILE_BYTES = 2 ** 27
+
+/** Gallery tiles stay where they are: groups serve to follow up the rows of several query tiles together. */
+const DEVICE_GROUP_TILES = 4
+
+/** A plan for devices that share the tiles: small enough that each of the shards has some. */
+export function planDeviceTiles(
+  { rows, components }: { rows: number; components: number },
+  provider: Provider,
+  shards: number,
+): TilePlan {
+  const fair = rows / (4 * shards)
+  const fitting = MAX_DEVICE_TILE_BYTES / (Float32Array.BYTES_PER_ELEMENT * components)
+  const most = Math.min(MAX_DEVICE_TILE_ROWS[provider], fair, fitting)
+  const tileRows = Math.max(MIN_DEVICE_TILE_ROWS, 2 ** Math.floor(Math.log2(most)))
+  return planOf(rows, tileRows, DEVICE_GROUP_TILES)
+}
+
+export function planOf(rows: number, tileRows: number, groupTiles: number): TilePlan {
+  const tiles = Math.ceil(rows / tileRows)
+  return {
+    rows,
+    tileRows,
+    tiles,
+    groupTiles,
+    groupRows: groupTiles * tileRows,
+    groups: Math.ceil(tiles / groupTiles),
+  }
+}
+
+/** All units, group by group. When a group is done, the similarities of its rows with all others are known. */
+export function* unitsOf({ tiles, groups, groupTiles }: TilePlan): Generator<Unit> {
+  for (let group = 0; group < groups; group++) {
+    const firstQueryTile = group * groupTiles
+    const endQueryTile = Math.min(tiles, firstQueryTile + groupTiles)
+    for (let galleryTile = firstQueryTile; galleryTile < tiles; galleryTile++) {
+      yield { group, firstQueryTile, endQueryTile, galleryTile }
+    }
+  }
+}
+
+export function unitsInGroup({ tiles, groupTiles }: TilePlan, group: number): number {
+  return tiles - group * groupTiles
+}
+
+/** Query tiles of a unit that are not behind its gallery tile. */
+export function queryTilesOf({ firstQueryTile, endQueryTile, galleryTile }: Unit): number[] {
+  const end = Math.min(endQueryTile, galleryTile + 1)
+  return Array.from({ length: end - firstQueryTile }, (_, i) => firstQueryTile + i)
+}
+
+/** Pairs of rows that a unit decides. */
+export function pairsOf(plan: TilePlan, unit: Unit): number {
+  const size = (tile: number) => Math.min(plan.rows, (tile + 1) * plan.tileRows) - tile * plan.tileRows
+  const columns = size(unit.galleryTile)
+  return queryTilesOf(unit).reduce(
+    (sum, tile) => sum + (tile === unit.galleryTile ? (columns * (columns - 1)) / 2 : size(tile) * columns),
+    0,
+  )
+}

@@ -1,0 +1,72 @@
+import type { EdgeBatch } from '@facekit/core'
+import { PairBuffer } from '../edges/pair-buffer.js'
+import type { CodedGallery } from '../gallery/coded-gallery.js'
+import type { FloatRows } from '../gallery/float-rows.js'
+import type { GalleryData } from '../gallery/gallery.js'
+import { similarity } from '../similarity.js'
+import { SLACK, upperBound } from './upper-bound.js'
+
+export interface PairDeciderOptions {
+  gallery: GalleryData
+  /** float32: pairs at or above it are looked for. */
+  threshold: number
+  /**
+   * rows × float32, shared: a similarity that the last neighbor in the list of each row is not below, as far as is known.
+   * A pair below both of its ends' is in no list.
+   */
+  cutoffs: Float32Array
+}
+
+/** Decides pairs by their similarity, and collects those that are similar enough. */
+export class PairDecider {
+  readonly #options: PairDeciderOptions
+  readonly #rows: FloatRows
+  readonly #pairs = new PairBuffer()
+
+  constructor(options: PairDeciderOptions, rows: FloatRows) {
+    this.#options = options
+    this.#rows = rows
+  }
+
+  decide(source: number, target: number): void {
+    const { gallery, threshold } = this.#options
+    const { lengths, unusable } = gallery
+    if (unusable[source] || unusable[target]) return
+    const product = lengths[source]! * lengths[target]!
+    const cosine = similarity(this.#rows.get(source), this.#rows.get(target), product)
+    if (cosine >= threshold) this.#pairs.add(source, target, cosine)
+  }
+
+  /**
+   * Decides the pairs of a row with consecutive ones behind it that the products of their codes do not rule out.
+   *
+   * @param gallery with the codes
+   * @param products of codes
+   * @param productSlack how far they may be off, as a cosine
+   */
+  decideRun(
+    { coding, residuals, rows }: CodedGallery,
+    source: number,
+    firstTarget: number,
+    products: ArrayLike<number>,
+    productSlack: number,
+  ): void {
+    const { threshold, cutoffs } = this.#options
+    const slack = SLACK + productSlack
+    const residual = residuals[source]!
+    const cutoff = cutoffs[source]!
+    const first = Math.max(0, source + 1 - firstTarget)
+    const end = Math.min(products.length, rows - firstTarget)
+    for (let i = first; i < end; i++) {
+      const target = firstTarget + i
+      const upper = upperBound(products[i]!, coding.scale, residual, residuals[target]!) + slack
+      if (upper < threshold || (upper < cutoff && upper < cutoffs[target]!)) continue
+      this.decide(source, target)
+    }
+  }
+
+  /** The pairs since the last call. */
+  take(): EdgeBatch {
+    return this.#pairs.take()
+  }
+}

@@ -1,0 +1,213 @@
+import type { EdgeBatch } from '@facekit/core'
+import type { FloatProduct } from '../float-product.js'
+import type { CodeTiles } from '../gallery/code-tiles.js'
+import type { CodedGallery } from '../gallery/coded-gallery.js'
+import { FloatRows } from '../gallery/float-rows.js'
+import { BLOCK_COLUMNS, type ProductKernel } from '../kernel/product-kernel.js'
+import { queryTilesOf, type Unit } from '../plan/tile-plan.js'
+import { BlockBounds } from './block-bounds.js'
+import { DenseSearch, type DenseSearchOptions } from './dense-search.js'
+import { PairDecider } from './pair-decider.js'
+import { QueryGroup } from './query-group.js'
+import { SLACK } from './upper-bound.js'
+
+/** What products of codes are taken from, and of what. */
+export interface Screen {
+  gallery: CodedGallery
+  codes: CodeTiles
+  kernel: ProductKernel
+}
+
+/** A row and a span of columns of the gallery tile, among which may be a pair. */
+interface Flagged {
+  source: number
+  /** Which span, from 0. */
+  span: number
+}
+
+/**
+ * Finds all pairs at or above a threshold, unit by unit: products of codes tell where pairs may be, span by span, and
+ * those are decided. It blocks the thread that calls it.
+ */
+export class UnitSearch {
+  readonly #options: DenseSearchOptions
+  readonly #isStopped: () => boolean
+  readonly #screen: Screen | undefined
+  readonly #rows: FloatRows
+  readonly #decider: PairDecider
+  readonly #dense: DenseSearch
+  readonly #queries: QueryGroup | undefined
+  /** For each span of the kernel. */
+  readonly #bounds: readonly { span: number; bounds: BlockBounds }[]
+
+  /**
+   * @param screen undefined to compute float32 products of everything
+   * @param isStopped asked between tiles
+   */
+  constructor(
+    options: DenseSearchOptions,
+    screen: Screen | undefined,
+    product: FloatProduct,
+    isStopped: () => boolean,
+  ) {
+    const { gallery, tileRows } = options
+    this.#options = options
+    this.#screen = screen
+    this.#isStopped = isStopped
+    this.#rows = new FloatRows(gallery)
+    this.#decider = new PairDecider(options, this.#rows)
+    this.#dense = new DenseSearch(options, this.#rows, this.#decider, product)
+    this.#queries = screen && new QueryGroup(screen.gallery, screen.codes, tileRows)
+    this.#bounds = screen
+      ? screen.kernel.spans.map((span) => ({
+          span,
+          bounds: new BlockBounds(tileRows / span, span, screen.gallery.coding.scale),
+        }))
+      : []
+  }
+
+  async search(unit: Unit): Promise<EdgeBatch> {
+    const dense = this.#screen ? await this.#searchScreened(unit, this.#screen) : queryTilesOf(unit)
+    for (const tile of dense) await this.#dense.search(tile, unit.galleryTile, this.#isStopped)
+    return this.#decider.take()
+  }
+
+  async close(): Promise<void> {
+    this.#rows.close()
+    this.#screen?.codes.close()
+    await this.#screen?.kernel.release()
+  }
+
+  /** @returns query tiles that it left, because so much was flagged that float32 products cost less */
+  async #searchScreened(unit: Unit, screen: Screen): Promise<number[]> {
+    const { tileRows } = this.#options
+    const { kernel, gallery } = screen
+    this.#queries!.load(unit)
+    kernel.use(unit.galleryTile)
+    for (const { bounds } of this.#bounds) bounds.load(gallery, unit.galleryTile * tileRows)
+
+    const flagged: Flagged[] = []
+    const dense: number[] = []
+    for (const tile of queryTilesOf(unit)) {
+      if (this.#isStopped()) return []
+      const found = await this.#flagTile(tile, unit.galleryTile, screen)
+      if (this.#isDense(found.length, this.#bounds[0]!.span, tile === unit.galleryTile)) dense.push(tile)
+      else for (const one of found) flagged.push(one)
+    }
+    let blocks = flagged
+    for (const level of this.#bounds.slice(1)) {
+      const rows = blocks.map(({ source }) => source)
+      blocks = await this.#narrow(rows, unit.galleryTile, screen, level, dense)
+    }
+    await this.#decide(blocks, unit.galleryTile, screen)
+    return dense
+  }
+
+  /** The spans of a whole query tile that may hold pairs. */
+  async #flagTile(tile: number, galleryTile: number, { kernel, gallery }: Screen): Promise<Flagged[]> {
+    const { tileRows } = this.#options
+    const level = this.#bounds[0]!
+    const first = tile * tileRows
+    const count = Math.min(tileRows, gallery.rows - first)
+    const queries = this.#queries!.queries(first, count)
+    const maxima = await kernel.maxima(queries, level.span)
+    if (tile === galleryTile) kernel.checkOwn?.(queries, maxima)
+    const found: Flagged[] = []
+    for (let row = 0; row < count; row++) this.#flagRow(first + row, row, maxima, galleryTile, level, found)
+    return found
+  }
+
+  /** The smaller spans of rows that may hold pairs, but for query tiles where there are too many of them: `dense`. */
+  async #narrow(
+    rows: readonly number[],
+    galleryTile: number,
+    { kernel }: Screen,
+    level: { span: number; bounds: BlockBounds },
+    dense: number[],
+  ): Promise<Flagged[]> {
+    const { tileRows } = this.#options
+    const found = new Map<number, Flagged[]>()
+    for (let start = 0; start < rows.length; start += tileRows) {
+      const part = rows.slice(start, start + tileRows)
+      const maxima = await kernel.maxima(this.#queriesOf(part), level.span)
+      part.forEach((source, i) => {
+        const tile = Math.floor(source / tileRows)
+        if (dense.includes(tile)) return
+        const own = found.get(tile) ?? []
+        found.set(tile, own)
+        this.#flagRow(source, i, maxima, galleryTile, level, own)
+        if (!this.#isDense(own.length, level.span, tile === galleryTile)) return
+        dense.push(tile)
+        found.delete(tile)
+      })
+    }
+    return [...found.values()].flat()
+  }
+
+  #flagRow(
+    source: number,
+    at: number,
+    maxima: ArrayLike<number>,
+    galleryTile: number,
+    { span, bounds }: { span: number; bounds: BlockBounds },
+    found: Flagged[],
+  ): void {
+    const { tileRows, threshold } = this.#options
+    const { gallery, kernel } = this.#screen!
+    // On the diagonal what is behind a row was in front of another.
+    const firstSpan = Math.max(0, Math.floor((source - galleryTile * tileRows) / span))
+    const bound = threshold - SLACK - kernel.slack
+    bounds.forEachReaching(
+      gallery.residuals[source]!,
+      maxima,
+      (at * tileRows) / span,
+      bound,
+      firstSpan,
+      (which) => found.push({ source, span: which }),
+    )
+  }
+
+  /** Whether so much of a tile is flagged that float32 products of all of it cost less. */
+  #isDense(flagged: number, span: number, onDiagonal: boolean): boolean {
+    if (span !== BLOCK_COLUMNS) return false
+    const { tileRows } = this.#options
+    const most = this.#screen!.kernel.denseShare * tileRows * (tileRows / span)
+    // On the diagonal half of the blocks are behind it, and each row finds itself.
+    return flagged > (onDiagonal ? most / 2 + tileRows : most)
+  }
+
+  async #decide(
+    flagged: readonly Flagged[],
+    galleryTile: number,
+    { kernel, gallery }: Screen,
+  ): Promise<void> {
+    const { tileRows } = this.#options
+    const blocks = tileRows / BLOCK_COLUMNS
+    for (let at = 0; at < flagged.length;) {
+      const rows: number[] = []
+      const picks: number[] = []
+      const start = at
+      for (; at < flagged.length; at++) {
+        const { source, span } = flagged[at]!
+        if (source !== rows.at(-1)) {
+          if (rows.length === tileRows) break
+          rows.push(source)
+        }
+        picks.push((rows.length - 1) * blocks + span)
+      }
+      let seen = start
+      await kernel.products(this.#queriesOf(rows), picks, (_pick, products) => {
+        const { source, span } = flagged[seen++]!
+        const firstTarget = galleryTile * tileRows + span * BLOCK_COLUMNS
+        this.#decider.decideRun(gallery, source, firstTarget, products, kernel.slack)
+      })
+    }
+  }
+
+  #queriesOf(rows: readonly number[]): Uint8Array {
+    const { components } = this.#screen!.gallery.coding
+    const queries = new Uint8Array(rows.length * components)
+    rows.forEach((row, i) => queries.set(this.#queries!.queries(row, 1), i * components))
+    return queries
+  }
+}
