@@ -58,7 +58,10 @@ export function calibrationModel(network: Network): Calibration {
     model,
     rangesOf(rows) {
       const extremes = extremesOf(rows, numbers)
-      const range = (at: number): Range => ({ min: extremes[at]!, max: extremes[at + 1]! })
+      const range = (at: number): Range => ({
+        min: roundOutwards(extremes[at]!),
+        max: roundOutwards(extremes[at + 1]!),
+      })
       return new Map(layers.map((layer, i) => [layer, { input: range(4 * i), output: range(4 * i + 2) }]))
     },
   }
@@ -76,4 +79,17 @@ function extremesOf(rows: Float32Array, columns: number): Float64Array {
     extremes[column] = pick(extremes[column]!, value)
   })
   return extremes
+}
+
+const STEPS_PER_OCTAVE = 64
+
+/**
+ * Up to 1 % further out: the last bits of an extreme depend on how a CPU adds up float32 numbers, and the model that is
+ * built must not. The grid is logarithmic because round numbers would put scales into simple ratios, and many a number
+ * halfway between two quantised ones, where last bits decide again.
+ */
+function roundOutwards(extreme: number): number {
+  if (extreme === 0) return 0
+  const steps = Math.ceil(Math.log2(Math.abs(extreme)) * STEPS_PER_OCTAVE)
+  return Math.sign(extreme) * 2 ** (steps / STEPS_PER_OCTAVE)
 }

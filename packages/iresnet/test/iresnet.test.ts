@@ -15,6 +15,9 @@ import {
   type BuildIresnetOptions,
   type Network,
 } from '../src/index.js'
+import { quantizedOperators } from '../src/int8.js'
+import { FloatGraph } from '../src/operators.js'
+import { writeBlocks } from '../src/write-network.js'
 
 const PICTURES = 3
 
@@ -267,6 +270,46 @@ describe('int8', () => {
       const int8 = await embeddingsOf(network, { precision: 'int8', ranges: rangesOf(rows!) })
       for (const cosine of cosines(int8, await embeddingsOf(network))) expect(cosine).toBeGreaterThan(0.995)
     }
+  })
+
+  it('has weights that no kernel overflows with, and as fine ones as that allows', async () => {
+    const network = await loadIresnet(randomWeights({}))
+    const { model, rangesOf } = calibrationModel(network)
+    const { ranges } = await run(model, network)
+    const graph = new FloatGraph()
+    writeBlocks(graph, foldNorms(network, 0), quantizedOperators(graph, rangesOf(ranges!)))
+    const kernels = graph.initializers.filter(
+      ({ elementType, shape }) => elementType === 'int8' && shape.length === 4,
+    )
+    // Every convolution but the stem: two a block, and the shortcuts of the four blocks that change the shape.
+    expect(kernels.length).toBe(6 * 2 + 4)
+    for (const { data, shape } of kernels) {
+      const weights = data as Int8Array
+      const perOutput = weights.length / shape[0]!
+      for (let at = 0; at < weights.length; at += perOutput) {
+        const largest = Math.max(...weights.subarray(at, at + perOutput).map(Math.abs))
+        // Kernels of CPUs without VNNI add two products with uint8 activations in int16.
+        expect(2 * 255 * largest).toBeLessThan(2 ** 15)
+        expect(largest).toBe(64)
+      }
+    }
+  })
+
+  it('does not depend on the last bits of what calibration measured', async () => {
+    const { model, rangesOf } = calibrationModel(await loadIresnet(randomWeights({})))
+    const numbers = readModel(model).outputs[0]!.shape[1] as number
+    const random = seededRandom(3)
+    const row = Float32Array.from({ length: numbers }, (_, at) => (at % 2 === 0 ? -20 : 20) * random())
+    const ranges = rangesOf(row)
+    expect(rangesOf(row.map((value) => value * (1 + 1e-6)))).toEqual(ranges)
+    ;[...ranges.values()].forEach(({ input, output }, layer) => {
+      const rounded = [input.min, input.max, output.min, output.max]
+      rounded.forEach((value, i) => {
+        const ratio = value / row[4 * layer + i]!
+        expect(ratio).toBeGreaterThanOrEqual(1)
+        expect(ratio).toBeLessThan(1.011)
+      })
+    })
   })
 
   it('needs calibration', async () => {
