@@ -1,25 +1,27 @@
 // Seconds of the whole search, beside FAISS as the scripts call it (twice, k = 100) and beside the bare products of
-// 8-bit codes of the same half of the matrix: the machine's limit where no product is left out. One run, one table. `npm run bench`
-import { availableParallelism } from 'node:os'
+// 8-bit codes of the same half of the matrix: the machine's limit where no product is left out. Isotropic embeddings, and
+// such with the spectrum of real ones. One run, one table. `npm run bench`; numbers of rows may be given.
+import { availableParallelism, cpus } from 'node:os'
+import { exactCodeRange } from '@facekit/devices'
 import { chooseEngine, Gallery, searchNeighbors } from '@facekit/index-faiss'
 import { compare, People } from '@facekit/testing'
 import { codeProducts } from './code-products.mjs'
 
 const DIM = 512
-const THRESHOLD = 0.7
+const KINDS = /** @type {const} */ (['isotropic', 'real'])
+const THRESHOLDS = [0.7, 0.45]
 const TOP_K = 100
 const threads = availableParallelism()
 
-// FAISS needs minutes for the larger ones; its time grows with the square.
-const SIZES = [
-  { rows: 16_384, repeats: 5, faiss: true },
-  { rows: 65_536, repeats: 3, faiss: true },
-  { rows: 131_072, repeats: 2, faiss: false },
-]
+const given = process.argv.slice(2).map(Number)
+const sizes = given.length > 0 ? given : [16_384, 65_536, 131_072]
 
-/** @param {number} rows */
-function makeEmbeddings(rows) {
-  const people = new People(rows, DIM)
+/**
+ * @param {number} rows
+ * @param {'isotropic' | 'real'} kind
+ */
+function makeEmbeddings(rows, kind) {
+  const people = new People(rows, DIM, { kind })
   const embeddings = new Float32Array(rows * DIM)
   for (let row = 0; row < rows; row++) people.embed(row, embeddings.subarray(row * DIM, (row + 1) * DIM))
   return embeddings
@@ -27,27 +29,29 @@ function makeEmbeddings(rows) {
 
 /**
  * @param {Float32Array} embeddings
- * @param {'screened' | 'tiles' | 'faiss'} engine
+ * @param {number} threshold
+ * @param {'screened' | 'tiles'} engine
  */
-async function search(embeddings, engine) {
+async function search(embeddings, threshold, engine) {
   const gallery = new Gallery(embeddings.length / DIM, DIM)
   gallery.add(embeddings)
   let edges = 0
+  let screen = 'float32'
   for await (const { source } of searchNeighbors(gallery, {
     engine,
-    threshold: THRESHOLD,
+    threshold,
     topK: TOP_K,
     threads,
+    onScreen: ({ components, rotated }) => (screen = `${components}${rotated ? ', own axes' : ''}`),
   }))
     edges += source.length
-  return edges
+  return { edges, screen }
 }
 
 const faissInstalled = await chooseEngine('faiss').then(
   () => true,
   () => false,
 )
-if (!faissInstalled) console.log('faiss-node is not installed: FAISS is left out')
 // Its types are not there where the optional package is not.
 const faissName = 'faiss-node'
 const { default: faissNode } = faissInstalled ? await import(faissName) : { default: undefined }
@@ -69,44 +73,64 @@ function searchTwiceWithFaiss(embeddings) {
   return found
 }
 
+const range = await exactCodeRange()
+console.log(
+  `${cpus()[0]?.model}, ${threads} threads; ${range ? `8-bit products exact up to ±${range.max}` : 'no exact 8-bit products'}`,
+)
+if (!faissInstalled) console.log('faiss-node is not installed: FAISS is left out')
+
 /** @type {Record<string, string | number>[]} */
 const table = []
-for (const { rows, repeats, faiss } of SIZES) {
-  const embeddings = makeEmbeddings(rows)
+for (const rows of sizes) {
+  const repeats = rows > 100_000 ? 2 : 3
   const per = { Mpairs: (rows * (rows - 1)) / 2 / 1e6, GOP: (rows * (rows - 1) * DIM) / 1e9 }
+  const all = KINDS.map((kind) => ({ kind, embeddings: makeEmbeddings(rows, kind) }))
   const products = await codeProducts(rows, DIM, threads)
-  const [reduced = 0, kept = 0, screened = 0] = await compare(
+  const searches = all.flatMap(({ kind, embeddings }) =>
+    THRESHOLDS.map((threshold) => ({ kind, threshold, embeddings })),
+  )
+  const seconds = await compare(
     `${rows} rows of ${DIM}, ${threads} threads`,
     [
-      { name: 'bare products of codes, largest of each 64', run: () => products.run('maxima'), per },
       { name: 'bare products of codes, all kept', run: () => products.run('products'), per },
-      { name: 'whole search, screened', run: () => search(embeddings, 'screened'), per },
-      ...(faiss
-        ? [{ name: 'whole search, float32 tiles', run: () => search(embeddings, 'tiles'), per }]
-        : []),
-    ],
+      { name: 'bare products of codes, largest of each 64', run: () => products.run('maxima'), per },
+      ...searches.map(({ kind, threshold, embeddings }) => ({
+        name: `whole search, ${kind}, ${threshold}`,
+        run: () => search(embeddings, threshold, 'screened'),
+        per,
+      })),
+      { name: 'whole search, float32 tiles', run: () => search(all[0].embeddings, 0.7, 'tiles'), per },
+    ].filter(({ name }) => rows < 100_000 || !name.includes('float32')),
     { repeats },
   )
   await products.close()
+  const [kept = NaN, reduced = NaN] = seconds
   /** @type {number | undefined} */
   let faissSeconds
-  if (faiss && faissInstalled) {
-    // Once: it is slow, and steady.
+  if (faissInstalled) {
+    // Once: it is slow, steady, and looks at neither the data nor a threshold.
     const start = performance.now()
-    searchTwiceWithFaiss(embeddings)
+    searchTwiceWithFaiss(all[0].embeddings)
     faissSeconds = (performance.now() - start) / 1000
   }
-  table.push({
-    rows,
-    'FAISS twice, s': faissSeconds?.toFixed(1) ?? '',
-    'screened, s': screened.toFixed(2),
-    'bare products, s': kept.toFixed(2),
-    'bare products reduced, s': reduced.toFixed(2),
-    'FAISS / screened': faissSeconds ? (faissSeconds / screened).toFixed(1) : '',
-    'screened / bare': (screened / kept).toFixed(2),
-    'screened / reduced': (screened / reduced).toFixed(2),
-    'Mpairs/s': Math.round(per.Mpairs / screened),
-  })
+  for (const [i, { kind, threshold, embeddings }] of searches.entries()) {
+    const searched = seconds[2 + i] ?? NaN
+    const { edges, screen } = await search(embeddings, threshold, 'screened')
+    table.push({
+      rows,
+      kind,
+      threshold,
+      'screened by': screen,
+      edges,
+      'FAISS twice, s': faissSeconds?.toFixed(1) ?? '',
+      'search, s': searched.toFixed(2),
+      'FAISS / search': faissSeconds ? (faissSeconds / searched).toFixed(1) : '',
+      'bare products, s': kept.toFixed(2),
+      'reduced, s': reduced.toFixed(2),
+      'search / bare': (searched / kept).toFixed(2),
+      'Mpairs/s': Math.round(per.Mpairs / searched),
+    })
+  }
 }
-console.log('\nMedians; the screened search with all that belongs to it, from embeddings to edges')
+console.log('\nMedians; the search with all that belongs to it, from embeddings to edges')
 console.table(table)

@@ -5,7 +5,7 @@ import { readLabelRecords } from '@facekit/io-npy'
 import { People } from '@facekit/testing'
 
 const [rows, dim, folder = '', seed] = process.argv.slice(2)
-const people = new People(Number(rows), Number(dim), Number(seed ?? 1))
+const people = new People(Number(rows), Number(dim), { seed: Number(seed ?? 1) })
 const file = readdirSync(folder).find((name) => name.endsWith('_data_data_list.npy')) ?? ''
 
 /** @type {Map<number, string>} */

@@ -1,4 +1,5 @@
 import { seededRandom } from './random.mjs'
+import { Spectrum } from './spectrum.mjs'
 
 /** Pictures of each person. */
 const PICTURES = 5
@@ -15,17 +16,21 @@ const BATCH_ROWS = 1024
 /**
  * Embeddings of people that there are not, in shuffled order: 5 pictures each, 2 % of all near-duplicates. Everything
  * follows from the seed, and each embedding can be made alone, so that a million need no memory.
+ *
+ * `isotropic` ones are as long in every direction, and pictures of a person nearly alike: persons can be told apart without
+ * fault. `real` ones have the spectrum and the noise of a face model: see `Spectrum`.
  */
 export class People {
   /**
    * @param {number} rows
    * @param {number} dim
-   * @param {number} [seed]
+   * @param {{ seed?: number, kind?: 'isotropic' | 'real' }} [options]
    */
-  constructor(rows, dim, seed = 1) {
+  constructor(rows, dim, { seed = 1, kind = 'isotropic' } = {}) {
     this.rows = rows
     this.dim = dim
     this.seed = seed
+    this.spectrum = kind === 'real' ? new Spectrum(dim) : undefined
     const random = seededRandom(seed)
     this.order = Uint32Array.from({ length: rows }, (_, i) => i)
     for (let i = rows - 1; i > 0; i--) {
@@ -71,8 +76,14 @@ export class People {
     const twin = this.twinOf(row)
     const picture = this.order[row] ?? 0
     const isCopy = twin !== undefined && picture % PICTURES !== 0
+    const original = isCopy ? person * PICTURES : picture
+    if (this.spectrum) {
+      const copy = isCopy ? this.#random(picture, 2) : undefined
+      this.spectrum.embed(this.#random(person, 0), this.#random(original, 1), copy, into)
+      return
+    }
     this.#draw(person, 0, 1, into, 0)
-    this.#draw(isCopy ? person * PICTURES : picture, 1, PICTURE_NOISE, into, 1)
+    this.#draw(original, 1, PICTURE_NOISE, into, 1)
     if (isCopy) this.#draw(picture, 2, COPY_NOISE, into, 1)
   }
 
@@ -99,7 +110,14 @@ export class People {
    * @param {0 | 1} keep whether to add to what is there
    */
   #draw(what, kind, scale, into, keep) {
-    const random = seededRandom((this.seed * 3 + kind) * 0x9e3779b1 + what * 0x85ebca77)
+    const random = this.#random(what, kind)
     for (let i = 0; i < into.length; i++) into[i] = keep * (into[i] ?? 0) + scale * (random() - 0.5)
+  }
+  /**
+   * @param {number} what
+   * @param {number} kind
+   */
+  #random(what, kind) {
+    return seededRandom((this.seed * 3 + kind) * 0x9e3779b1 + what * 0x85ebca77)
   }
 }
