@@ -151,7 +151,7 @@ class TileSearch {
       else await this.#code(coding)
     }
     const { rows, dim } = this.#gallery
-    const plan = planTiles(rows, this.#coded?.coding.components ?? dim)
+    const plan = planTiles(rows, this.#coded?.coding.codeLength ?? dim)
     await crew.open({ options: this.#optionsOf(plan), coded: this.#coded, device: undefined })
     return { crew, plan, units: [unitsOf(plan)] }
   }
@@ -168,7 +168,7 @@ class TileSearch {
     }
     const coded = await this.#code(coding)
     const { rows } = this.#gallery
-    const { plan, shares } = shareTiles({ rows, components: coding.components }, devices)
+    const { plan, shares } = shareTiles({ rows, codeLength: coding.codeLength }, devices)
     const onCpu = this.#crew!
     try {
       this.#crew = await Crew.start(shares.length, onWarning)

@@ -165,19 +165,20 @@ describe('ResidentTiles', () => {
     const rows = normalRows(seededRandom(8), 5 * tileRows - 30, dim, { perIdentity: 1, spread: 0 })
     const gallery = await codedGallery(rows, {})
     const codes = new CodeTiles(gallery, tileRows)
+    const { codeLength } = gallery.coding
     const resident = await ResidentTiles.create(DEVICE, codes, [0, 1, 2, 3, 4], {
       tileRows,
       coding: gallery.coding,
-      sessionBytes: 2 * tileRows * dim,
+      sessionBytes: 2 * tileRows * codeLength,
     })
     expect(resident.samples).toEqual([0, 1, 2, 3, 4])
-    const tileCodes = new Int8Array(tileRows * dim)
-    const query = Int8Array.from({ length: dim }, (_, i) => 100 - 11 * i)
+    const tileCodes = new Int8Array(tileRows * codeLength)
+    const query = Int8Array.from({ length: codeLength }, (_, i) => 100 - 11 * i)
     const queries = Uint8Array.from([...query, ...query], (code) => code + FULL_RANGE.zero)
     for (let tile = 0; tile < 5; tile++) {
       codes.read(tile, tileCodes)
       const products = Array.from({ length: tileRows }, (_, column) =>
-        query.reduce((sum, code, i) => sum + code * tileCodes[column * dim + i]!, 0),
+        query.reduce((sum, code, i) => sum + code * tileCodes[column * codeLength + i]!, 0),
       )
       const largest = Math.max(...products)
       expect([...(await resident.rowMaxima(tile, queries))]).toEqual([largest, largest])

@@ -3,7 +3,7 @@ import { seededRandom } from '@facekit/testing'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createFloatProduct } from '../src/float-product.js'
 import type { Coding } from '../src/gallery/coded-gallery.js'
-import { quantizeRow, tailUnit } from '../src/gallery/quantize.js'
+import { quantizeAllowance, quantizeRow } from '../src/gallery/quantize.js'
 import { CPU_TRAITS, DEVICE_TRAITS, planCodes } from '../src/plan/plan-codes.js'
 import { axesError, evenAxes, PrincipalAxes } from '../src/plan/principal-axes.js'
 import { normalRows } from './brute-force.js'
@@ -118,41 +118,48 @@ describe('quantizeRow', () => {
     const row = Float32Array.from({ length: dim }, () => random() - 0.5)
     return row.map((value) => (length * value) / Math.hypot(...row))
   }
-  const coding = (heads: number, max: number, scale: number): Coding => ({
+  const codingOf = (heads: number, max: number, scale: number, leastAllowance: number): Coding => ({
     range: { max, zero: 128 },
     scale: Math.fround(scale),
     heads,
-    tails: heads < dim ? 8 : 0,
-    components: heads < dim ? heads + 8 : dim,
+    isWhole: heads === dim,
+    codeLength: heads + 4,
+    leastAllowance,
     axes: undefined,
     axesError: 2 ** -24,
   })
+  /** What the search knows of a row, as a query and as one of the gallery. */
+  const codesOf = (row: Float32Array, coding: Coding) => {
+    const codes = new Int8Array(coding.codeLength)
+    const allowance = quantizeRow(row.subarray(0, coding.heads), coding, codes)
+    const excess = quantizeAllowance(allowance, coding, codes.subarray(coding.heads))
+    return { codes, query: codes.slice().fill(coding.range.max, coding.heads), allowance, excess }
+  }
 
   it.each(CODE_RANGES)('gives products that bound every cosine from above, by codes of ±$max', ({ max }) => {
-    for (let round = 0; round < 300; round++) {
+    for (let round = 0; round < 500; round++) {
       const [a, b] = [unit(1), unit(1)]
       // Anything from the same row to its opposite, some of it in the part that is not coded only.
       const mix = 2 * random() - 1
       const row = b.map((value, i) => (i % 3 === 0 ? value : mix * a[i]! + (1 - Math.abs(mix)) * value))
-      const other = row.map((value) => value / Math.hypot(...row))
+      const length = Math.hypot(...row)
+      const other = row.map((value) => value / length)
       // Scales so fine that codes are at their limit, and so coarse that little is left.
-      const way = coding(1 + Math.floor(random() * dim), max, (0.02 * 20 ** random()) / max)
-      const [codesA, codesB] = [new Int8Array(way.components), new Int8Array(way.components)]
-      const residualA = quantizeRow(a.subarray(0, way.heads), way, codesA)
-      const residualB = quantizeRow(other.subarray(0, way.heads), way, codesB)
-      const integers = codesA.reduce((sum, code, i) => sum + code * codesB[i]!, 0)
-      const upper = way.scale ** 2 * integers + residualA + residualB * (1 + residualA)
+      const heads = round % 5 === 0 ? dim : 1 + Math.floor(random() * dim)
+      const coding = codingOf(heads, max, (0.02 * 20 ** random()) / max, random() < 0.5 ? 0.02 : 0.3)
+      const [own, others] = [codesOf(a, coding), codesOf(other, coding)]
+      const product = own.query.reduce((sum, code, i) => sum + code * others.codes[i]!, 0)
+      const upper = coding.scale ** 2 * product + own.allowance + coding.leastAllowance + others.excess
       const cosine = a.reduce((sum, value, i) => sum + value * other[i]!, 0)
       expect(upper).toBeGreaterThanOrEqual(cosine - 1e-6)
-      for (const code of [...codesA, ...codesB]) expect(Math.abs(code)).toBeLessThanOrEqual(max)
+      for (const code of [...own.codes, ...others.codes]) expect(Math.abs(code)).toBeLessThanOrEqual(max)
     }
   })
 
-  it('bounds rows that have nothing but a tail', () => {
-    const way = coding(32, 79, 0.3 / 79)
-    const codes = new Int8Array(way.components)
-    const residual = quantizeRow(new Float32Array(32), way, codes)
-    const length = codes[way.heads]! * tailUnit(way)
-    expect(length + residual).toBeGreaterThanOrEqual(1)
+  it('allows rows that have nothing but a tail all that a tail can add', () => {
+    const { allowance, excess, codes } = codesOf(new Float32Array(dim), codingOf(32, 79, 0.3 / 79, 0.1))
+    expect(allowance).toBeGreaterThanOrEqual(0.5)
+    const coded = codes.subarray(32).reduce((a, b) => a + b, 0) * (0.3 / 79) ** 2 * 79
+    expect(0.1 + coded + excess).toBeGreaterThanOrEqual(allowance - 1e-6)
   })
 })

@@ -15,7 +15,7 @@ export interface DeviceShare {
  * @param devices each entry holds a shard; few rows make no more shards than tiles
  */
 export function shareTiles(
-  shape: { rows: number; components: number },
+  shape: { rows: number; codeLength: number },
   devices: readonly Device[],
 ): { plan: TilePlan; shares: DeviceShare[] } {
   const plan = planDeviceTiles(shape, devices[0]!.provider, devices.length)

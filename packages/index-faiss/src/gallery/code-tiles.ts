@@ -11,16 +11,16 @@ export class CodeTiles {
   constructor(gallery: CodedGallery, tileRows: number) {
     this.#gallery = gallery
     this.#tileRows = tileRows
-    this.#file = gallery.codes.kind === 'file' ? openSync(gallery.codes.path, 'r') : undefined
+    this.#file = gallery.store.kind === 'file' ? openSync(gallery.store.path, 'r') : undefined
   }
 
-  /** @param into tileRows × components int8, row-major; rows beyond the last become zero */
+  /** @param into tileRows × codeLength int8, row-major; rows beyond the last become zero */
   read(tile: number, into: Int8Array): void {
-    const { rows, coding, codes } = this.#gallery
-    const start = tile * this.#tileRows * coding.components
-    const length = Math.min(rows * coding.components - start, into.length)
-    if (codes.kind === 'memory') into.set(codes.codes.subarray(start, start + length))
-    else readWhole(this.#file!, start, into.subarray(0, length), codes.path)
+    const { rows, coding, store } = this.#gallery
+    const start = tile * this.#tileRows * coding.codeLength
+    const length = Math.min(rows * coding.codeLength - start, into.length)
+    if (store.kind === 'memory') into.set(store.codes.subarray(start, start + length))
+    else readWhole(this.#file!, start, into.subarray(0, length), store.path)
     into.fill(0, length)
   }
 

@@ -11,12 +11,13 @@ export interface Coding {
   range: CodeRange
   /** float32: what a code of 1 stands for in a row of length 1. */
   scale: number
-  /** How many components of a row are coded. */
+  /** How many components of a row are coded, and whether it has no others. */
   heads: number
-  /** How many further codes stand for the length of what is not coded. */
-  tails: number
-  /** heads + tails: the codes of a row. */
-  components: number
+  isWhole: boolean
+  /** The codes of a row: those of its components, and some of its allowance. */
+  codeLength: number
+  /** Most rows have an allowance no smaller: see `quantizeAllowance`. */
+  leastAllowance: number
   /**
    * heads × dim float32, row-major, shared: the axes whose components are coded, orthonormal but for rounding. Undefined
    * for the first components as they are.
@@ -26,15 +27,17 @@ export interface Coding {
   axesError: number
 }
 
-/** rows × components int8, row-major: see `quantizeRow`. */
+/** rows × codeLength int8, row-major: `quantizeRow`, then `quantizeAllowance`. */
 export type CodeStore = { kind: 'memory'; codes: Int8Array } | { kind: 'file'; path: string }
 
 /** A gallery with its codes. */
 export interface CodedGallery extends GalleryData {
   coding: Coding
-  codes: CodeStore
-  /** rows × float32: how far scale · codes are from the row of length 1, rounded up. */
-  residuals: Float32Array
+  store: CodeStore
+  /** rows × float32: see `allowanceOf`. */
+  allowances: Float32Array
+  /** rows × float32: what the codes do not hold of the allowance; 0 nearly everywhere. */
+  excesses: Float32Array
 }
 
 /**
@@ -44,16 +47,17 @@ export interface CodedGallery extends GalleryData {
  */
 export function prepareCodes(gallery: GalleryData, coding: Coding): CodedGallery {
   const { rows, codeBytes, codeFolder } = gallery
-  const bytes = rows * coding.components
+  const bytes = rows * coding.codeLength
   try {
     return {
       ...gallery,
       coding,
-      codes:
+      store:
         bytes > codeBytes && codeFolder !== undefined
           ? codeFile(join(codeFolder, `codes-${randomUUID()}`))
           : { kind: 'memory', codes: new Int8Array(new SharedArrayBuffer(bytes)) },
-      residuals: new Float32Array(new SharedArrayBuffer(4 * rows)),
+      allowances: new Float32Array(new SharedArrayBuffer(4 * rows)),
+      excesses: new Float32Array(new SharedArrayBuffer(4 * rows)),
     }
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).syscall !== undefined) throw cause
@@ -70,6 +74,6 @@ function codeFile(path: string): CodeStore {
   return { kind: 'file', path }
 }
 
-export function discardCodes({ codes }: CodedGallery): void {
-  if (codes.kind === 'file') rmSync(codes.path, { force: true })
+export function discardCodes({ store }: CodedGallery): void {
+  if (store.kind === 'file') rmSync(store.path, { force: true })
 }

@@ -5,32 +5,36 @@ const ROUNDING = 1 + 2 ** -20
 const LENGTH_ROUNDING = 1 - 2 ** -30
 
 /**
- * Length of what lies outside the coded components of a row of length 1, rounded up.
+ * Square of the length of what lies outside the coded components of a row of length 1, rounded up.
  *
  * @param length of the coded components as computed
  * @param error how far they may be from the exact ones
  */
-export function tailOf(length: number, error: number): number {
+export function squaredTail(length: number, error: number): number {
   const least = Math.max(0, length * LENGTH_ROUNDING - error)
-  return Math.sqrt(Math.max(0, 1 - least * least)) * ROUNDING
-}
-
-/** What the codes of a tail stand for, each: `tails` of them as long as the tail together. */
-export function tailUnit({ scale, tails }: Pick<Coding, 'scale' | 'tails'>): number {
-  return scale * Math.sqrt(tails)
+  return Math.max(0, 1 - least * least)
 }
 
 /**
- * Codes a row: its components are rounded to multiples of the scale, its tail is rounded up. The product of two rows of
- * codes is then that of their coded components and, by Cauchy–Schwarz, at least what the rest of them may add.
+ * What a row adds to the bound of each of its cosines: see (2) of EXACTNESS.md.
  *
- * @param row `heads` float32: the components of a row of length 1
- * @param codes `components` int8, written
- * @returns how far scale · codes are from the row, rounded up: see EXACTNESS.md
+ * @param residual how far its codes are from its components, as an L2 norm
+ * @param tail square of the length of what is not coded
+ */
+export function allowanceOf(residual: number, tail: number): number {
+  return residual + (residual * residual + tail) / 2
+}
+
+/**
+ * Codes the components of a row: rounded to multiples of the scale.
+ *
+ * @param row `heads` float32: components of a row of length 1
+ * @param codes `heads` int8, written
+ * @returns the row's allowance, rounded up
  */
 export function quantizeRow(
   row: Float32Array,
-  { range, scale, heads, tails, axesError }: Coding,
+  { range, scale, heads, isWhole, axesError }: Omit<Coding, 'leastAllowance' | 'codeLength'>,
   codes: Int8Array,
 ): number {
   const { max } = range
@@ -47,13 +51,30 @@ export function quantizeRow(
     errors += error * error
     squares += value * value
   }
-  const residual = Math.sqrt(errors) + axesError
-  if (tails === 0) return residual * ROUNDING
-  const tail = tailOf(Math.sqrt(squares), axesError)
-  const unit = tailUnit({ scale, tails })
-  const code = Math.min(max, Math.ceil((tail / unit) * ROUNDING))
-  codes.fill(code, heads)
-  // What no code can stand for.
-  const excess = Math.max(0, tail - code * unit * LENGTH_ROUNDING)
-  return (residual + excess) * ROUNDING
+  const tail = isWhole ? 0 : squaredTail(Math.sqrt(squares), axesError)
+  return allowanceOf((Math.sqrt(errors) + axesError) * ROUNDING, tail) * ROUNDING
+}
+
+/**
+ * Codes what a row's allowance is above the least, rounded up, so that products with `max` add it: then one number rules out
+ * rows of different allowances.
+ *
+ * @param codes int8, written
+ * @returns what no code can stand for
+ */
+export function quantizeAllowance(
+  allowance: number,
+  { range, scale, leastAllowance }: Pick<Coding, 'range' | 'scale' | 'leastAllowance'>,
+  codes: Int8Array,
+): number {
+  const { max } = range
+  const step = scale * scale * max
+  const above = Math.max(0, allowance - leastAllowance) * ROUNDING
+  let left = Math.min(Math.ceil(above / step), max * codes.length)
+  const coded = left * step
+  for (let i = 0; i < codes.length; i++) {
+    codes[i] = Math.min(max, left)
+    left -= codes[i]!
+  }
+  return Math.max(0, above - coded * LENGTH_ROUNDING)
 }

@@ -2,7 +2,7 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 import type { FloatProduct } from '../float-product.js'
 import type { CodedGallery } from './coded-gallery.js'
 import { FloatRows } from './float-rows.js'
-import { quantizeRow } from './quantize.js'
+import { quantizeAllowance, quantizeRow } from './quantize.js'
 
 /** Rows that are coded at a time: 2 MiB of each kind at 512 components. */
 const CHUNK_ROWS = 1024
@@ -19,16 +19,16 @@ export async function codeRows(
   product: FloatProduct,
   isStopped: () => boolean,
 ): Promise<void> {
-  const { dim, coding, codes, lengths, residuals } = gallery
-  const { heads, components } = coding
+  const { dim, coding, store, lengths, allowances, excesses } = gallery
+  const { heads, codeLength } = coding
   // ONNX Runtime takes no shared memory.
   const axes = coding.axes && Float32Array.from(coding.axes)
   const rows = new FloatRows(gallery)
   const chunkRows = Math.min(CHUNK_ROWS, end - start)
   const units = new Float32Array(chunkRows * dim)
   const along = axes && new Float32Array(chunkRows * heads)
-  const fileCodes = codes.kind === 'file' ? new Int8Array(chunkRows * components) : undefined
-  const file = codes.kind === 'file' ? openSync(codes.path, 'r+') : undefined
+  const chunkCodes = new Int8Array(chunkRows * codeLength)
+  const file = store.kind === 'file' ? openSync(store.path, 'r+') : undefined
   try {
     for (let first = start; first < end && !isStopped(); first += chunkRows) {
       const count = Math.min(chunkRows, end - first)
@@ -37,15 +37,21 @@ export async function codeRows(
       const values = axes ? along!.subarray(0, count * heads) : chunk
       if (axes) await product.run(chunk, axes, dim, values)
       const stride = axes ? heads : dim
-      const into = codes.kind === 'memory' ? codes.codes : fileCodes!
-      const firstCode = codes.kind === 'memory' ? first * components : 0
       for (let i = 0; i < count; i++) {
-        const own = into.subarray(firstCode + i * components, firstCode + (i + 1) * components)
+        const own = chunkCodes.subarray(i * codeLength, (i + 1) * codeLength)
         // A row of zeros has cosine 0 with everything; one that cannot be used has no edges.
-        if (lengths[first + i] === 0) own.fill(0)
-        else residuals[first + i] = quantizeRow(values.subarray(i * stride, i * stride + heads), coding, own)
+        if (lengths[first + i] === 0) {
+          own.fill(0)
+          continue
+        }
+        const row = values.subarray(i * stride, i * stride + heads)
+        const allowance = quantizeRow(row, coding, own)
+        allowances[first + i] = allowance
+        excesses[first + i] = quantizeAllowance(allowance, coding, own.subarray(heads))
       }
-      if (file !== undefined) writeAll(file, fileCodes!.subarray(0, count * components), first * components)
+      const coded = chunkCodes.subarray(0, count * codeLength)
+      if (store.kind === 'memory') store.codes.set(coded, first * codeLength)
+      else writeAll(file!, coded, first * codeLength)
     }
   } finally {
     rows.close()

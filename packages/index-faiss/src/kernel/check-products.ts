@@ -10,7 +10,7 @@ const ROWS = 4
  * Compares products of a tile on a device with the same on the host: drivers err. One run is as large as those of the
  * search, so that a device without room for it is found out, too.
  *
- * @param codes tileRows × components int8: of the tile
+ * @param codes tileRows × codeLength int8: of the tile
  * @param inParts runs as many rows at once as the device has room for
  * @throws Error with what differs
  */
@@ -21,13 +21,13 @@ export async function checkProducts(
   coding: Coding,
   inParts: (rows: number, run: (start: number, count: number) => Promise<void>) => Promise<unknown>,
 ): Promise<void> {
-  const { components, range } = coding
-  const columns = codes.length / components
+  const { codeLength, range } = coding
+  const columns = codes.length / codeLength
   const blocks = columns / BLOCK_COLUMNS
   const rows = Array.from({ length: ROWS }, (_, row) => {
     // Half of them make products as large as they can be with a row of the tile.
-    const like = codes.subarray(Math.floor((row * columns) / ROWS) * components)
-    return Int8Array.from({ length: components }, (_none, i) =>
+    const like = codes.subarray(Math.floor((row * columns) / ROWS) * codeLength)
+    return Int8Array.from({ length: codeLength }, (_none, i) =>
       row % 2 === 0
         ? range.max * Math.sign(like[i]!)
         : ((row * 53 + i * 37) % (2 * range.max + 1)) - range.max,
@@ -65,9 +65,9 @@ export async function checkProducts(
 /** The rows as queries, over and over. */
 function repeated(rows: readonly Int8Array[], count: number, zero: number): Uint8Array {
   const unsigned = rows.map((row) => Uint8Array.from(row, (code) => code + zero))
-  const components = rows[0]!.length
-  const queries = new Uint8Array(count * components)
-  for (let i = 0; i < count; i++) queries.set(unsigned[i % rows.length]!, i * components)
+  const codeLength = rows[0]!.length
+  const queries = new Uint8Array(count * codeLength)
+  for (let i = 0; i < count; i++) queries.set(unsigned[i % rows.length]!, i * codeLength)
   return queries
 }
 
@@ -77,14 +77,14 @@ function largestOf(products: Int32Array): number {
 
 /** Of a row with each row of a tile; and the L2 norm of the row times the largest of the tile. */
 function hostProducts(row: Int8Array, codes: Int8Array): { products: Int32Array; lengths: number } {
-  const components = row.length
-  const products = new Int32Array(codes.length / components)
+  const codeLength = row.length
+  const products = new Int32Array(codes.length / codeLength)
   let largestSquares = 0
   for (let column = 0; column < products.length; column++) {
     let sum = 0
     let squares = 0
-    for (let i = 0; i < components; i++) {
-      const code = codes[column * components + i]!
+    for (let i = 0; i < codeLength; i++) {
+      const code = codes[column * codeLength + i]!
       sum += row[i]! * code
       squares += code * code
     }

@@ -13,10 +13,10 @@ export class CpuKernel implements ProductKernel {
   readonly denseShare: number
   readonly #codes: CodeTiles
   readonly #tileRows: number
-  readonly #components: number
+  readonly #codeLength: number
   readonly #ofBlocks: InferenceSession
   readonly #ofAll: InferenceSession
-  /** tileRows × components int8, and the same with rows and columns changed. */
+  /** tileRows × codeLength int8, and the same with rows and columns changed. */
   readonly #tile: Int8Array
   readonly #columns: Int8Array
   readonly #columnTensor: Tensor
@@ -26,40 +26,40 @@ export class CpuKernel implements ProductKernel {
   private constructor(
     codes: CodeTiles,
     tileRows: number,
-    components: number,
+    codeLength: number,
     ofBlocks: InferenceSession,
     ofAll: InferenceSession,
   ) {
     this.denseShare = BLOCK_COLUMNS / tileRows
     this.#codes = codes
     this.#tileRows = tileRows
-    this.#components = components
+    this.#codeLength = codeLength
     this.#ofBlocks = ofBlocks
     this.#ofAll = ofAll
-    this.#tile = new Int8Array(tileRows * components)
-    this.#columns = new Int8Array(components * tileRows)
-    this.#columnTensor = new Tensor('int8', this.#columns, [components, tileRows])
+    this.#tile = new Int8Array(tileRows * codeLength)
+    this.#columns = new Int8Array(codeLength * tileRows)
+    this.#columnTensor = new Tensor('int8', this.#columns, [codeLength, tileRows])
     this.#maxima = new Int32Array((tileRows * tileRows) / BLOCK_COLUMNS)
     this.#products = new Int32Array(tileRows * tileRows)
   }
 
-  static async create(codes: CodeTiles, tileRows: number, { components, range }: Coding): Promise<CpuKernel> {
+  static async create(codes: CodeTiles, tileRows: number, { codeLength, range }: Coding): Promise<CpuKernel> {
     const options = { intraOpNumThreads: 1, interOpNumThreads: 1 }
     const [ofBlocks, ofAll] = await Promise.all(
       [true, false].map(async (reduced) =>
         InferenceSession.create(codeProductModel(tileRows, range, reduced), options),
       ),
     )
-    return new CpuKernel(codes, tileRows, components, ofBlocks!, ofAll!)
+    return new CpuKernel(codes, tileRows, codeLength, ofBlocks!, ofAll!)
   }
 
   use(tile: number): void {
     this.#codes.read(tile, this.#tile)
-    transpose(this.#tile, this.#tileRows, this.#components, this.#columns)
+    transpose(this.#tile, this.#tileRows, this.#codeLength, this.#columns)
   }
 
   async maxima(queries: Uint8Array): Promise<Int32Array> {
-    const rows = queries.length / this.#components
+    const rows = queries.length / this.#codeLength
     const used = this.#maxima.subarray(0, (rows * this.#tileRows) / BLOCK_COLUMNS)
     await this.#ofBlocks.run(this.#feeds(queries, rows), {
       maxima: new Tensor('int32', used, [used.length]),
@@ -72,7 +72,7 @@ export class CpuKernel implements ProductKernel {
     picks: readonly number[],
     see: (pick: number, products: ArrayLike<number>) => void,
   ): Promise<void> {
-    const rows = queries.length / this.#components
+    const rows = queries.length / this.#codeLength
     const used = this.#products.subarray(0, rows * this.#tileRows)
     await this.#ofAll.run(this.#feeds(queries, rows), {
       products: new Tensor('int32', used, [rows, this.#tileRows]),
@@ -88,7 +88,7 @@ export class CpuKernel implements ProductKernel {
 
   #feeds(queries: Uint8Array, rows: number): Record<string, Tensor> {
     return {
-      queries: new Tensor('uint8', queries, [rows, this.#components]),
+      queries: new Tensor('uint8', queries, [rows, this.#codeLength]),
       columns: this.#columnTensor,
     }
   }
@@ -106,8 +106,8 @@ function codeProductModel(tileRows: number, { zero }: CodeRange, reduced: boolea
   return buildModel({
     name: 'code-products',
     inputs: [
-      { name: 'queries', elementType: 'uint8', shape: ['rows', 'components'] },
-      { name: 'columns', elementType: 'int8', shape: ['components', tileRows] },
+      { name: 'queries', elementType: 'uint8', shape: ['rows', 'codeLength'] },
+      { name: 'columns', elementType: 'int8', shape: ['codeLength', tileRows] },
     ],
     outputs: reduced
       ? [{ name: 'maxima', elementType: 'int32', shape: ['blocks'] }]

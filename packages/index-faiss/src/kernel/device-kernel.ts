@@ -33,10 +33,10 @@ export class DeviceKernel implements ProductKernel {
   private constructor(options: DeviceKernelOptions, onWarning: (text: string) => void) {
     this.#options = options
     this.spans = [options.tileRows, BLOCK_COLUMNS]
-    const { coding, residuals } = options.gallery
+    const { coding, allowances } = options.gallery
     this.slack = productSlack(
       coding,
-      residuals.reduce((a, b) => Math.max(a, b), 0),
+      allowances.reduce((a, b) => Math.max(a, b), 0),
     )
     this.#parts = new PartRunner(options.tileRows, true, (limit) =>
       onWarning(`${nameOf(options.device)} is short of memory: ${limit} rows at a time`),
@@ -69,7 +69,7 @@ export class DeviceKernel implements ProductKernel {
     const { coding } = gallery
     const resident = await ResidentTiles.create(device, codes, tiles, { tileRows, coding, isStopped })
     for (const tile of tiles) this.#residentOf.set(tile, resident)
-    const tileCodes = new Int8Array(tileRows * coding.components)
+    const tileCodes = new Int8Array(tileRows * coding.codeLength)
     for (const tile of resident.samples) {
       codes.read(tile, tileCodes)
       await checkProducts(resident, tile, tileCodes, coding, (rows, run) => this.#parts.run(rows, run))
@@ -82,14 +82,14 @@ export class DeviceKernel implements ProductKernel {
 
   async maxima(queries: Uint8Array, span: number): Promise<Float32Array> {
     const { tileRows, gallery } = this.#options
-    const { components } = gallery.coding
-    const rows = queries.length / components
+    const { codeLength } = gallery.coding
+    const rows = queries.length / codeLength
     const perRow = tileRows / span
     const all = new Float32Array(rows * perRow)
     const resident = this.#residentOf.get(this.#tile)!
     await this.#named(() =>
       this.#parts.run(rows, async (start, count) => {
-        const part = queries.subarray(start * components, (start + count) * components)
+        const part = queries.subarray(start * codeLength, (start + count) * codeLength)
         const maxima =
           span === tileRows
             ? await resident.rowMaxima(this.#tile, part)
@@ -119,10 +119,10 @@ export class DeviceKernel implements ProductKernel {
   checkOwn(queries: Uint8Array, maxima: ArrayLike<number>): void {
     const { gallery, device } = this.#options
     const { coding } = gallery
-    const { components, range } = coding
-    for (let row = 0; row < queries.length / components; row++) {
+    const { codeLength, heads, range } = coding
+    for (let row = 0; row < queries.length / codeLength; row++) {
       let own = 0
-      for (let at = row * components; at < (row + 1) * components; at++)
+      for (let at = row * codeLength; at < row * codeLength + heads; at++)
         own += (queries[at]! - range.zero) ** 2
       if (!(maxima[row]! >= own - productLoss(coding, own)))
         throw new Error(

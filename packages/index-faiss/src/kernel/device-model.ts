@@ -7,11 +7,11 @@ import { BLOCK_COLUMNS } from './product-kernel.js'
  *
  * 8-bit integers are exact in float32, and in the formats that tensor cores round it to; so are their sums below 2²⁴.
  *
- * @param tiles tiles × components × tileRows uint8: codes plus `zero`
+ * @param tiles tiles × codeLength × tileRows uint8: codes plus `zero`
  */
 export function deviceModel(
   tiles: Uint8Array,
-  components: number,
+  codeLength: number,
   tileRows: number,
   zero: number,
 ): Uint8Array {
@@ -21,10 +21,10 @@ export function deviceModel(
   const toFloat = (integers: string) => graph.node('Cast', [integers], { to: ELEMENT_TYPES.float32 })
   const blocks = tileRows / BLOCK_COLUMNS
 
-  const shape = [tiles.length / (components * tileRows), components, tileRows]
+  const shape = [tiles.length / (codeLength * tileRows), codeLength, tileRows]
   const resident = graph.constant('uint8', shape, tiles)
   const tile = toFloat(graph.node('Gather', [resident, 'tile'], { axis: 0 }))
-  const columns = graph.node('Reshape', [tile, graph.integers(components, tileRows)])
+  const columns = graph.node('Reshape', [tile, graph.integers(codeLength, tileRows)])
   const products = graph.node('MatMul', [toCodes(toFloat('queries')), toCodes(columns)])
   const blocked = graph.node('Reshape', [products, graph.integers(-1, blocks, BLOCK_COLUMNS)])
   const blockMaxima = graph.node('ReduceMax', [blocked], { axes: [2], keepdims: 0 }, 'blockMaxima')
@@ -34,7 +34,7 @@ export function deviceModel(
   return buildModel({
     name: 'resident-products',
     inputs: [
-      { name: 'queries', elementType: 'uint8', shape: ['rows', components] },
+      { name: 'queries', elementType: 'uint8', shape: ['rows', codeLength] },
       { name: 'tile', elementType: 'int64', shape: [1] },
       { name: 'picks', elementType: 'int32', shape: ['picks'] },
     ],

@@ -17,7 +17,7 @@ export interface ProductKernel {
   /**
    * The largest product of each row with each span of the tile's columns.
    *
-   * @param queries rows × components uint8, row-major: codes plus the range's zero; no more rows than a tile has
+   * @param queries rows × codeLength uint8, row-major: codes plus the range's zero; no more rows than a tile has
    * @returns rows × tileRows / span, row-major; overwritten by the next call
    */
   maxima(queries: Uint8Array, span: number): Promise<ArrayLike<number>>

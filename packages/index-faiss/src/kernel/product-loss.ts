@@ -1,5 +1,4 @@
 import type { Coding } from '../gallery/coded-gallery.js'
-import { tailUnit } from '../gallery/quantize.js'
 
 /** What an addition may lose of the magnitudes that are added: tensor cores cut off where float32 rounds. */
 const LOSS = 2 ** -22
@@ -10,16 +9,17 @@ const LOSS = 2 ** -22
  *
  * @param lengths product of the L2 norms of the codes
  */
-export function productLoss({ components, range }: Coding, lengths: number): number {
-  return components * range.max ** 2 <= 2 ** 24 ? 0 : components * LOSS * lengths
+export function productLoss({ codeLength, range }: Coding, lengths: number): number {
+  return codeLength * range.max ** 2 <= 2 ** 24 ? 0 : codeLength * LOSS * lengths
 }
 
 /**
  * The same as a cosine, for any two rows of a gallery.
  *
- * @param largestResidual of its rows
+ * @param largestAllowance of its rows: no row of codes is further from its components
  */
-export function productSlack(coding: Coding, largestResidual: number): number {
-  const longest = 1 + largestResidual + tailUnit(coding)
-  return productLoss(coding, longest ** 2)
+export function productSlack(coding: Coding, largestAllowance: number): number {
+  const { range, scale, codeLength, heads } = coding
+  const ofAllowance = (codeLength - heads) * (scale * range.max) ** 2
+  return productLoss(coding, (1 + largestAllowance) ** 2 + ofAllowance)
 }

@@ -51,7 +51,7 @@ export class ResidentTiles {
     const { tileRows, coding, isStopped = () => false } = options
     const { sessionBytes = SESSION_BYTES[device.provider] } = options
     const resident = new ResidentTiles(tileRows, coding)
-    const tilesPerSession = Math.max(1, Math.floor(sessionBytes / (tileRows * coding.components)))
+    const tilesPerSession = Math.max(1, Math.floor(sessionBytes / (tileRows * coding.codeLength)))
     try {
       for (let at = 0; at < tiles.length; at += tilesPerSession) {
         if (isStopped()) throw new Error('it was stopped')
@@ -65,19 +65,19 @@ export class ResidentTiles {
   }
 
   async #add(device: Device, codes: CodeTiles, tiles: readonly number[]): Promise<void> {
-    const { components, range } = this.#coding
-    const size = this.#tileRows * components
+    const { codeLength, range } = this.#coding
+    const size = this.#tileRows * codeLength
     const all = new Int8Array(tiles.length * size)
     const rows = new Int8Array(size)
     const columns = new Int8Array(size)
     tiles.forEach((tile, i) => {
       codes.read(tile, rows)
-      transpose(rows, this.#tileRows, components, columns)
+      transpose(rows, this.#tileRows, codeLength, columns)
       all.set(columns, i * size)
     })
     toUnsigned(new Int32Array(all.buffer), range)
     const session = await InferenceSession.create(
-      deviceModel(new Uint8Array(all.buffer), components, this.#tileRows, range.zero),
+      deviceModel(new Uint8Array(all.buffer), codeLength, this.#tileRows, range.zero),
       { ...sessionOptions(device), intraOpNumThreads: 1, logSeverityLevel: SEVERITY_ERROR },
     )
     this.#sessions.push(session)
@@ -88,12 +88,12 @@ export class ResidentTiles {
   /**
    * The largest product of each row with a tile.
    *
-   * @param queries rows × components uint8, row-major: codes plus the range's zero
+   * @param queries rows × codeLength uint8, row-major: codes plus the range's zero
    * @returns rows × float32
    */
   async rowMaxima(tile: number, queries: Uint8Array): Promise<Float32Array> {
     const maxima = await this.#run('rowMaxima', tile, queries)
-    return maxima.subarray(0, queries.length / this.#coding.components)
+    return maxima.subarray(0, queries.length / this.#coding.codeLength)
   }
 
   /**
@@ -104,7 +104,7 @@ export class ResidentTiles {
    */
   async blockMaxima(tile: number, queries: Uint8Array): Promise<Float32Array> {
     const maxima = await this.#run('blockMaxima', tile, queries)
-    const rows = queries.length / this.#coding.components
+    const rows = queries.length / this.#coding.codeLength
     return maxima.subarray(0, (rows * this.#tileRows) / BLOCK_COLUMNS)
   }
 
@@ -132,19 +132,19 @@ export class ResidentTiles {
     picks: readonly number[] = [],
   ): Promise<Float32Array> {
     const { session, index } = this.#placeOf.get(tile)!
-    const { components, range } = this.#coding
-    const rows = queries.length / components
+    const { codeLength, range } = this.#coding
+    const rows = queries.length / codeLength
     const paddedRows = paddedCount(rows)
     let padded = queries
     if (rows < paddedRows) {
-      padded = new Uint8Array(paddedRows * components).fill(range.zero, queries.length)
+      padded = new Uint8Array(paddedRows * codeLength).fill(range.zero, queries.length)
       padded.set(queries)
     }
     const paddedPicks = new Int32Array(paddedCount(picks.length))
     paddedPicks.set(picks)
     const results = await session.run(
       {
-        queries: new Tensor('uint8', padded, [paddedRows, components]),
+        queries: new Tensor('uint8', padded, [paddedRows, codeLength]),
         tile: new Tensor('int64', BigInt64Array.of(BigInt(index)), [1]),
         picks: new Tensor('int32', paddedPicks, [paddedPicks.length]),
       },

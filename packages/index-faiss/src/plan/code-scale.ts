@@ -1,6 +1,6 @@
 /** Of Gaussian components some rows in a thousand have a larger one: then a few codes are at their limit. */
-const QUANTILE = 0.98
-const BEYOND = 1.25
+export const QUANTILE = 0.98
+export const BEYOND = 1.25
 
 /** So that what stands for nothing still stands for something. */
 const SMALLEST = 2 ** -20

@@ -2,7 +2,8 @@ import type { CodeRange } from '@facekit/devices'
 import type { FloatProduct } from '../float-product.js'
 import type { Coding } from '../gallery/coded-gallery.js'
 import type { GalleryData } from '../gallery/gallery.js'
-import { largestComponent } from './code-scale.js'
+import { quantizeRow } from '../gallery/quantize.js'
+import { BEYOND, largestComponent, QUANTILE } from './code-scale.js'
 import { axesError, evenAxes, PrincipalAxes, UNIT_ERROR } from './principal-axes.js'
 import { sampleRows } from './sample-rows.js'
 import { TRIAL_ROWS, TrialTile, type Passed } from './trial-tile.js'
@@ -48,6 +49,9 @@ const AXES_SAMPLE = 4096
 
 /** Products to find an axis among others, so that finding them stays below a fraction of a second: 2²⁷. */
 const MAX_AXES_PRODUCTS = 2 ** 27
+
+/** Rows that need more are bounded less well. */
+const MAX_ALLOWANCE_CODES = 16
 
 /** What rotating a component costs beside an 8-bit product. */
 const FLOAT_COST = 4
@@ -101,19 +105,33 @@ async function codingOf(
   let values = columnsOf(sample, dim, 0, heads)
   // ONNX Runtime takes no shared memory.
   if (axes) await product.run(sample, Float32Array.from(axes), dim, (values = new Float32Array(rows * heads)))
-  const scale = Math.fround(largestComponent(largestOfRows(values, heads)) / range.max)
-  // So many that the longest tail has a code, and that codes come in words of four.
-  let tails = heads < dim ? Math.ceil(1 / (scale * range.max) ** 2) : 0
-  if (tails > 0) tails += (4 - ((heads + tails) % 4)) % 4
-  return {
+  const coding = {
     range,
-    scale,
+    scale: Math.fround(largestComponent(largestOfRows(values, heads)) / range.max),
     heads,
-    tails,
-    components: heads + tails,
+    isWhole: heads === dim,
     axes,
     axesError: axes ? axesError(axes, dim) : UNIT_ERROR,
   }
+  return { ...coding, ...allowanceCodes(values, coding) }
+}
+
+/** How many codes hold the allowances of nearly all rows, above the least. */
+function allowanceCodes(
+  sample: Float32Array,
+  coding: Omit<Coding, 'leastAllowance' | 'codeLength'>,
+): Pick<Coding, 'leastAllowance' | 'codeLength'> {
+  const { heads, scale, range } = coding
+  const codes = new Int8Array(heads)
+  const ascending = new Float64Array(sample.length / heads)
+    .map((_, row) => quantizeRow(sample.subarray(row * heads, (row + 1) * heads), coding, codes))
+    .sort()
+  const leastAllowance = ascending[0]!
+  const usual = ascending[Math.floor(QUANTILE * (ascending.length - 1))]!
+  const held = (usual - leastAllowance) * BEYOND
+  const needed = Math.min(MAX_ALLOWANCE_CODES, Math.ceil(held / (scale * range.max) ** 2))
+  // Codes come in words of four.
+  return { leastAllowance, codeLength: 4 * Math.ceil((heads + Math.max(1, needed)) / 4) }
 }
 
 async function tryOut(

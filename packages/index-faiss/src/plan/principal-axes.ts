@@ -66,8 +66,17 @@ export class PrincipalAxes {
 }
 
 function subtractAlong(vector: Float64Array, axis: Float64Array): void {
-  let along = 0
-  for (let i = 0; i < vector.length; i++) along += vector[i]! * axis[i]!
+  // Four sums, because one would make each addition wait for the one before.
+  let [s0, s1, s2, s3] = [0, 0, 0, 0]
+  const whole = vector.length - (vector.length % 4)
+  for (let i = 0; i < whole; i += 4) {
+    s0 += vector[i]! * axis[i]!
+    s1 += vector[i + 1]! * axis[i + 1]!
+    s2 += vector[i + 2]! * axis[i + 2]!
+    s3 += vector[i + 3]! * axis[i + 3]!
+  }
+  for (let i = whole; i < vector.length; i++) s0 += vector[i]! * axis[i]!
+  const along = s0 + s1 + s2 + s3
   for (let i = 0; i < vector.length; i++) vector[i]! -= along * axis[i]!
 }
 

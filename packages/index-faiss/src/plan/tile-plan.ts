@@ -24,7 +24,7 @@ export interface TilePlan {
 }
 
 // The products of two tiles, 1 MiB, stay in a core's cache until they are looked through; so do their codes, of which
-// more components get fewer rows.
+// longer ones get fewer rows.
 const TILE_BYTES = 2 ** 18
 const MAX_TILE_ROWS = 512
 const MIN_TILE_ROWS = 64
@@ -35,8 +35,8 @@ const MIN_TILE_ROWS = 64
  */
 const GROUP_TILES = 16
 
-export function planTiles(rows: number, components: number): TilePlan {
-  const fitting = 2 ** Math.floor(Math.log2(TILE_BYTES / components))
+export function planTiles(rows: number, codeLength: number): TilePlan {
+  const fitting = 2 ** Math.floor(Math.log2(TILE_BYTES / codeLength))
   const needed = 2 ** Math.ceil(Math.log2(rows))
   const tileRows = Math.max(MIN_TILE_ROWS, Math.min(MAX_TILE_ROWS, fitting, needed))
   return planOf(rows, tileRows, GROUP_TILES)
@@ -53,12 +53,12 @@ const DEVICE_GROUP_TILES = 4
 
 /** A plan for devices that share the tiles: small enough that each of the shards has some. */
 export function planDeviceTiles(
-  { rows, components }: { rows: number; components: number },
+  { rows, codeLength }: { rows: number; codeLength: number },
   provider: Provider,
   shards: number,
 ): TilePlan {
   const fair = rows / (4 * shards)
-  const fitting = MAX_DEVICE_TILE_BYTES / (Float32Array.BYTES_PER_ELEMENT * components)
+  const fitting = MAX_DEVICE_TILE_BYTES / (Float32Array.BYTES_PER_ELEMENT * codeLength)
   const most = Math.min(MAX_DEVICE_TILE_ROWS[provider], fair, fitting)
   const tileRows = Math.max(MIN_DEVICE_TILE_ROWS, 2 ** Math.floor(Math.log2(most)))
   return planOf(rows, tileRows, DEVICE_GROUP_TILES)

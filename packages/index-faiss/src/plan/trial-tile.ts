@@ -1,5 +1,5 @@
 import type { FloatProduct } from '../float-product.js'
-import { tailOf } from '../gallery/quantize.js'
+import { allowanceOf, squaredTail } from '../gallery/quantize.js'
 import { BLOCK_COLUMNS } from '../kernel/product-kernel.js'
 
 /** Rows of either side. */
@@ -55,18 +55,19 @@ export class TrialTile {
    * @param isWhole whether there are no further components
    */
   passed(residual: number, isWhole: boolean): Passed {
-    const [tails, columnTails] = this.#squares.map((squares) =>
-      squares.map((square) => (isWhole || square === 0 ? 0 : tailOf(Math.sqrt(square), 0))),
+    const [own, others] = this.#squares.map((squares) =>
+      squares.map((square) =>
+        square === 0 ? 0 : allowanceOf(residual, isWhole ? 0 : squaredTail(Math.sqrt(square), 0)),
+      ),
     )
-    const needed = this.#threshold - 2 * residual
     let [pairs, rows, blocks] = [0, 0, 0]
     for (let row = 0, at = 0; row < TRIAL_ROWS; row++) {
-      const tail = tails![row]!
+      const needed = this.#threshold - own![row]!
       const before = pairs
       for (let block = 0; block < TRIAL_ROWS; block += BLOCK_COLUMNS) {
         const beforeBlock = pairs
         for (let i = block; i < block + BLOCK_COLUMNS; i++, at++)
-          if (this.#sums[at]! + tail * columnTails![i]! >= needed) pairs++
+          if (this.#sums[at]! + others![i]! >= needed) pairs++
         if (pairs > beforeBlock) blocks++
       }
       if (pairs > before) rows++

@@ -45,7 +45,7 @@ export class PairDecider {
    * @param productSlack how far they may be off, as a cosine
    */
   decideRun(
-    { coding, residuals, rows }: CodedGallery,
+    { coding, allowances, excesses, rows }: CodedGallery,
     source: number,
     firstTarget: number,
     products: ArrayLike<number>,
@@ -53,13 +53,13 @@ export class PairDecider {
   ): void {
     const { threshold, cutoffs } = this.#options
     const slack = SLACK + productSlack
-    const residual = residuals[source]!
+    const allowance = allowances[source]! + coding.leastAllowance
     const cutoff = cutoffs[source]!
     const first = Math.max(0, source + 1 - firstTarget)
     const end = Math.min(products.length, rows - firstTarget)
     for (let i = first; i < end; i++) {
       const target = firstTarget + i
-      const upper = upperBound(products[i]!, coding.scale, residual, residuals[target]!) + slack
+      const upper = upperBound(products[i]!, coding.scale, allowance, excesses[target]!) + slack
       if (upper < threshold || (upper < cutoff && upper < cutoffs[target]!)) continue
       this.decide(source, target)
     }

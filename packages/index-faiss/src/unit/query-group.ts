@@ -23,20 +23,23 @@ export class QueryGroup {
     if (this.#group === group) return
     this.#group = group
     this.#firstRow = firstQueryTile * this.#tileRows
-    const { components, range } = this.#gallery.coding
-    const tileBytes = this.#tileRows * components
+    const { codeLength, heads, range } = this.#gallery.coding
+    const tileBytes = this.#tileRows * codeLength
     const bytes = (endQueryTile - firstQueryTile) * tileBytes
     if (this.#queries.length < bytes) this.#queries = new Uint8Array(bytes)
     const { buffer } = this.#queries
     for (let tile = firstQueryTile; tile < endQueryTile; tile++)
       this.#codes.read(tile, new Int8Array(buffer, (tile - firstQueryTile) * tileBytes, tileBytes))
     toUnsigned(new Int32Array(buffer, 0, bytes / 4), range)
+    // As queries rows have the largest code where the others have those of their allowance.
+    for (let start = 0; start < bytes; start += codeLength)
+      this.#queries.fill(range.zero + range.max, start + heads, start + codeLength)
   }
 
-  /** Rows of the group, not to be changed: rows × components uint8. */
+  /** Rows of the group, not to be changed: rows × codeLength uint8. */
   queries(row: number, rows: number): Uint8Array {
-    const { components } = this.#gallery.coding
+    const { codeLength } = this.#gallery.coding
     const first = row - this.#firstRow
-    return this.#queries.subarray(first * components, (first + rows) * components)
+    return this.#queries.subarray(first * codeLength, (first + rows) * codeLength)
   }
 }

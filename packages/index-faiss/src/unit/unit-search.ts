@@ -158,7 +158,7 @@ export class UnitSearch {
     const firstSpan = Math.max(0, Math.floor((source - galleryTile * tileRows) / span))
     const bound = threshold - SLACK - kernel.slack
     bounds.forEachReaching(
-      gallery.residuals[source]!,
+      gallery.allowances[source]! + gallery.coding.leastAllowance,
       maxima,
       (at * tileRows) / span,
       bound,
@@ -205,9 +205,9 @@ export class UnitSearch {
   }
 
   #queriesOf(rows: readonly number[]): Uint8Array {
-    const { components } = this.#screen!.gallery.coding
-    const queries = new Uint8Array(rows.length * components)
-    rows.forEach((row, i) => queries.set(this.#queries!.queries(row, 1), i * components))
+    const { codeLength } = this.#screen!.gallery.coding
+    const queries = new Uint8Array(rows.length * codeLength)
+    rows.forEach((row, i) => queries.set(this.#queries!.queries(row, 1), i * codeLength))
     return queries
   }
 }

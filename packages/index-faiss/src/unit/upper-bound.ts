@@ -2,17 +2,12 @@
 export const SLACK = 2 ** -22
 
 /**
- * What the cosine of two rows cannot be above, but for `SLACK`: (2) of EXACTNESS.md.
+ * What the cosine of a row with another cannot be above, but for `SLACK`: (3) of EXACTNESS.md.
  *
- * @param product of their codes
- * @param scale of the codes
- * @param a, b their residuals
+ * @param product of the row's codes as a query with those of the other, or the largest of several
+ * @param allowance of the row, and the least of the gallery
+ * @param excess of the other, or the largest of theirs
  */
-export function upperBound(product: number, scale: number, a: number, b: number): number {
-  return scale * scale * product + a + b * (1 + a)
-}
-
-/** The least product of codes with which `upperBound` reaches `bound`. */
-export function leastProduct(bound: number, scale: number, a: number, b: number): number {
-  return (bound - a - b * (1 + a)) / (scale * scale)
+export function upperBound(product: number, scale: number, allowance: number, excess: number): number {
+  return scale * scale * product + allowance + excess
 }
