@@ -1,6 +1,7 @@
 import type { Embedder } from '@facekit/embedder'
 
-const BATCH_SIZE = 4
+/** What `extract` takes on a CPU. */
+export const BATCH_SIZE = 4
 
 /** @returns pictures × dim float32 */
 export async function embedPictures(

@@ -5,6 +5,7 @@ import type { Talk } from '../talk.js'
 import { chooseIresnetOutput } from './choose-output.js'
 import { convertWeights } from './convert-weights.js'
 import { openHalfPrecision } from './half-precision.js'
+import { openInt8 } from './int8.js'
 import { cached } from './model-cache.js'
 import type { WeightsOptions } from './options.js'
 
@@ -52,6 +53,8 @@ export async function openWeights(options: OpenWeightsOptions, talk: Talk): Prom
   const openOnCpu = async (bytes: Uint8Array) => openEmbedder({ model: { bytes, name: weights } })
 
   const onGpu = devices.some(({ provider }) => provider !== 'cpu')
+  if (precision === 'int8' && !onGpu)
+    return openInt8({ int8: await convert('int8'), full: await convert('fp32'), open, talk })
   if (precision !== undefined || !onGpu) return open(await convert(precision ?? 'fp32'))
   const [half, full] = [await convert('fp16'), await convert('fp32')]
   return openHalfPrecision({ half, full, pictures: options.pictures, open, openOnCpu, talk })
