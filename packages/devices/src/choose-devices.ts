@@ -38,7 +38,7 @@ export const PROVIDER_NAMES: Readonly<Record<Provider, string>> = {
 }
 
 const FIXES: Readonly<Record<Provider, string>> = {
-  cuda: 'Install the driver of the GPU and CUDA 12 with cuDNN 9, and run ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node (where npm leaves install scripts out: ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install).',
+  cuda: 'Install the driver of the GPU and CUDA 12 with cuDNN 9, and run ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.',
   webgpu:
     'Install the driver of the GPU and, on Linux, the Vulkan loader (Debian: apt-get install libvulkan1).',
   cpu: 'Reinstall onnxruntime-node.',

@@ -18,7 +18,7 @@ export async function probe(device: Device): Promise<ProbeReply> {
   try {
     return await Promise.race([
       // One that hangs is left behind: ending it inside its driver could end the process.
-      startThread(THREAD, device, { name: 'facekit-probe', mayBeLeft: true }).then(
+      tryInThread(device).then(
         (): ProbeReply => ({ works: true }),
         (error: Error) => no(gist(error.message)),
       ),
@@ -27,6 +27,11 @@ export async function probe(device: Device): Promise<ProbeReply> {
   } finally {
     timeout.abort()
   }
+}
+
+async function tryInThread(device: Device): Promise<void> {
+  const thread = await startThread(THREAD, device, { name: 'facekit-probe', mayBeLeft: true })
+  await thread.close()
 }
 
 /** The first line, without ONNX Runtime's place in its own sources and the condition that failed there. */

@@ -53,7 +53,7 @@ describe('chooseDevices', () => {
       await expect(failure).rejects.toMatchObject({ code: 'PROVIDER' })
       await expect(failure).rejects.toThrow(
         provider === 'cuda'
-          ? /no driver of cuda.*ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild/
+          ? /no driver of cuda.*ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules\/onnxruntime-node\/script\/install/
           : /Vulkan loader/,
       )
     },

@@ -23,7 +23,7 @@ export async function chooseEngine(
   } catch (cause) {
     throw new SearchError(
       'ENGINE',
-      `Expected faiss-node to be installed for the engine faiss but it does not load (${firstLine(cause)}). Run npm install faiss-node, or leave --engine out: the result is the same.`,
+      `Expected faiss-node to be installed for the engine faiss but it does not load (${firstLine(cause)}). Install faiss-node with its binary (in a clone of facekit: node tools/build-faiss-node.mjs), or leave --engine out: the result is the same.`,
       { cause },
     )
   }

@@ -148,8 +148,8 @@ describe('quantizeRow', () => {
       const heads = round % 5 === 0 ? dim : 1 + Math.floor(random() * dim)
       const coding = codingOf(heads, max, (0.02 * 20 ** random()) / max, random() < 0.5 ? 0.02 : 0.3)
       const [own, others] = [codesOf(a, coding), codesOf(other, coding)]
-      const product = own.query.reduce((sum, code, i) => sum + code * others.codes[i]!, 0)
-      const upper = coding.scale ** 2 * product + own.allowance + coding.leastAllowance + others.excess
+      const integers = own.query.reduce((sum, code, i) => sum + code * others.codes[i]!, 0)
+      const upper = coding.scale ** 2 * integers + own.allowance + coding.leastAllowance + others.excess
       const cosine = a.reduce((sum, value, i) => sum + value * other[i]!, 0)
       expect(upper).toBeGreaterThanOrEqual(cosine - 1e-6)
       for (const code of [...own.codes, ...others.codes]) expect(Math.abs(code)).toBeLessThanOrEqual(max)

@@ -9,7 +9,7 @@ import { BLOCK_COLUMNS, type ProductKernel } from './product-kernel.js'
 export class CpuKernel implements ProductKernel {
   readonly spans = [BLOCK_COLUMNS]
   readonly slack = 0
-  // One block in each row: a float32 product costs about as much as looking at them.
+  // Two blocks of each row: a float32 product costs about as much as looking at them.
   readonly denseShare: number
   readonly #codes: CodeTiles
   readonly #tileRows: number
@@ -30,7 +30,7 @@ export class CpuKernel implements ProductKernel {
     ofBlocks: InferenceSession,
     ofAll: InferenceSession,
   ) {
-    this.denseShare = BLOCK_COLUMNS / tileRows
+    this.denseShare = (2 * BLOCK_COLUMNS) / tileRows
     this.#codes = codes
     this.#tileRows = tileRows
     this.#codeLength = codeLength

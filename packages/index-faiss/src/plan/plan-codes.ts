@@ -13,21 +13,20 @@ export interface KernelTraits {
   range: CodeRange
   /** What deciding a pair costs, in components of a row's products with 512 columns. */
   pairCost: number
-  /** Share of all blocks from which on float32 products of everything cost less. */
-  denseShare: number
 }
 
 export const CPU_TRAITS: Omit<KernelTraits, 'range'> = {
   // Some 1 µs on one core, where a component costs 0.4 to 2.5 ns.
   pairCost: 1000,
-  denseShare: 1 / 8,
 }
 
 export const DEVICE_TRAITS: Omit<KernelTraits, 'range'> = {
   // Some 10 µs on the host, while a GPU computes the products of a row with millions of columns.
   pairCost: 500_000,
-  denseShare: 1 / 2,
 }
+
+/** Where more blocks of columns pass, float32 products of everything cost less. */
+const MAX_PASSING_BLOCKS = 1 / 2
 
 /** What a way of coding must be, for tests and trials; a sample decides where it is left open. */
 export interface CodingWish {
@@ -87,7 +86,7 @@ export async function planCodes(
   let best: Candidate = { heads: dim, isRotated: false, cost: 0, blocks: 0 }
   if (isForced) best = { ...best, heads: Math.min(dim, wish.components!), isRotated: mayRotate }
   else if (rows > 2 * TRIAL_ROWS) best = await tryOut(sample, gallery, threshold, traits, product, axes)
-  if (best.blocks > traits.denseShare) return 'the bounds of 8-bit codes rule out too little'
+  if (best.blocks > MAX_PASSING_BLOCKS) return 'the bounds of 8-bit codes rule out too little'
   const own = axes && best.isRotated ? evenAxes(axes.first(best.heads), dim) : undefined
   return codingOf(sample, dim, own ? own.length / dim : best.heads, own, traits.range, product)
 }
