@@ -25,22 +25,34 @@ export function cosineOf(a: Float32Array, b: Float32Array): number {
  * pair is an edge if either end lists the other. Rows that are not finite have no edges.
  */
 export function bruteForceEdges(rows: readonly Float32Array[], threshold: number, topK: number): string[] {
-  const edges = new Set<string>()
+  return edgesOfCosines(rows)(threshold, topK)
+}
+
+/** The same for several thresholds: cosines are computed once. */
+export function edgesOfCosines(rows: readonly Float32Array[]): (threshold: number, topK: number) => string[] {
   const usable = rows.map((row) => row.every(Number.isFinite))
   const lengths = rows.map((row) => Math.sqrt(dot(row, row)))
+  const cosines = rows.map(() => new Float32Array(rows.length).fill(NaN))
   rows.forEach((row, i) => {
     if (!usable[i]) return
-    const list = rows
-      .map((other, j) => {
-        const product = lengths[i]! * lengths[j]!
-        return { j, cosine: product === 0 ? 0 : Math.fround(dot(row, other) / product) }
-      })
-      .filter(({ j, cosine }) => j !== i && usable[j] && cosine >= Math.fround(threshold))
-      .sort((a, b) => b.cosine - a.cosine || a.j - b.j)
-      .slice(0, topK - 1)
-    for (const { j } of list) edges.add(i < j ? `${i}-${j}` : `${j}-${i}`)
+    for (let j = i + 1; j < rows.length; j++) {
+      if (!usable[j]) continue
+      const product = lengths[i]! * lengths[j]!
+      const cosine = product === 0 ? 0 : Math.fround(dot(row, rows[j]!) / product)
+      cosines[i]![j] = cosine
+      cosines[j]![i] = cosine
+    }
   })
-  return [...edges].sort()
+  return (threshold, topK) => {
+    const edges = new Set<string>()
+    cosines.forEach((own, i) => {
+      const near: number[] = []
+      own.forEach((cosine, j) => cosine >= Math.fround(threshold) && near.push(j))
+      near.sort((a, b) => own[b]! - own[a]! || a - b)
+      for (const j of near.slice(0, topK - 1)) edges.add(i < j ? `${i}-${j}` : `${j}-${i}`)
+    })
+    return [...edges].sort()
+  }
 }
 
 function dot(a: Float32Array, b: Float32Array): number {

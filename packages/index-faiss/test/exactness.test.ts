@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { FacekitError } from '@facekit/core'
 import { CODE_RANGES, multipliesExactly, type CodeRange } from '@facekit/devices'
 import { Gallery, searchNeighbors } from '../src/index.js'
-import { bruteForceEdges, cosineOf, normalRows } from './brute-force.js'
+import { bruteForceEdges, cosineOf, edgesOfCosines, normalRows } from './brute-force.js'
 import { findCodedEdges, findEdges, galleryOf } from './find-edges.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'facekit-search-'))
@@ -70,12 +70,13 @@ describe('the screened search misses nothing and adds nothing', () => {
       const row = Float32Array.from({ length: 512 }, () => random() - 0.5)
       rows.push(row, near(row, 0.7, random))
     }
+    const edgesAt = edgesOfCosines(rows)
     for (let pair = 0; pair < 100; pair += 11) {
       const cosine = cosineOf(rows[2 * pair]!, rows[2 * pair + 1]!)
       const { below, above } = neighbours(cosine)
       const wishes = [{}, { components: 192 }, { components: 192, rotated: true }]
       for (const threshold of [below, cosine, above]) {
-        const expected = bruteForceEdges(rows, threshold, 10)
+        const expected = edgesAt(threshold, 10)
         expect(expected.includes(`${2 * pair}-${2 * pair + 1}`)).toBe(threshold <= cosine)
         const wish = { range: ranges[pair % ranges.length]!, ...wishes[pair % wishes.length] }
         const { edges } = await findCodedEdges(galleryOf(rows, 512), { threshold, topK: 10 }, wish)
@@ -98,9 +99,10 @@ describe('the screened search misses nothing and adds nothing', () => {
   ])('of rows with %s', async (_name, distort) => {
     const rows = normalRows(seededRandom(77), 200, 130, { perIdentity: 4, spread: 0.6 })
     rows.forEach((row, i) => i % 3 === 0 && distort(row))
+    const edgesAt = edgesOfCosines(rows)
     for (const threshold of [-1, 0, 0.3, 0.8, 1]) {
       for (const topK of [5, Infinity]) {
-        const expected = bruteForceEdges(rows, threshold, topK)
+        const expected = edgesAt(threshold, topK)
         for (const wish of [
           { range: ranges[0]! },
           { range: ranges.at(-1)!, components: 50 },
@@ -123,8 +125,9 @@ describe('the screened search misses nothing and adds nothing', () => {
       const isChanged = random() < 0.5 ? inHead : (i: number) => !inHead(i)
       rows.push(row.map((value, i) => (isChanged(i) ? 0.5 * value + 0.45 * (random() - 0.5) : value)))
     }
+    const edgesAt = edgesOfCosines(rows)
     for (const threshold of [0.5, 0.75, 0.9, 0.95]) {
-      const expected = bruteForceEdges(rows, threshold, 10)
+      const expected = edgesAt(threshold, 10)
       for (const rotated of [false, true]) {
         const wish = { components: 96, rotated }
         const { edges } = await findCodedEdges(galleryOf(rows, dim), { threshold, topK: 10 }, wish)

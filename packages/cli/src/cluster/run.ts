@@ -143,6 +143,10 @@ async function clusterFileSet(
         talk.progress(progress)
       },
       onWarning: (text) => talk.warn(text),
+      onScreen: ({ components, dim, rotated, maxCode }) =>
+        talk.info(
+          `Screening by ${components} of ${dim} components${rotated ? " along the embeddings' own axes" : ''}, in codes of ±${maxCode}`,
+        ),
       onSharded(devices) {
         gpus = devices
         talk.info(`Sharded index across ${devices} GPU(s)`)

@@ -1,6 +1,14 @@
 import { readFile } from 'node:fs/promises'
 import { availableParallelism, cpus, totalmem } from 'node:os'
-import { hasGraphicsHardware, listAdapters, probe, type Adapter, type ProbeReply } from '@facekit/devices'
+import {
+  exactCodeRange,
+  FULL_RANGE,
+  hasGraphicsHardware,
+  listAdapters,
+  probe,
+  type Adapter,
+  type ProbeReply,
+} from '@facekit/devices'
 import { chooseEngine } from '@facekit/index-faiss'
 import { imageLibrary } from '@facekit/preprocess'
 import { defaultMemoryLimit } from '../cluster/memory.js'
@@ -16,7 +24,13 @@ export interface Examination {
   facekit: string
   node: string
   platform: string
-  cpu: { model: string; threads: number; features: string[] | undefined }
+  cpu: {
+    model: string
+    threads: number
+    features: string[] | undefined
+    /** The largest 8-bit code that it multiplies exactly; undefined if none. */
+    maxCode: number | undefined
+  }
   memory: { totalBytes: number; defaultLimitBytes: number }
   /** `ok`, or why the provider does not start. */
   providers: { cuda: string; webgpu: string; cpu: string }
@@ -33,12 +47,13 @@ export interface Examination {
 
 /** Looks at the machine; nothing is changed. */
 export async function examine(): Promise<Examination> {
-  const [cuda, webgpu, cpu, adapters, features, facekit, faissNode] = await Promise.all([
+  const [cuda, webgpu, cpu, adapters, features, range, facekit, faissNode] = await Promise.all([
     probe({ provider: 'cuda', index: 0 }),
     probe({ provider: 'webgpu', index: 0 }),
     probe({ provider: 'cpu', index: 0 }),
     listAdapters(),
     cpuFeatures(),
+    exactCodeRange(),
     ownVersion(),
     chooseEngine('faiss').then(
       () => 'installed',
@@ -49,7 +64,12 @@ export async function examine(): Promise<Examination> {
     facekit,
     node: process.version,
     platform: `${process.platform} ${process.arch}`,
-    cpu: { model: cpus()[0]?.model ?? 'unknown', threads: availableParallelism(), features },
+    cpu: {
+      model: cpus()[0]?.model ?? 'unknown',
+      threads: availableParallelism(),
+      features,
+      maxCode: range?.max,
+    },
     memory: { totalBytes: totalmem(), defaultLimitBytes: defaultMemoryLimit() },
     providers: { cuda: outcome(cuda), webgpu: outcome(webgpu), cpu: outcome(cpu) },
     graphicsHardware: hasGraphicsHardware(),
@@ -69,7 +89,7 @@ export function describeExamination(examination: Examination): string {
     ['Node', `${examination.node}, ${examination.platform}`],
     ['CPU', `${cpu.model}, ${cpu.threads} threads`],
     ['CPU features', cpu.features?.join(' ') ?? 'unknown on this system'],
-    ['8-bit products', describeVnni(cpu.features)],
+    ['8-bit products', describeProducts(cpu.maxCode)],
     [
       'memory',
       `${gigabytes(memory.totalBytes)}; cluster takes ${gigabytes(memory.defaultLimitBytes)} unless told otherwise`,
@@ -102,10 +122,11 @@ function outcome(reply: ProbeReply): string {
   return reply.works ? 'ok' : reply.reason
 }
 
-function describeVnni(features: readonly string[] | undefined): string {
-  if (!features) return 'unknown'
-  const fast = features.some((name) => /vnni|amx|asimddp|i8mm/.test(name))
-  return fast ? 'fast (VNNI or the like)' : 'slow: no VNNI'
+function describeProducts(maxCode: number | undefined): string {
+  if (maxCode === undefined) return 'not exact: clusters by float32 products, several times slower'
+  return maxCode === FULL_RANGE.max
+    ? `exact up to ±${maxCode} (VNNI or the like)`
+    : `exact up to ±${maxCode} (no VNNI: clusters half as fast)`
 }
 
 /** Undefined where the system does not list them. */
