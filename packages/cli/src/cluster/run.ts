@@ -143,9 +143,9 @@ async function clusterFileSet(
         talk.progress(progress)
       },
       onWarning: (text) => talk.warn(text),
-      onScreen: ({ components, dim, rotated, maxCode }) =>
+      onScreen: (screen) =>
         talk.info(
-          `Screening by ${components} of ${dim} components${rotated ? " along the embeddings' own axes" : ''}, in codes of ±${maxCode}`,
+          `Screening by ${screen.components} of ${screen.dim} components${screen.rotated ? " along the embeddings' own axes" : ''}, in codes of ±${screen.maxCode}`,
         ),
       onSharded(devices) {
         gpus = devices

@@ -44,7 +44,7 @@ const CANDIDATES = 16
 const MIN_ROWS_FOR_AXES = 8192
 
 /** Rows that the axes are found from. */
-const AXES_SAMPLE = 4096
+const AXES_SAMPLE = 2048
 
 /** Products to find an axis among others, so that finding them stays below a fraction of a second: 2²⁷. */
 const MAX_AXES_PRODUCTS = 2 ** 27

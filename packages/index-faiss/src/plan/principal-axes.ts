@@ -28,7 +28,7 @@ export class PrincipalAxes {
     const moment = new Float32Array(dim * dim)
     await product.run(columns, columns, rows, moment)
     // Spread over the sample, and some more than are needed: a row may add nothing new.
-    const count = Math.min(rows, 2 * dim)
+    const count = Math.min(rows, Math.ceil(1.1 * dim))
     const chosen = new Float32Array(count * dim)
     for (let i = 0; i < count; i++) {
       const row = Math.floor((i * rows) / count)
