@@ -30,7 +30,9 @@ describe('extract --provider', () => {
   it('cuda fails with the fix where there is no CUDA, and nothing is written', async () => {
     const output = inFolder('cuda')
     const { status, stderr } = await extract('--provider', 'cuda', '--output', output)
-    expect(stderr).toMatch(/CUDA.*ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules\/onnxruntime-node\/script\/install/)
+    expect(stderr).toMatch(
+      /CUDA.*ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules\/onnxruntime-node\/script\/install/,
+    )
     expect(status).toBe(3)
     expect(existsSync(output)).toBe(false)
   })
@@ -91,7 +93,9 @@ describe('cluster --provider', () => {
 
   it('cuda fails with the fix where there is no CUDA, and nothing is written', async () => {
     const { status, stderr } = await cluster('no-labels', '--provider', 'cuda')
-    expect(stderr).toMatch(/CUDA.*ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules\/onnxruntime-node\/script\/install/)
+    expect(stderr).toMatch(
+      /CUDA.*ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules\/onnxruntime-node\/script\/install/,
+    )
     expect(status).toBe(3)
     expect(existsSync(inFolder('no-labels'))).toBe(false)
   })

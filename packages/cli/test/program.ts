@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { PassThrough, Readable, type Writable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import { afterAll } from 'vitest'
+import { afterAll, onTestFinished } from 'vitest'
 
 const BIN = fileURLToPath(new URL('../bin/facekit.cjs', import.meta.url))
 
@@ -47,10 +47,13 @@ export function start(...args: string[]): Facekit {
 }
 
 function startWith(env: Readonly<Record<string, string>>, ...args: string[]): Facekit {
-  return spawn(process.execPath, [BIN, ...args], {
+  const program = spawn(process.execPath, [BIN, ...args], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   })
+  // One that hangs would go on for ever.
+  onTestFinished(() => void program.kill('SIGKILL'))
+  return program
 }
 
 export async function outcomeOf(program: Facekit): Promise<Outcome> {
