@@ -14,4 +14,4 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   })
 }
 
-process.exitCode = await main(process.argv.slice(2), stop.signal)
+process.exitCode = await main(process.argv.slice(2), { signal: stop.signal })

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { format } from 'node:util'
 import { FacekitError, OptionError } from '@facekit/core'
 import yargs from 'yargs'
 import * as clusterCommand from './cluster/command.js'
@@ -8,37 +9,48 @@ import * as doctorCommand from './doctor/command.js'
 import * as extractCommand from './extract/command.js'
 import { canonicalFlags, type Flags } from './flags.js'
 import { Interruption } from './interruption.js'
-import { silenceStreams } from './standard-streams.js'
+import { silence, type Output, type StandardStreams } from './standard-streams.js'
 
 const FLAGS_OF = new Map<string, Flags>(
   [extractCommand, clusterCommand, convertCommand, doctorCommand].map(({ name, flags }) => [name, flags]),
 )
 
+export interface MainOptions {
+  /** Stops the work, with an `Interruption` as its reason. */
+  signal?: AbortSignal | undefined
+  /** The process's own where left out. */
+  streams?: StandardStreams | undefined
+}
+
 /**
  * Runs the program.
  *
  * @param args the command line without the program
- * @param signal stops the work, with an `Interruption` as its reason
  * @returns the exit status; what went wrong has been said on stderr
  */
-export async function main(args: readonly string[], signal?: AbortSignal): Promise<number> {
+export async function main(
+  args: readonly string[],
+  { signal, streams = process }: MainOptions = {},
+): Promise<number> {
+  const { stdout, stderr } = streams
+  const context = { streams, signal }
   let status: number = EXIT.ok
-  silenceStreams()
+  silence(stdout, stderr)
   try {
-    await yargs(canonicalArgs(args))
+    await yargs()
       .scriptName('facekit')
       .usage('$0 <command>\n\nMillions of unlabelled face crops to training labels.')
       .command(extractCommand.name, extractCommand.describe, extractCommand.builder, async (argv) => {
-        status = await extractCommand.handler(argv, signal)
+        status = await extractCommand.handler(argv, context)
       })
       .command(clusterCommand.name, clusterCommand.describe, clusterCommand.builder, async (argv) => {
-        status = await clusterCommand.handler(argv, signal)
+        status = await clusterCommand.handler(argv, context)
       })
       .command(convertCommand.usage, convertCommand.describe, convertCommand.builder, async (argv) => {
-        status = await convertCommand.handler(argv)
+        status = await convertCommand.handler(argv, context)
       })
       .command(doctorCommand.name, doctorCommand.describe, doctorCommand.builder, async (argv) => {
-        status = await doctorCommand.handler(argv)
+        status = await doctorCommand.handler(argv, context)
       })
       .completion('completion', 'Print a completion script for bash or zsh')
       .example(
@@ -50,17 +62,20 @@ export async function main(args: readonly string[], signal?: AbortSignal): Promi
       .recommendCommands()
       .strict()
       .version(version())
-      .wrap(Math.min(100, process.stdout.columns ?? 100))
+      .wrap(Math.min(100, stdout.columns ?? 100))
       .exitProcess(false)
       .fail((message, error) => {
         // Errors of a command come this way too; those of yargs are about the command line.
         if (error && error.name !== 'YError') throw error
         throw new OptionError(`${sentence(message ?? error.message)} See facekit --help.`)
       })
-      .parseAsync()
+      // Help, the version and completions; without this function yargs prints them itself.
+      .parseAsync(canonicalArgs(args), {}, (_error, _argv, output) => {
+        if (output) stdout.write(`${output}\n`)
+      })
     return status
   } catch (error) {
-    return report(error)
+    return report(error, stderr)
   }
 }
 
@@ -78,18 +93,19 @@ function canonicalArgs(args: readonly string[]): string[] {
   return [command, ...canonicalFlags(args.toSpliced(at, 1), FLAGS_OF.get(command)!)]
 }
 
-function report(error: unknown): number {
+function report(error: unknown, stderr: Output): number {
+  const say = (...words: unknown[]) => stderr.write(`facekit: ${format(...words)}\n`)
   if (isBrokenPipe(error)) return EXIT.brokenPipe
   if (error instanceof Interruption) {
-    console.error(`facekit: ${error.message}`)
+    say(error.message)
     return error.status
   }
   if (error instanceof FacekitError) {
-    console.error(`facekit: ${error.message} [${error.code}]`)
+    say(`${error.message} [${error.code}]`)
     return error instanceof OptionError ? EXIT.usage : EXIT.failure
   }
-  if (isSystemError(error)) console.error(`facekit: ${error.message}`)
-  else console.error('facekit: unexpected error', error)
+  if (isSystemError(error)) say(error.message)
+  else say('unexpected error', error)
   return EXIT.failure
 }
 

@@ -1,4 +1,5 @@
 import type { Progress } from './progress.js'
+import type { Output } from './standard-streams.js'
 
 /** What a command says to a person. Everything goes to stderr: stdout is data. */
 export interface Talk {
@@ -12,8 +13,10 @@ export interface Talk {
 
 const TERMINAL_INTERVAL_MS = 200
 const LINE_INTERVAL_MS = 5000
+/** Where a terminal does not say how wide it is. */
+const TERMINAL_COLUMNS = 80
 
-export function createTalk(stderr: NodeJS.WriteStream, quiet: boolean): Talk {
+export function createTalk(stderr: Output, quiet: boolean): Talk {
   const terminal = stderr.isTTY
   const intervalMs = terminal ? TERMINAL_INTERVAL_MS : LINE_INTERVAL_MS
   // On a log the first line is due after an interval: short runs stay silent.
@@ -35,7 +38,9 @@ export function createTalk(stderr: NodeJS.WriteStream, quiet: boolean): Talk {
       lastMs = now
       const line = progress.describe()
       if (!terminal) return say(line)
-      stderr.write(`\r\x1b[K${line.slice(0, stderr.columns - 1)}${progress.finished ? '\n' : ''}`)
+      stderr.write(
+        `\r\x1b[K${line.slice(0, (stderr.columns ?? TERMINAL_COLUMNS) - 1)}${progress.finished ? '\n' : ''}`,
+      )
       drawn = !progress.finished
     },
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { facekit } from './program.js'
+import { builtFacekit, facekit } from './program.js'
 
 describe('facekit', () => {
   it('shows help with examples for the program and each command', async () => {
@@ -17,6 +17,19 @@ describe('facekit', () => {
   it('knows its version and completes', async () => {
     expect((await facekit(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
     expect((await facekit(['completion'])).stdout).toContain('facekit')
+    const { stdout } = await facekit(['--get-yargs-completions', 'facekit', 'cluster', '--'])
+    expect(stdout).toMatch(/^--cluster-thresh$/m)
+  })
+
+  it.each([
+    [['--version'], 0, /^\d+\.\d+\.\d+\n$/, /^$/],
+    [['cluster', '--top-k', 'many'], 2, /^$/, /^facekit: Expected a whole number .*\n$/],
+    [['cluster', '--input', 'nowhere'], 3, /^$/, /^facekit: .*nowhere.* \[FILE_SET_FOLDER\]\n$/],
+  ])('as a program ends %j with %i', async (args, expected, out, err) => {
+    const { status, stdout, stderr } = await builtFacekit(args)
+    expect(stdout).toMatch(out)
+    expect(stderr).toMatch(err)
+    expect(status).toBe(expected)
   })
 
   it.each([

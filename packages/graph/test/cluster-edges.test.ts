@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { NO_CLASS, NOT_A_DUPLICATE, OptionError } from '@facekit/core'
-import { seededRandom } from '@facekit/testing'
+import { rounds, seededRandom } from '@facekit/testing'
 import { afterAll, describe, expect, it } from 'vitest'
 import { clusterEdges, GraphError } from '../src/index.js'
 import { batchOf, bruteForceClustering, cluster, randomBatches, shuffled, type Edge } from './reference.js'
@@ -39,7 +39,7 @@ function withoutRows(edges: readonly Edge[], rows: Uint32Array): Edge[] {
 describe('clusterEdges', () => {
   it('finds what breadth-first search finds, on random graphs', async () => {
     const random = seededRandom(21)
-    for (let round = 0; round < 400; round++) {
+    for (let round = 0; round < rounds(200, 4000); round++) {
       const rows = 1 + Math.floor(random() * 60)
       const options = randomOptions(rows, random)
       const all = randomEdges(rows, Math.floor(random() * 2 * rows), random)
@@ -53,7 +53,7 @@ describe('clusterEdges', () => {
 
   it('numbers many classes of equal size by their smallest rows', async () => {
     const random = seededRandom(4)
-    for (let round = 0; round < 50; round++) {
+    for (let round = 0; round < rounds(30, 300); round++) {
       const rows = 300
       const edges = randomEdges(rows, 120, random)
       const options = { rows, clusterThreshold: 0.3 }
@@ -63,7 +63,7 @@ describe('clusterEdges', () => {
 
   it('does not depend on the order of the edges, which end comes first or how batches are cut', async () => {
     const random = seededRandom(9)
-    for (let round = 0; round < 40; round++) {
+    for (let round = 0; round < rounds(20, 400); round++) {
       const rows = 2 + Math.floor(random() * 80)
       const options = { rows, duplicateThreshold: 0.9, clusterThreshold: 0.5 }
       const edges = randomEdges(rows, Math.floor(1.5 * rows), random)

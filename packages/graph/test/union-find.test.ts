@@ -1,4 +1,4 @@
-import { seededRandom } from '@facekit/testing'
+import { rounds, seededRandom } from '@facekit/testing'
 import { describe, expect, it } from 'vitest'
 import { UnionFind } from '../src/index.js'
 import { components, type Edge } from './reference.js'
@@ -6,7 +6,7 @@ import { components, type Edge } from './reference.js'
 describe('UnionFind', () => {
   it('finds the smallest row of each component, after every union', () => {
     const random = seededRandom(31)
-    for (let round = 0; round < 60; round++) {
+    for (let round = 0; round < rounds(60, 3000); round++) {
       const rows = 1 + Math.floor(random() * 30)
       const all = Array.from({ length: rows }, (_, row) => row)
       const unions = new UnionFind(rows)

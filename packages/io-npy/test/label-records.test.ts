@@ -1,6 +1,6 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import type { LabelRecord } from '@facekit/core'
-import { seededRandom } from '@facekit/testing'
+import { rounds, seededRandom } from '@facekit/testing'
 import { describe, expect, it } from 'vitest'
 import { NpyError, readLabelRecords, writeLabelRecords } from '../src/index.js'
 import { collect, inBatches, isOpen, labelRecords, npyBytes, temporaryFolder } from './support.js'
@@ -190,8 +190,9 @@ describe('readLabelRecords', () => {
     const file = inFolder('fuzz-list.npy')
     await writeLabelRecords(file, 5, inBatches(labelRecords(5, 2), 2))
     const whole = await readFile(file)
+    const count = rounds(400, 4000)
     let refused = 0
-    for (let round = 0; round < 2000; round++) {
+    for (let round = 0; round < count; round++) {
       const bytes = Buffer.from(whole)
       for (let i = Math.floor(random() * 3); i >= 0; i--) {
         bytes[128 + Math.floor(random() * (bytes.length - 128))] = Math.floor(random() * 256)
@@ -205,7 +206,7 @@ describe('readLabelRecords', () => {
         refused++
       }
     }
-    expect(refused).toBeGreaterThan(500)
+    expect(refused).toBeGreaterThan(count / 4)
   })
 
   it('closes the file on early exit', async () => {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdir, open, readdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { Readable } from 'node:stream'
-import { seededRandom } from '@facekit/testing'
+import { rounds, seededRandom } from '@facekit/testing'
 import { describe, expect, it } from 'vitest'
 import { NpyError, NpyWriter, openNpy, readNpy, writeNpy, writeStrings } from '../src/index.js'
 import { isOpen, npyBytes, temporaryFolder, unicode, writeArray } from './support.js'
@@ -158,8 +158,9 @@ describe('a damaged file', () => {
       npyBytes({ descr: '>i8', shape: [3], data: SIX }),
       npyBytes({ descr: '<U5', shape: [3], data: unicode(['a', '人脸', '😀'], 5), version: 2 }),
     ]
+    const count = rounds(600, 6000)
     let refused = 0
-    for (let round = 0; round < 1500; round++) {
+    for (let round = 0; round < count; round++) {
       const bytes = Buffer.from(arrays[round % arrays.length]!)
       for (let i = Math.floor(random() * 3); i >= 0; i--) {
         bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256)
@@ -179,7 +180,7 @@ describe('a damaged file', () => {
         refused++
       }
     }
-    expect(refused).toBeGreaterThan(300)
+    expect(refused).toBeGreaterThan(count / 5)
   })
 
   it('with a number that is no character is refused by its row', async () => {

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { seededRandom } from '@facekit/testing'
+import { rounds, seededRandom } from '@facekit/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { IresnetError, openStateDict } from '../src/index.js'
 import type { Pickled } from './torch-files.js'
@@ -211,7 +211,7 @@ describe('damage is told', () => {
     ['an integer of 4 GB', latin1('\x8b\xff\xff\xff\xff'), 'cut short'],
     ['a memo slot of 4 billion', latin1('Nr\xff\xff\xff\xff'), 'memo slot'],
     ['the extension registry', latin1('\x84\xff\xff\xff\xff'), 'opcode 0x84'],
-    ['millions of values', latin1('N0'.repeat(3_000_000) + 'N'), 'more than 2097152 values'],
+    ['millions of values', latin1('N0'.repeat(2_100_000) + 'N'), 'more than 2097152 values'],
     // One list of pairs, made into dicts again and again.
     [
       'copies of copies',
@@ -310,8 +310,9 @@ describe('a file that was changed by chance', () => {
 
   it.each(files)('is refused or loads, without another error: the %s format', async (_format, whole) => {
     const random = seededRandom(7)
+    const count = rounds(600, 6000)
     let refused = 0
-    for (let round = 0; round < 3000; round++) {
+    for (let round = 0; round < count; round++) {
       const bytes = Buffer.from(whole)
       for (let i = Math.floor(random() * 3); i >= 0; i--) {
         const at = Math.floor(random() * bytes.length)
@@ -324,7 +325,7 @@ describe('a file that was changed by chance', () => {
         refused++
       })
     }
-    expect(refused).toBeGreaterThan(1000)
+    expect(refused).toBeGreaterThan(count / 3)
   })
 
   it('never gives other numbers: a flipped bit of the weights is found', async () => {

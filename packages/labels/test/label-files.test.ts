@@ -17,7 +17,7 @@ describe('names of the label files', () => {
     [999, 999, '999', '999'],
     [999, 1000, '999', '1K'],
     [1000, 1999, '1K', '1K'],
-    [12_345, 350_123, '12K', '350K'],
+    [12_345, 35_999, '12K', '35K'],
   ])('%i classes of %i images', async (classes, labelled, c, d) => {
     const output = await temporaryFolder()
     const summary = await write(output, clusteringOf(spread(classes, labelled)))

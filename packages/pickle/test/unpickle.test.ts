@@ -1,4 +1,4 @@
-import { findPythons, seededRandom } from '@facekit/testing'
+import { findPythons, rounds, seededRandom } from '@facekit/testing'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { PickleValue, UnpickleOptions } from '../src/index.js'
 import {
@@ -308,8 +308,9 @@ describe('refuses', () => {
     )
     const globals = new Map([['datetime.timedelta', (args: readonly PickleValue[]) => args.length]])
     await expect(load(whole, { globals })).resolves.toBeInstanceOf(PickleDict)
+    const count = rounds(10_000, 200_000)
     let refused = 0
-    for (let round = 0; round < 20_000; round++) {
+    for (let round = 0; round < count; round++) {
       const bytes = Buffer.from(whole)
       for (let i = Math.floor(random() * 3); i >= 0; i--) {
         bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256)
@@ -319,7 +320,7 @@ describe('refuses', () => {
         refused++
       })
     }
-    expect(refused).toBeGreaterThan(10_000)
+    expect(refused).toBeGreaterThan(count / 2)
     for (let length = 0; length < whole.length; length++) {
       await expect(load(whole.subarray(0, length), { globals })).rejects.toMatchObject({
         code: 'PICKLE_TRUNCATED',

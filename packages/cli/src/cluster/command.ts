@@ -3,6 +3,7 @@ import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
 import { DEVICE_FLAGS, deviceWish } from '../device-flags.js'
 import { EXIT } from '../exit-codes.js'
 import { COMMON_FLAGS, cosine, count, countOrAll } from '../flags.js'
+import type { CommandContext, Input } from '../standard-streams.js'
 import { printSummary } from '../summary.js'
 import { createTalk } from '../talk.js'
 import { defaultMemoryLimit, memorySize } from './memory.js'
@@ -81,18 +82,24 @@ export function builder(yargs: Argv): Argv<InferredOptionTypes<typeof flags>> {
 
 export async function handler(
   args: ArgumentsCamelCase<InferredOptionTypes<typeof flags>>,
-  signal?: AbortSignal,
+  { streams, signal }: CommandContext,
 ): Promise<number> {
   const { cluster } = await import('./run.js')
-  const talk = createTalk(process.stderr, args.quiet)
-  const input = args.input === '-' ? undefined : (args.input ?? (isStdinPiped() ? undefined : DEFAULT_INPUT))
+  const talk = createTalk(streams.stderr, args.quiet)
+  const folder =
+    args.input === '-' ? undefined : (args.input ?? (isPiped(streams.stdin) ? undefined : DEFAULT_INPUT))
   if (args.removeDuplicates && args.duplicateThresh < args.clusterThresh) {
     talk.warn(
       'All pictures of a person count as duplicates, since --duplicate-thresh is below --cluster-thresh: one of each is kept',
     )
   }
   const summary = await cluster(
-    { ...args, input, memoryLimit: args.memoryLimit ?? defaultMemoryLimit(), device: deviceWish(args) },
+    {
+      ...args,
+      input: folder ?? streams.stdin,
+      memoryLimit: args.memoryLimit ?? defaultMemoryLimit(),
+      device: deviceWish(args),
+    },
     talk,
     signal,
   )
@@ -102,12 +109,13 @@ export async function handler(
   )
   if (removed.length > 0)
     talk.warn(`Removed ${removed.length} label files of an earlier run: ${removed.join(', ')}`)
-  if (args.json) await printSummary(summary, process.stdout)
+  if (args.json) await printSummary(summary, streams)
   return EXIT.ok
 }
 
-/** A terminal or /dev/null is not; a pipe, a socket or a redirected file is. */
-function isStdinPiped(): boolean {
-  const stdin = fstatSync(0)
-  return stdin.isFIFO() || stdin.isSocket() || stdin.isFile()
+/** A terminal or /dev/null is not; a pipe, a socket or a redirected file is, as is a stream without a descriptor. */
+function isPiped({ fd }: Input): boolean {
+  if (fd === undefined) return true
+  const stats = fstatSync(fd)
+  return stats.isFIFO() || stats.isSocket() || stats.isFile()
 }

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { EdgeBatch, PendingFiles } from '@facekit/core'
 import type { DeviceWish } from '@facekit/devices'
 import { clusterEdges } from '@facekit/graph'
@@ -18,11 +19,11 @@ import { grouped, Progress } from '../progress.js'
 import type { Talk } from '../talk.js'
 import { chooseSearch, type ChosenSearch } from './choose-search.js'
 import { shareMemory } from './memory.js'
-import { spoolStdin } from './spool-stdin.js'
+import { spoolArrow } from './spool-arrow.js'
 
 export interface ClusterOptions {
-  /** Folder with NPY file sets; undefined for an Arrow stream on stdin. */
-  input: string | undefined
+  /** Folder with NPY file sets, or an Arrow stream. */
+  input: string | Readable
   output: string
   removeDuplicates: boolean
   /** Cosine at or above which two images are duplicates. */
@@ -72,10 +73,12 @@ export async function cluster(
   const startMs = Date.now()
   const search = await chooseSearch(options.engine, options.device)
   // Nothing is created for an input that is not there.
-  const given = options.input === undefined ? undefined : await openFileSet(options.input)
+  const { input } = options
+  const given = typeof input === 'string' ? await openFileSet(input) : input
   const scratch = await openOutput(options.output, talk)
   try {
-    const set = given ?? (await spoolStdin(scratch.scratchPath('spool'), talk, signal))
+    const set =
+      given instanceof Readable ? await spoolArrow(given, scratch.scratchPath('spool'), talk, signal) : given
     const summary = await clusterFileSet(set, options, search, scratch, talk, signal)
     return {
       ...summary,

@@ -1,6 +1,7 @@
 import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
 import { EXIT } from '../exit-codes.js'
 import { COMMON_FLAGS } from '../flags.js'
+import type { CommandContext } from '../standard-streams.js'
 import { printSummary } from '../summary.js'
 import { createTalk } from '../talk.js'
 import { WEIGHTS_FLAGS } from '../weights/flags.js'
@@ -31,14 +32,15 @@ export function builder(yargs: Argv) {
 
 export async function handler(
   args: ArgumentsCamelCase<InferredOptionTypes<typeof flags> & { weights: string; model: string }>,
+  { streams }: CommandContext,
 ): Promise<number> {
   const { convert } = await import('./run.js')
-  const talk = createTalk(process.stderr, args.quiet)
+  const talk = createTalk(streams.stderr, args.quiet)
   const summary = await convert({ ...args, precision: args.precision, channels: args.channels }, talk)
   const { model, dialect, depths, bytes, seconds } = summary
   talk.info(
     `Wrote ${model}: iresnet (${dialect}, blocks ${depths}), ${(bytes / 1e6).toFixed(1)} MB, in ${seconds.toFixed(1)} s`,
   )
-  if (args.json) await printSummary(summary, process.stdout)
+  if (args.json) await printSummary(summary, streams)
   return EXIT.ok
 }

@@ -1,6 +1,7 @@
 import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
 import { EXIT } from '../exit-codes.js'
 import { COMMON_FLAGS } from '../flags.js'
+import type { CommandContext } from '../standard-streams.js'
 import { printSummary } from '../summary.js'
 
 export const name = 'doctor'
@@ -15,10 +16,13 @@ export function builder(yargs: Argv): Argv<InferredOptionTypes<typeof flags>> {
     .example('$0 doctor --json', 'The same for programs')
 }
 
-export async function handler(args: ArgumentsCamelCase<InferredOptionTypes<typeof flags>>): Promise<number> {
+export async function handler(
+  args: ArgumentsCamelCase<InferredOptionTypes<typeof flags>>,
+  { streams }: CommandContext,
+): Promise<number> {
   const { describeExamination, examine } = await import('./run.js')
   const examination = await examine()
-  if (args.json) await printSummary(examination, process.stdout)
-  else process.stdout.write(describeExamination(examination))
+  if (args.json) await printSummary(examination, streams)
+  else streams.stdout.write(describeExamination(examination))
   return EXIT.ok
 }

@@ -2,6 +2,7 @@ import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
 import { EXIT } from '../exit-codes.js'
 import { COMMON_FLAGS, count, countOrAuto } from '../flags.js'
 import { printSummary } from '../summary.js'
+import type { CommandContext } from '../standard-streams.js'
 import { DEVICE_FLAGS, deviceWish } from '../device-flags.js'
 import { createTalk } from '../talk.js'
 import { WEIGHTS_FLAGS } from '../weights/flags.js'
@@ -82,19 +83,23 @@ export function builder(yargs: Argv): Argv<InferredOptionTypes<typeof flags>> {
 
 export async function handler(
   args: ArgumentsCamelCase<InferredOptionTypes<typeof flags>>,
-  signal?: AbortSignal,
+  { streams, signal }: CommandContext,
 ): Promise<number> {
   const { extract } = await import('./run.js')
-  const talk = createTalk(process.stderr, args.quiet)
-  const output =
-    args.output === '-' ? undefined : (args.output ?? (process.stdout.isTTY ? DEFAULT_OUTPUT : undefined))
+  const talk = createTalk(streams.stderr, args.quiet)
+  const folder =
+    args.output === '-' ? undefined : (args.output ?? (streams.stdout.isTTY ? DEFAULT_OUTPUT : undefined))
   const { embDim, precision, calibration, pixelMean, pixelStd, outputName, maxPixels } = args
   const optional = { embDim, precision, calibration, pixelMean, pixelStd, outputName, maxPixels }
-  const summary = await extract({ ...args, ...optional, output, device: deviceWish(args) }, talk, signal)
+  const summary = await extract(
+    { ...args, ...optional, output: folder ?? streams.stdout, device: deviceWish(args) },
+    talk,
+    signal,
+  )
   const { embedded, images, failed } = summary
   talk.info(
-    `Embedded ${embedded} of ${images} images${failed > 0 ? `, ${failed} failed${output ? `: see ${output}/failed.ndjson` : ''}` : ''}`,
+    `Embedded ${embedded} of ${images} images${failed > 0 ? `, ${failed} failed${folder ? `: see ${folder}/failed.ndjson` : ''}` : ''}`,
   )
-  if (args.json) await printSummary(summary, output === undefined ? process.stderr : process.stdout)
+  if (args.json) await printSummary(summary, streams, folder === undefined ? 'stderr' : 'stdout')
   return args.strict && failed > 0 ? EXIT.failedImages : EXIT.ok
 }

@@ -4,7 +4,7 @@ import type { Embedder } from '@facekit/embedder'
 import { writeArrow } from '@facekit/io-arrow'
 import { shardEmbeddings } from '@facekit/io-npy'
 import { openOutput } from '../open-output.js'
-import { stdoutSink } from '../stdout-sink.js'
+import { sinkInto } from '../standard-streams.js'
 import type { Talk } from '../talk.js'
 import { FailureLog } from './failure-log.js'
 
@@ -66,11 +66,15 @@ export async function folderOutput(
   }
 }
 
-/** An Arrow stream on stdout; images that failed are told on stderr. */
-export function streamOutput({ dim, normalized, modelHash }: Embedder, talk: Talk): ExtractOutput {
+/** An Arrow stream; images that failed are told. */
+export function streamOutput(
+  stream: Writable,
+  { dim, normalized, modelHash }: Embedder,
+  talk: Talk,
+): ExtractOutput {
   return {
     stages: [writeArrow({ dim, normalized, modelHash })],
-    sink: stdoutSink(),
+    sink: sinkInto(stream),
     async reportFailed(failed) {
       for (const { path, reason } of failed) talk.warn(`Left out ${path}: ${reason}`)
     },

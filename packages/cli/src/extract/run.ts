@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import type { Writable } from 'node:stream'
 import type { Device, EmbeddingBatch, ImageBatch } from '@facekit/core'
 import { chooseDevices, type DeviceWish } from '@facekit/devices'
 import { DEVICE_BATCH, embed, type Embedder } from '@facekit/embedder'
@@ -14,8 +15,8 @@ import { folderOutput, streamOutput, type ExtractOutput } from './output.js'
 export interface ExtractOptions extends WeightsOptions {
   /** A folder, a list of paths, or `-` for a list on stdin. */
   input: string
-  /** Folder for NPY files; undefined for an Arrow stream on stdout. */
-  output: string | undefined
+  /** Folder for NPY files, or what an Arrow stream is written to. */
+  output: string | Writable
   /** Images per forward pass. */
   batchSize: number | 'auto'
   /** Decoders at work at once. */
@@ -65,9 +66,9 @@ export async function extract(
   const embedder = await openWeights({ ...options, pictures, devices, deviceBatch }, talk)
   try {
     const target =
-      output === undefined
-        ? streamOutput(embedder, talk)
-        : await folderOutput(output, options, embedder, talk)
+      typeof output === 'string'
+        ? await folderOutput(output, options, embedder, talk)
+        : streamOutput(output, embedder, talk)
     return await run(options, embedder, devices, reason, target, talk, signal).catch(
       async (error: unknown) => {
         await target.discard()

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import type { EmbeddingBatch } from '@facekit/core'
 import { readArrow } from '@facekit/io-arrow'
 import { openFileSet, shardEmbeddings, type FileSet } from '@facekit/io-npy'
@@ -6,17 +7,18 @@ import { Progress } from '../progress.js'
 import type { Talk } from '../talk.js'
 
 /**
- * Stores the Arrow stream on stdin as a file set: clustering starts when all is there, and a pipe and a folder take the
- * same way from here on.
+ * Stores an Arrow stream as a file set: clustering starts when all is there, and a pipe and a folder take the same way
+ * from here on.
  */
-export async function spoolStdin(
+export async function spoolArrow(
+  arrow: Readable,
   folder: string,
   talk: Talk,
   signal: AbortSignal | undefined,
 ): Promise<FileSet> {
   const progress = new Progress('receive', 'embeddings')
   await flow(
-    readArrow(process.stdin),
+    readArrow(arrow),
     [
       tap((batch: EmbeddingBatch) => {
         progress.count += batch.indices.length
