@@ -13,7 +13,7 @@ const GPU: Device = { provider: 'webgpu', index: 0 }
 describe.skipIf(!vulkan)('the search on WebGPU', () => {
   const random = seededRandom(21)
   // Several tiles, the last one not full; a dim that no kernel likes.
-  const rows = normalRows(random, 700, 70, { perIdentity: 5, spread: 0.7 })
+  const rows = normalRows(random, 420, 70, { perIdentity: 5, spread: 0.7 })
   rows.forEach((row, i) => {
     if (i % 90 === 7) row.fill(0)
     else if (i % 90 === 11) row.set(rows[i - 11]!)
@@ -51,7 +51,7 @@ describe.skipIf(!vulkan)('the search on WebGPU', () => {
   )
 
   it('of rows whose products float32 rounds finds what brute force finds', async () => {
-    const wide = normalRows(random, 260, 1100, { perIdentity: 4, spread: 0.6 })
+    const wide = normalRows(random, 200, 1100, { perIdentity: 4, spread: 0.6 })
     const found = await findEdges(galleryOf(wide, 1100), { threshold: 0.73, topK: 100, devices: [GPU, GPU] })
     expect(found).toEqual(bruteForceEdges(wide, 0.73, 100))
   }, 120_000)

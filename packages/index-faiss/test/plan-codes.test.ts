@@ -152,7 +152,9 @@ describe('quantizeRow', () => {
       const upper = coding.scale ** 2 * integers + own.allowance + coding.leastAllowance + others.excess
       const cosine = a.reduce((sum, value, i) => sum + value * other[i]!, 0)
       expect(upper).toBeGreaterThanOrEqual(cosine - 1e-6)
-      for (const code of [...own.codes, ...others.codes]) expect(Math.abs(code)).toBeLessThanOrEqual(max)
+      expect([own.codes, others.codes].every((codes) => codes.every((code) => Math.abs(code) <= max))).toBe(
+        true,
+      )
     }
   })
 

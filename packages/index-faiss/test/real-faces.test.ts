@@ -6,6 +6,9 @@ import { chooseEngine, type Engine } from '../src/index.js'
 import { edgesOfCosines } from './brute-force.js'
 import { findCodedEdges, findEdges, galleryOf } from './find-edges.js'
 
+// FAISS's threads wait busily for one another, which takes seconds where other tests run beside them.
+process.env.OMP_NUM_THREADS ??= '1'
+
 const FOLDER = fileURLToPath(new URL('../../../../shared/fixtures/embeddings/', import.meta.url))
 const ROWS = 1200
 

@@ -14,6 +14,9 @@ import {
 import { bruteForceEdges, normalRows } from './brute-force.js'
 import { findEdges, galleryOf } from './find-edges.js'
 
+// FAISS's threads wait busily for one another, which takes seconds where other tests run beside them.
+process.env.OMP_NUM_THREADS ??= '1'
+
 const faiss = await chooseEngine('faiss').then(
   () => true,
   () => false,

@@ -5,7 +5,7 @@ import { randomWeights, seededRandom } from '@facekit/testing'
 const PRECISIONS = /** @type {const} */ (['fp32', 'fp16'])
 /** How close embeddings must come to fp32 on the CPU. */
 const LOWEST_COSINE = { fp32: 0.9999, fp16: 0.999 }
-const COMPARED_IMAGES = 4
+const COMPARED_IMAGES = 2
 const IMAGE_BYTES = 112 * 112 * 3
 /** Of each device, so that it never waits. */
 const BATCHES_IN_FLIGHT = 2

@@ -26,12 +26,12 @@ export const SIZES = {
   },
   small: {
     product: 128,
-    compared: { rows: 1500, dim: 64 },
-    searched: { rows: 2000, dim: 64 },
+    compared: { rows: 700, dim: 64 },
+    searched: { rows: 700, dim: 64 },
     depths: { tiny: [1, 1, 1, 1] },
     widths: [8, 8, 16, 16, 16],
     dim: 16,
-    batch: 4,
-    batches: 2,
+    batch: 2,
+    batches: 1,
   },
 }

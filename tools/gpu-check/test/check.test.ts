@@ -20,9 +20,9 @@ describe.skipIf(!vulkan)('gpu-check', () => {
     for (const line of [
       /on WebGPU, device 0/,
       /products of 128: .* TFLOP\/s/,
-      /as asked: 3\d\d\d edges, the same as on the CPU/,
-      /two shards a device: 3\d\d\d edges, the same as on the CPU/,
-      /Search of 2000 × 64: .* of the peak/,
+      /as asked: 1\d\d\d edges, the same as on the CPU/,
+      /two shards a device: 1\d\d\d edges, the same as on the CPU/,
+      /Search of 700 × 64: .* of the peak/,
       /tiny, fp32: .* images\/s/,
       /All results are right/,
     ])

@@ -24,7 +24,8 @@ export class FaissEngine {
     this.#index = index
     this.#embeddings = new FloatRows(gallery)
     this.#neighbors = neighbors
-    this.chunkRows = Math.max(1, Math.floor(NUMBERS_AT_ONCE / Math.max(gallery.dim, neighbors)))
+    const fitting = Math.floor(NUMBERS_AT_ONCE / Math.max(gallery.dim, neighbors))
+    this.chunkRows = Math.max(1, Math.min(gallery.rows, fitting))
   }
 
   static async create(gallery: GalleryData, listLength: number): Promise<FaissEngine> {

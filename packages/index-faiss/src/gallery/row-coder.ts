@@ -4,8 +4,8 @@ import type { CodedGallery } from './coded-gallery.js'
 import { FloatRows } from './float-rows.js'
 import { quantizeAllowance, quantizeRow } from './quantize.js'
 
-/** Rows that are coded at a time: 2 MiB of each kind at 512 components. */
-const CHUNK_ROWS = 1024
+/** What embeddings may take that are coded at a time. */
+const CHUNK_BYTES = 2 ** 21
 
 /**
  * Fills in the codes of rows.
@@ -24,7 +24,8 @@ export async function codeRows(
   // ONNX Runtime takes no shared memory.
   const axes = coding.axes && Float32Array.from(coding.axes)
   const rows = new FloatRows(gallery)
-  const chunkRows = Math.min(CHUNK_ROWS, end - start)
+  const fitting = Math.max(1, Math.floor(CHUNK_BYTES / (Float32Array.BYTES_PER_ELEMENT * dim)))
+  const chunkRows = Math.min(fitting, end - start)
   const units = new Float32Array(chunkRows * dim)
   const along = axes && new Float32Array(chunkRows * heads)
   const chunkCodes = new Int8Array(chunkRows * codeLength)

@@ -40,8 +40,9 @@ export interface CodingWish {
 const STEP = 32
 const CANDIDATES = 16
 
-/** Of smaller galleries the axes cost more to find than they save. */
+/** Of smaller galleries, or longer rows, the axes cost more to find than they save: 16 MiB for the second moment. */
 const MIN_ROWS_FOR_AXES = 8192
+const MAX_DIM_FOR_AXES = 2048
 
 /** Rows that the axes are found from. */
 const AXES_SAMPLE = 2048
@@ -79,7 +80,8 @@ export async function planCodes(
   const { rows, dim } = gallery
   const isForced = wish.components !== undefined
   const sample = sampleRows(gallery, Math.min(rows, 2 * TRIAL_ROWS), 0)
-  const mayRotate = wish.rotated ?? (rows >= MIN_ROWS_FOR_AXES && !isForced)
+  const isWorthwhile = rows >= MIN_ROWS_FOR_AXES && dim <= MAX_DIM_FOR_AXES
+  const mayRotate = wish.rotated ?? (isWorthwhile && !isForced)
   const axes = mayRotate
     ? await PrincipalAxes.of(sampleRows(gallery, Math.min(rows, AXES_SAMPLE), 1 / 2), dim, product)
     : undefined
@@ -101,7 +103,7 @@ async function codingOf(
   product: FloatProduct,
 ): Promise<Coding> {
   const rows = sample.length / dim
-  let values = columnsOf(sample, dim, 0, heads)
+  let values = heads === dim ? sample : columnsOf(sample, dim, 0, heads)
   // ONNX Runtime takes no shared memory.
   if (axes) await product.run(sample, Float32Array.from(axes), dim, (values = new Float32Array(rows * heads)))
   const coding = {
@@ -141,13 +143,6 @@ async function tryOut(
   product: FloatProduct,
   axes: PrincipalAxes | undefined,
 ): Promise<Candidate> {
-  // In turns on one side and the other, so that both are from all over the gallery.
-  const sides = [0, 1].map((side) => {
-    const own = new Float32Array(TRIAL_ROWS * dim)
-    for (let i = 0; i < TRIAL_ROWS; i++)
-      own.set(sample.subarray((2 * i + side) * dim, (2 * i + side + 1) * dim), i * dim)
-    return own
-  })
   const step = Math.max(STEP, STEP * Math.ceil(dim / CANDIDATES / STEP))
   let best: Candidate = { heads: dim, isRotated: false, cost: Infinity, blocks: 1 }
   const weigh = (heads: number, isRotated: boolean, { pairs, rows: passing, blocks }: Passed) => {
@@ -159,7 +154,7 @@ async function tryOut(
   const plain = new TrialTile(product, threshold)
   for (let from = 0; from < dim && from < best.cost; from += step) {
     const heads = Math.min(dim, from + step)
-    await plain.add(sides.map((side) => columnsOf(side, dim, from, heads)))
+    await plain.add(SIDES.map((side) => columnsOf(sample, dim, from, heads, side)))
     // The first components are as large as the others, more or less.
     const largest = largestComponent(largestOfRows(columnsOf(sample, dim, 0, heads), heads))
     weigh(heads, false, plain.passed(residualOf(largest / range.max, heads), heads === dim))
@@ -167,6 +162,7 @@ async function tryOut(
   if (!axes) return best
 
   const rotated = new TrialTile(product, threshold)
+  const sides = SIDES.map((side) => columnsOf(sample, dim, 0, dim, side))
   const most = Math.min(dim - 1, Math.sqrt(MAX_AXES_PRODUCTS / dim))
   for (let from = 0; from + step <= most && from + step < best.cost; from += step) {
     const next = axes.first(from + step).slice(from)
@@ -174,8 +170,8 @@ async function tryOut(
     const heads = from + next.length
     const basis = new Float32Array(next.length * dim)
     next.forEach((axis, i) => basis.set(axis, i * dim))
-    const parts = sides.map(() => new Float32Array(TRIAL_ROWS * next.length))
-    for (const [i, side] of sides.entries()) await product.run(side, basis, dim, parts[i]!)
+    const parts = SIDES.map(() => new Float32Array(TRIAL_ROWS * next.length))
+    for (const side of SIDES) await product.run(sides[side]!, basis, dim, parts[side]!)
     await rotated.add(parts)
     // Nearly as long along all axes as along any: the search is not worth going on.
     if (from === 0 && rotated.held < (2 * step) / dim) break
@@ -202,11 +198,27 @@ function largestOfRows(values: Float32Array, columns: number): Float64Array {
   })
 }
 
-/** Some columns of a matrix: rows × (to − from). */
-function columnsOf(matrix: Float32Array, dim: number, from: number, to: number): Float32Array {
-  const rows = matrix.length / dim
+/** Sampled rows are in turns on one side and the other, so that both are from all over the gallery. */
+const SIDES = [0, 1] as const
+
+/**
+ * Some columns of a matrix: rows × (to − from).
+ *
+ * @param side to take the rows of; all of them if left out
+ */
+function columnsOf(
+  matrix: Float32Array,
+  dim: number,
+  from: number,
+  to: number,
+  side?: (typeof SIDES)[number],
+): Float32Array {
+  const [first, every] = side === undefined ? [0, 1] : [side, SIDES.length]
+  const rows = matrix.length / dim / every
   const part = new Float32Array(rows * (to - from))
-  for (let row = 0; row < rows; row++)
-    part.set(matrix.subarray(row * dim + from, row * dim + to), row * (to - from))
+  for (let i = 0; i < rows; i++) {
+    const start = (first + i * every) * dim
+    part.set(matrix.subarray(start + from, start + to), i * (to - from))
+  }
   return part
 }
