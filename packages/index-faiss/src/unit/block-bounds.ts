@@ -1,5 +1,5 @@
 import type { CodedGallery } from '../gallery/coded-gallery.js'
-import { upperBound } from './upper-bound.js'
+import { leastProduct, upperBound } from './upper-bound.js'
 
 /** Tells by the largest products of blocks of consecutive rows of a gallery tile which of them may hold pairs. */
 export class BlockBounds {
@@ -45,10 +45,12 @@ export class BlockBounds {
     found: (block: number) => void,
   ): void {
     const scale = this.#scale
+    // First what holds for all blocks: one comparison each.
+    const least = leastProduct(bound, scale, allowance, this.#largest)
     for (let block = firstBlock; block < this.#excesses.length; block++) {
       const product = maxima[at + block]!
-      // First what holds for all blocks. What is no number is looked at, too.
-      if (upperBound(product, scale, allowance, this.#largest) < bound) continue
+      if (product < least) continue
+      // What is no number is looked at, too.
       if (!(upperBound(product, scale, allowance, this.#excesses[block]!) < bound)) found(block)
     }
   }

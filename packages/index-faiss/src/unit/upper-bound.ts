@@ -11,3 +11,8 @@ export const SLACK = 2 ** -22
 export function upperBound(product: number, scale: number, allowance: number, excess: number): number {
   return scale * scale * product + allowance + excess
 }
+
+/** The product below which `upperBound` is below `bound`. */
+export function leastProduct(bound: number, scale: number, allowance: number, excess: number): number {
+  return (bound - allowance - excess) / (scale * scale)
+}
