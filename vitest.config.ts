@@ -16,6 +16,8 @@ export default defineConfig(({ mode }) => ({
     // From the root of the workspace and from a package alike.
     include: mode === 'long' ? testsWithRounds() : ['**/test/**/*.test.ts'],
     env: mode === 'long' ? { FACEKIT_LONG: '1' } : {},
+    // Left alone, vitest keeps a core for itself: of two that is half.
+    maxWorkers: '100%',
     testTimeout: mode === 'long' ? 600_000 : 60_000,
     hookTimeout: 60_000,
   },

@@ -10,7 +10,7 @@ const MIB = 2 ** 20
 describe('cluster --memory-limit', () => {
   it('stays within the limit and 300 MB, and finds all there is', async () => {
     const input = inFolder('people')
-    // 400 MiB of embeddings, more than all of it, and 100 of 8-bit codes, more than the half of 64 MiB that is theirs.
+    // 400 MiB of embeddings, more than all that may be taken, and up to 100 of codes.
     await writePeople(input, 12_800, 8192)
     const args = ['cluster', '--input', input, '--output', inFolder('labels'), '--save_groups', '0', '--json']
     // In a process of its own, whose memory is looked at.
