@@ -90,7 +90,7 @@ describe('axes', () => {
         i * dim,
       )
     })
-    const axes = evenAxes((await PrincipalAxes.of(units, dim, product)).first(32), dim)
+    const axes = evenAxes((await PrincipalAxes.of(units, dim, 64, product)).first(32), dim)
     expect(axes.length).toBe(32 * dim)
     expect(axesError(axes, dim)).toBeLessThan(2e-4)
     const along = new Float32Array(500 * 32)
@@ -109,7 +109,7 @@ describe('axes', () => {
     const rows = Float32Array.from({ length: 40 * dim }, (_, i) =>
       i % dim === Math.floor(i / dim) % 3 ? 1 : 0,
     )
-    expect((await PrincipalAxes.of(rows, dim, product)).first(10)).toHaveLength(3)
+    expect((await PrincipalAxes.of(rows, dim, 64, product)).first(10)).toHaveLength(3)
   })
 })
 

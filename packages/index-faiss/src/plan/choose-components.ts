@@ -80,7 +80,7 @@ export async function chooseComponents(
 
   const rotated = new TrialTile(product, threshold)
   const sides = SIDES.map((side) => columnsOf(sample, dim, 0, dim, sideOf(side)))
-  const most = Math.min(dim - 1, Math.sqrt(MAX_AXES_PRODUCTS / dim))
+  const most = mostAxes(dim)
   for (let from = 0; from + step <= most && from + step < best.cost; from += step) {
     const next = axes.first(from + step).slice(from)
     if (next.length === 0) break
@@ -104,6 +104,11 @@ const GAUSSIAN_LARGEST = 4.6
 /** Of codes whose errors are evenly distributed. */
 function residualOf(scale: number, heads: number): number {
   return scale * Math.sqrt(heads / 12)
+}
+
+/** How many axes are found, at most. */
+export function mostAxes(dim: number): number {
+  return Math.min(dim - 1, Math.floor(Math.sqrt(MAX_AXES_PRODUCTS / dim)))
 }
 
 /** Which rows of the sample are on a side. */

@@ -2,7 +2,7 @@ import type { CodeRange } from '@facekit/devices'
 import type { FloatProduct } from '../float-product.js'
 import type { Coding } from '../gallery/coded-gallery.js'
 import type { GalleryData } from '../gallery/gallery.js'
-import { chooseComponents, type Candidate, type KernelTraits } from './choose-components.js'
+import { chooseComponents, mostAxes, type Candidate, type KernelTraits } from './choose-components.js'
 import { allowanceCodes, largestComponent } from './code-scale.js'
 import { columnsOf } from './columns.js'
 import { axesError, evenAxes, PrincipalAxes, UNIT_ERROR } from './principal-axes.js'
@@ -24,8 +24,9 @@ export interface CodingWish {
 const MIN_ROWS_FOR_AXES = 8192
 const MAX_DIM_FOR_AXES = 2048
 
-/** Rows that the axes are found from. */
+/** Rows that the axes are found from, and what their numbers may take: 8 MiB. */
 const AXES_SAMPLE = 2048
+const AXES_SAMPLE_NUMBERS = 2 ** 21
 
 /**
  * How the rows of a gallery are best coded. Fewer components make cheaper products and let more pairs pass, each of which
@@ -46,9 +47,7 @@ export async function planCodes(
   const sample = sampleRows(gallery, Math.min(rows, 2 * TRIAL_ROWS), 0)
   const isWorthwhile = rows >= MIN_ROWS_FOR_AXES && dim <= MAX_DIM_FOR_AXES
   const mayRotate = wish.rotated ?? (isWorthwhile && !isForced)
-  const axes = mayRotate
-    ? await PrincipalAxes.of(sampleRows(gallery, Math.min(rows, AXES_SAMPLE), 1 / 2), dim, product)
-    : undefined
+  const axes = mayRotate ? await findAxes(gallery, product) : undefined
   let best: Candidate = { heads: dim, isRotated: false, cost: 0, blocks: 0 }
   if (isForced) best = { ...best, heads: Math.min(dim, wish.components!), isRotated: mayRotate }
   else if (rows > 2 * TRIAL_ROWS)
@@ -56,6 +55,12 @@ export async function planCodes(
   if (best.blocks > MAX_PASSING_BLOCKS) return 'the bounds of 8-bit codes rule out too little'
   const own = axes && best.isRotated ? evenAxes(axes.first(best.heads), dim) : undefined
   return codingOf(sample, dim, own ? own.length / dim : best.heads, own, traits.range, product)
+}
+
+async function findAxes(gallery: GalleryData, product: FloatProduct): Promise<PrincipalAxes> {
+  const { rows, dim } = gallery
+  const count = Math.min(rows, AXES_SAMPLE, Math.ceil(AXES_SAMPLE_NUMBERS / dim))
+  return PrincipalAxes.of(sampleRows(gallery, count, 1 / 2), dim, mostAxes(dim), product)
 }
 
 /** @param axes heads × dim float32; undefined for the first components */

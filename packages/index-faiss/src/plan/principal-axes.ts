@@ -19,8 +19,16 @@ export class PrincipalAxes {
     this.#starts = starts
   }
 
-  /** @param sample m × dim float32, row-major */
-  static async of(sample: Float32Array, dim: number, product: FloatProduct): Promise<PrincipalAxes> {
+  /**
+   * @param sample m × dim float32, row-major
+   * @param most axes that will be asked for
+   */
+  static async of(
+    sample: Float32Array,
+    dim: number,
+    most: number,
+    product: FloatProduct,
+  ): Promise<PrincipalAxes> {
     const rows = sample.length / dim
     const columns = new Float32Array(sample.length)
     for (let row = 0; row < rows; row++)
@@ -28,7 +36,7 @@ export class PrincipalAxes {
     const moment = new Float32Array(dim * dim)
     await product.run(columns, columns, rows, moment)
     // Spread over the sample, and some more than are needed: a row may add nothing new.
-    const count = Math.min(rows, Math.ceil(1.1 * dim))
+    const count = Math.min(rows, Math.ceil(1.1 * most))
     const chosen = new Float32Array(count * dim)
     for (let i = 0; i < count; i++) {
       const row = Math.floor((i * rows) / count)
