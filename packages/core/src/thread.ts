@@ -139,9 +139,11 @@ export async function startThread<Setup, Service, Note = never>(
   })
 
   const close = async () => {
-    Atomics.store(stop, 0, 1)
-    end(threadError(`The thread ${name} was closed`))
-    worker.postMessage('close' satisfies Request)
+    // A second call only waits.
+    if (Atomics.exchange(stop, 0, 1) === 0) {
+      end(threadError(`The thread ${name} was closed`))
+      worker.postMessage('close' satisfies Request)
+    }
     await exited
   }
   try {
@@ -217,6 +219,7 @@ export async function startHere<Setup, Service, Note = never>(
   onNote: (note: Note) => void = () => {},
 ): Promise<Thread<Service>> {
   let isClosed = false
+  let closing: Promise<void> | undefined
   const service = await factory(setup, { notify: onNote, isStopped: () => isClosed, transfer: () => {} })
   let last: Promise<unknown> = Promise.resolve()
   return {
@@ -230,8 +233,8 @@ export async function startHere<Setup, Service, Note = never>(
     },
     async close() {
       isClosed = true
-      await last
-      await closeService(service)
+      closing ??= last.then(() => closeService(service))
+      await closing
     },
   }
 }

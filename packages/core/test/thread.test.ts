@@ -135,7 +135,7 @@ describe('a service that runs here', () => {
     const here = await startHere(factory, 3, (note) => notes.push(note))
     expect(await here.ask('double', [2])).toBe(6)
     await expect(here.ask('fail', ['file'])).rejects.toBeInstanceOf(FileTrouble)
-    await here.close()
+    await Promise.all([here.close(), here.close()])
     expect(notes).toEqual(['doubling 2', 'closed'])
     await expect(here.ask('double', [2])).rejects.toMatchObject({ code: 'THREAD' })
   })

@@ -139,6 +139,11 @@ class TileSearch {
     const isSmall = rows * rows * dim <= HERE_PRODUCTS
     const useful = Math.min(threads, planTiles(rows, dim).tiles)
     this.#crew = await (isSmall ? Crew.here(onWarning) : Crew.start(useful, onWarning))
+    this.#checkStopped()
+  }
+
+  /** What was started when the signal came is not closed by it. */
+  #checkStopped(): void {
     if (this.#signal.aborted) throw new Error('it was stopped')
   }
 
@@ -172,6 +177,7 @@ class TileSearch {
     const onCpu = this.#crew!
     try {
       this.#crew = await Crew.start(shares.length, onWarning)
+      this.#checkStopped()
       const options = this.#optionsOf(plan)
       await this.#crew.open(
         ...shares.map(({ device, shards }) => ({ options, coded, device: { device, shards } })),
@@ -180,6 +186,7 @@ class TileSearch {
       if (this.#crew !== onCpu) await this.#crew!.close()
       this.#crew = onCpu
       this.#forgetCodes()
+      this.#checkStopped()
       const reason = messageOf(cause)
       if (!mayFallBack)
         throw new SearchError(
