@@ -34,15 +34,45 @@ export class FloatRows {
     return this.#cache.subarray(slot * dim, (slot + 1) * dim)
   }
 
-  /** Rows divided by their lengths; zero rows and unusable rows are zero. */
+  /**
+   * Rows divided by their lengths; zero rows and unusable rows are zero.
+   *
+   * @param into (end − start) × dim float32, row-major
+   */
   readUnits(start: number, end: number, into: Float32Array): void {
-    const { floats, dim, lengths } = this.#gallery
+    const { floats, dim } = this.#gallery
     if (floats.kind === 'memory') into.set(floats.values.subarray(start * dim, end * dim))
     else this.#read(floats.files, start, end, into)
-    for (let row = start, at = 0; row < end; row++, at += dim) {
+    this.#divide(into, 0, start, end, into, dim)
+  }
+
+  /**
+   * The first components of rows divided by their lengths.
+   *
+   * @param into (end − start) × count float32, row-major
+   * @param all room for whole rows, where they come from a file
+   */
+  readFirstOfUnits(start: number, end: number, count: number, into: Float32Array, all: Float32Array): void {
+    const { floats, dim } = this.#gallery
+    if (floats.kind === 'memory') return this.#divide(floats.values, start * dim, start, end, into, count)
+    this.#read(floats.files, start, end, all)
+    this.#divide(all, 0, start, end, into, count)
+  }
+
+  /** @param at where the rows stand in `from` */
+  #divide(
+    from: Float32Array,
+    at: number,
+    start: number,
+    end: number,
+    into: Float32Array,
+    count: number,
+  ): void {
+    const { dim, lengths } = this.#gallery
+    for (let row = start, to = 0; row < end; row++, at += dim, to += count) {
       const length = lengths[row]!
-      if (length === 0) into.fill(0, at, at + dim)
-      else for (let i = at; i < at + dim; i++) into[i] = into[i]! / length
+      if (length === 0) into.fill(0, to, to + count)
+      else for (let i = 0; i < count; i++) into[to + i] = from[at + i]! / length
     }
   }
 

@@ -27,17 +27,18 @@ export async function codeRows(
   const fitting = Math.max(1, Math.floor(CHUNK_BYTES / (Float32Array.BYTES_PER_ELEMENT * dim)))
   const chunkRows = Math.min(fitting, end - start)
   const units = new Float32Array(chunkRows * dim)
-  const along = axes && new Float32Array(chunkRows * heads)
+  const components = new Float32Array(chunkRows * heads)
   const chunkCodes = new Int8Array(chunkRows * codeLength)
   const file = store.kind === 'file' ? openSync(store.path, 'r+') : undefined
   try {
     for (let first = start; first < end && !isStopped(); first += chunkRows) {
       const count = Math.min(chunkRows, end - first)
+      const values = components.subarray(0, count * heads)
       const chunk = units.subarray(0, count * dim)
-      rows.readUnits(first, first + count, chunk)
-      const values = axes ? along!.subarray(0, count * heads) : chunk
-      if (axes) await product.run(chunk, axes, dim, values)
-      const stride = axes ? heads : dim
+      if (axes) {
+        rows.readUnits(first, first + count, chunk)
+        await product.run(chunk, axes, dim, values)
+      } else rows.readFirstOfUnits(first, first + count, heads, values, chunk)
       for (let i = 0; i < count; i++) {
         const own = chunkCodes.subarray(i * codeLength, (i + 1) * codeLength)
         // A row of zeros has cosine 0 with everything; one that cannot be used has no edges.
@@ -45,7 +46,7 @@ export async function codeRows(
           own.fill(0)
           continue
         }
-        const row = values.subarray(i * stride, i * stride + heads)
+        const row = values.subarray(i * heads, (i + 1) * heads)
         const allowance = quantizeRow(row, coding, own)
         allowances[first + i] = allowance
         excesses[first + i] = quantizeAllowance(allowance, coding, own.subarray(heads))

@@ -75,7 +75,10 @@ export class PrincipalAxes {
 
 function subtractAlong(vector: Float64Array, axis: Float64Array): void {
   // Four sums, because one would make each addition wait for the one before.
-  let [s0, s1, s2, s3] = [0, 0, 0, 0]
+  let s0 = 0
+  let s1 = 0
+  let s2 = 0
+  let s3 = 0
   const whole = vector.length - (vector.length % 4)
   for (let i = 0; i < whole; i += 4) {
     s0 += vector[i]! * axis[i]!

@@ -1,18 +1,28 @@
 import type { CodedGallery } from '../gallery/coded-gallery.js'
 import { leastProduct, upperBound } from './upper-bound.js'
 
+/** A row and a span of columns of the gallery tile, among which may be a pair. */
+export interface Flagged {
+  source: number
+  /** Which span, from 0. */
+  span: number
+}
+
+/** Consecutive rows, or any. */
+export interface RowList {
+  readonly length: number
+  at(i: number): number
+}
+
 /** Tells by the largest products of blocks of consecutive rows of a gallery tile which of them may hold pairs. */
 export class BlockBounds {
   readonly #columns: number
-  readonly #scale: number
   /** Of each block, and of all: the largest excess. */
   readonly #excesses: Float64Array
   #largest = 0
 
-  /** @param scale of the codes */
-  constructor(blocks: number, columnsPerBlock: number, scale: number) {
+  constructor(blocks: number, columnsPerBlock: number) {
     this.#columns = columnsPerBlock
-    this.#scale = scale
     this.#excesses = new Float64Array(blocks)
   }
 
@@ -29,29 +39,35 @@ export class BlockBounds {
   }
 
   /**
-   * Finds the blocks that may hold a pair of a row.
+   * Adds the blocks that may hold pairs of rows.
    *
-   * @param allowance of the row, and the least of the gallery
-   * @param maxima the largest product of each block with the row, from `at` on
+   * @param rows that are looked at
+   * @param maxima rows × blocks: the largest product of each row with each block
    * @param bound what the upper bound of a pair's cosine must reach
-   * @param firstBlock those before are left out
+   * @param start the first row of the tile: blocks before a row of the tile are left out, since they have found it
    */
-  forEachReaching(
-    allowance: number,
+  flag(
+    { allowances, coding }: CodedGallery,
+    rows: RowList,
     maxima: ArrayLike<number>,
-    at: number,
     bound: number,
-    firstBlock: number,
-    found: (block: number) => void,
+    start: number,
+    found: Flagged[],
   ): void {
-    const scale = this.#scale
-    // First what holds for all blocks: one comparison each.
-    const least = leastProduct(bound, scale, allowance, this.#largest)
-    for (let block = firstBlock; block < this.#excesses.length; block++) {
-      const product = maxima[at + block]!
-      if (product < least) continue
-      // What is no number is looked at, too.
-      if (!(upperBound(product, scale, allowance, this.#excesses[block]!) < bound)) found(block)
+    const blocks = this.#excesses.length
+    for (let i = 0; i < rows.length; i++) {
+      const source = rows.at(i)
+      const allowance = allowances[source]! + coding.leastAllowance
+      // First what holds for all blocks: one comparison each.
+      const least = leastProduct(bound, coding.scale, allowance, this.#largest)
+      const first = source < start ? 0 : Math.floor((source - start) / this.#columns)
+      for (let block = first, at = i * blocks + first; block < blocks; block++, at++) {
+        const product = maxima[at]!
+        if (product < least) continue
+        // What is no number is looked at, too.
+        if (!(upperBound(product, coding.scale, allowance, this.#excesses[block]!) < bound))
+          found.push({ source, span: block })
+      }
     }
   }
 }

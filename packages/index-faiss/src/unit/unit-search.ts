@@ -5,7 +5,7 @@ import type { CodedGallery } from '../gallery/coded-gallery.js'
 import { FloatRows } from '../gallery/float-rows.js'
 import { BLOCK_COLUMNS, type ProductKernel } from '../kernel/product-kernel.js'
 import { queryTilesOf, type Unit } from '../plan/tile-plan.js'
-import { BlockBounds } from './block-bounds.js'
+import { BlockBounds, type Flagged } from './block-bounds.js'
 import { DenseSearch, type DenseSearchOptions } from './dense-search.js'
 import { PairDecider } from './pair-decider.js'
 import { QueryGroup } from './query-group.js'
@@ -16,13 +16,6 @@ export interface Screen {
   gallery: CodedGallery
   codes: CodeTiles
   kernel: ProductKernel
-}
-
-/** A row and a span of columns of the gallery tile, among which may be a pair. */
-interface Flagged {
-  source: number
-  /** Which span, from 0. */
-  span: number
 }
 
 /**
@@ -61,7 +54,7 @@ export class UnitSearch {
     this.#bounds = screen
       ? screen.kernel.spans.map((span) => ({
           span,
-          bounds: new BlockBounds(tileRows / span, span, screen.gallery.coding.scale),
+          bounds: new BlockBounds(tileRows / span, span),
         }))
       : []
   }
@@ -106,14 +99,15 @@ export class UnitSearch {
   /** The spans of a whole query tile that may hold pairs. */
   async #flagTile(tile: number, galleryTile: number, { kernel, gallery }: Screen): Promise<Flagged[]> {
     const { tileRows } = this.#options
-    const level = this.#bounds[0]!
+    const { span, bounds } = this.#bounds[0]!
     const first = tile * tileRows
-    const count = Math.min(tileRows, gallery.rows - first)
-    const queries = this.#queries!.queries(first, count)
-    const maxima = await kernel.maxima(queries, level.span)
+    const length = Math.min(tileRows, gallery.rows - first)
+    const queries = this.#queries!.queries(first, length)
+    const maxima = await kernel.maxima(queries, span)
     if (tile === galleryTile) kernel.checkOwn?.(queries, maxima)
     const found: Flagged[] = []
-    for (let row = 0; row < count; row++) this.#flagRow(first + row, row, maxima, galleryTile, level, found)
+    const rows = { length, at: (i: number) => first + i }
+    bounds.flag(gallery, rows, maxima, this.#boundOf(kernel), galleryTile * tileRows, found)
     return found
   }
 
@@ -121,50 +115,41 @@ export class UnitSearch {
   async #narrow(
     rows: readonly number[],
     galleryTile: number,
-    { kernel }: Screen,
-    level: { span: number; bounds: BlockBounds },
+    { kernel, gallery }: Screen,
+    { span, bounds }: { span: number; bounds: BlockBounds },
     dense: number[],
   ): Promise<Flagged[]> {
     const { tileRows } = this.#options
-    const found = new Map<number, Flagged[]>()
+    const ofTiles = new Map<number, Flagged[]>()
     for (let start = 0; start < rows.length; start += tileRows) {
       const part = rows.slice(start, start + tileRows)
-      const maxima = await kernel.maxima(this.#queriesOf(part), level.span)
-      part.forEach((source, i) => {
-        const tile = Math.floor(source / tileRows)
-        if (dense.includes(tile)) return
-        const own = found.get(tile) ?? []
-        found.set(tile, own)
-        this.#flagRow(source, i, maxima, galleryTile, level, own)
-        if (!this.#isDense(own.length, level.span, tile === galleryTile)) return
+      const maxima = await kernel.maxima(this.#queriesOf(part), span)
+      const found: Flagged[] = []
+      bounds.flag(
+        gallery,
+        { length: part.length, at: (i) => part[i]! },
+        maxima,
+        this.#boundOf(kernel),
+        galleryTile * tileRows,
+        found,
+      )
+      for (const one of found) {
+        const tile = Math.floor(one.source / tileRows)
+        if (dense.includes(tile)) continue
+        const own = ofTiles.get(tile) ?? []
+        ofTiles.set(tile, own)
+        own.push(one)
+        if (!this.#isDense(own.length, span, tile === galleryTile)) continue
         dense.push(tile)
-        found.delete(tile)
-      })
+        ofTiles.delete(tile)
+      }
     }
-    return [...found.values()].flat()
+    return [...ofTiles.values()].flat()
   }
 
-  #flagRow(
-    source: number,
-    at: number,
-    maxima: ArrayLike<number>,
-    galleryTile: number,
-    { span, bounds }: { span: number; bounds: BlockBounds },
-    found: Flagged[],
-  ): void {
-    const { tileRows, threshold } = this.#options
-    const { gallery, kernel } = this.#screen!
-    // On the diagonal what is behind a row was in front of another.
-    const firstSpan = Math.max(0, Math.floor((source - galleryTile * tileRows) / span))
-    const bound = threshold - SLACK - kernel.slack
-    bounds.forEachReaching(
-      gallery.allowances[source]! + gallery.coding.leastAllowance,
-      maxima,
-      (at * tileRows) / span,
-      bound,
-      firstSpan,
-      (which) => found.push({ source, span: which }),
-    )
+  /** What the upper bound of a pair's cosine must reach. */
+  #boundOf(kernel: ProductKernel): number {
+    return this.#options.threshold - SLACK - kernel.slack
   }
 
   /** Whether so much of a tile is flagged that float32 products of all of it cost less. */
