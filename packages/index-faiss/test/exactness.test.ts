@@ -38,7 +38,9 @@ describe('the screened search misses nothing and adds nothing', () => {
   it('in many random cases, however rows are coded', async () => {
     const random = seededRandom(2024)
     const pick = <T>(...values: T[]) => values[Math.floor(random() * values.length)]!
-    for (let round = 0; round < rounds(400, 4000); round++) {
+    const all = rounds(400, 4000)
+    let rotatedRounds = 0
+    for (let round = 0; round < all; round++) {
       const isLarge = round % 10 === 0
       const dim = 2 + Math.floor(random() * (isLarge ? 599 : 60))
       const rows = normalRows(random, 2 + Math.floor(random() * (isLarge ? 300 : 120)), dim, {
@@ -59,8 +61,12 @@ describe('the screened search misses nothing and adds nothing', () => {
       const label = `round ${round}: ${rows.length}×${dim}, threshold ${threshold}, topK ${topK}, ${JSON.stringify(wish)}`
       const { edges, screen } = await findCodedEdges(galleryOf(rows, dim), { threshold, topK }, wish)
       expect(edges, label).toEqual(bruteForceEdges(rows, threshold, topK))
-      expect([screen.maxCode, screen.rotated], label).toEqual([wish.range.max, rotated])
+      expect(screen.maxCode, label).toBe(wish.range.max)
+      // Rows of zeros have no axes of their own.
+      if (screen.rotated) rotatedRounds++
+      expect(screen.rotated && !rotated, label).toBe(false)
     }
+    expect(rotatedRounds).toBeGreaterThan(all / 5)
   }, 900_000)
 
   it('where pairs sit on the threshold', async () => {

@@ -53,8 +53,10 @@ export async function planCodes(
   else if (rows > 2 * TRIAL_ROWS)
     best = await chooseComponents(sample, gallery, threshold, traits, product, axes)
   if (best.blocks > MAX_PASSING_BLOCKS) return 'the bounds of 8-bit codes rule out too little'
-  const own = axes && best.isRotated ? evenAxes(axes.first(best.heads), dim) : undefined
-  return codingOf(sample, dim, own ? own.length / dim : best.heads, own, traits.range, product)
+  // Rows of zeros have no axes.
+  const found = best.isRotated ? (axes?.first(best.heads) ?? []) : []
+  const own = found.length > 0 ? evenAxes(found, dim) : undefined
+  return codingOf(sample, dim, own ? found.length : best.heads, own, traits.range, product)
 }
 
 async function findAxes(gallery: GalleryData, product: FloatProduct): Promise<PrincipalAxes> {

@@ -1,5 +1,7 @@
 import type { FloatProduct } from '../float-product.js'
 
+const SPARE_STARTS = 32
+
 /**
  * Axes along which rows are long, one after the other: an orthonormal basis that is close to the space of the leading
  * eigenvectors of their second moment, found by two steps of subspace iteration from rows of the sample (Halko,
@@ -35,8 +37,8 @@ export class PrincipalAxes {
       for (let i = 0; i < dim; i++) columns[i * rows + row] = sample[row * dim + i]!
     const moment = new Float32Array(dim * dim)
     await product.run(columns, columns, rows, moment)
-    // Spread over the sample, and some more than are needed: a row may add nothing new.
-    const count = Math.min(rows, Math.ceil(1.1 * most))
+    // Spread over the sample, and some more than are needed: a row may be zero, or add nothing new.
+    const count = Math.min(rows, most + SPARE_STARTS)
     const chosen = new Float32Array(count * dim)
     for (let i = 0; i < count; i++) {
       const row = Math.floor((i * rows) / count)
