@@ -1,3 +1,4 @@
+import { EXIT } from './exit-codes.js'
 import { Interruption } from './interruption.js'
 import { main } from './main.js'
 
@@ -14,4 +15,6 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   })
 }
 
+// Until the opposite is known: a promise that nobody keeps ends the program too.
+process.exitCode = EXIT.failure
 process.exitCode = await main(process.argv.slice(2), { signal: stop.signal })

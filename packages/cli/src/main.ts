@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { format } from 'node:util'
 import { FacekitError, OptionError } from '@facekit/core'
 import yargs from 'yargs'
@@ -9,6 +8,7 @@ import * as doctorCommand from './doctor/command.js'
 import * as extractCommand from './extract/command.js'
 import { canonicalFlags, type Flags } from './flags.js'
 import { Interruption } from './interruption.js'
+import { ownVersion } from './own-version.js'
 import { silence, type Output, type StandardStreams } from './standard-streams.js'
 
 const FLAGS_OF = new Map<string, Flags>(
@@ -61,7 +61,7 @@ export async function main(
       .demandCommand(1, 'Name a command: extract, cluster, convert or doctor')
       .recommendCommands()
       .strict()
-      .version(version())
+      .version(ownVersion())
       .wrap(Math.min(100, stdout.columns ?? 100))
       .exitProcess(false)
       .fail((message, error) => {
@@ -115,9 +115,4 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 
 function isBrokenPipe(error: unknown): boolean {
   return isSystemError(error) && error.code === 'EPIPE'
-}
-
-function version(): string {
-  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(manifest) as { version: string }).version
 }

@@ -32,6 +32,13 @@ describe('facekit', () => {
     expect(status).toBe(expected)
   })
 
+  it('does not end with 0 where nothing is left to wait for before its work is done', async () => {
+    // Whoever waits for this write waits for ever.
+    const lost = '--import=data:text/javascript,process.stdout.write=()=>true'
+    const { status } = await builtFacekit(['doctor', '--json'], { env: { NODE_OPTIONS: lost } })
+    expect(status).toBe(3)
+  })
+
   it.each([
     [['cluster', '--cluster-tresh', '0.5'], 'Unknown flag --cluster-tresh. Did you mean --cluster-thresh?'],
     [['extract', '--weight=m.onnx'], 'Unknown flag --weight. Did you mean --weights?'],

@@ -5,10 +5,9 @@ import type { Embedder } from '@facekit/embedder'
 import { openNpy } from '@facekit/io-npy'
 import { readModel } from '@facekit/onnx'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
-import { main } from '../src/main.js'
 import { openInt8 } from '../src/weights/int8.js'
 import { drawAlbum } from './album.js'
-import { temporaryFolder, type Outcome } from './program.js'
+import { facekit, temporaryFolder } from './program.js'
 
 const DEMO = fileURLToPath(new URL('../../../tools/demo/model/demo.pth', import.meta.url))
 const FEATURES = 64 * 7 * 7
@@ -24,27 +23,6 @@ beforeAll(async () => {
   drawAlbum(inFolder('large'), 70, 4)
   fp32 = await extract('fp32')
 })
-
-/** Runs a command in this process. */
-async function facekit(args: string[]): Promise<Outcome> {
-  const said = { stdout: '', stderr: '' }
-  const spies = (['stdout', 'stderr'] as const).map((name) =>
-    vi.spyOn(process[name], 'write').mockImplementation((text, ...more: unknown[]) => {
-      said[name] += String(text)
-      const written = more.at(-1)
-      if (typeof written === 'function') written()
-      return true
-    }),
-  )
-  const errors = vi.spyOn(console, 'error').mockImplementation((line) => {
-    said.stderr += `${line}\n`
-  })
-  try {
-    return { status: await main(args), ...said }
-  } finally {
-    for (const spy of [...spies, errors]) spy.mockRestore()
-  }
-}
 
 async function embeddingsIn(folder: string): Promise<{ dim: number; values: Float32Array }> {
   const name = readdirSync(folder).find((file) => file.startsWith('final_embs'))!
@@ -116,6 +94,26 @@ describe('extract with PyTorch weights', () => {
     expect((await extract('cached-3', '--use-l2-norm')).values).toEqual(first.values)
     await extract('uncached', '--no-cache', '--pixel-mean', '100')
     expect(readdirSync(cache)).toEqual(models)
+  })
+
+  it.each([
+    ['--channels', 'bgr'],
+    ['--pixel-mean', '100,110,120'],
+    ['--pixel-mean', '120,110,100'],
+    ['--pixel-std', '100'],
+    ['--use-l2-norm'],
+    ['--output-name', 'features'],
+    ['--emb-dim', String(FEATURES + 128)],
+    ['--precision', 'fp16'],
+    ['--precision', 'fp16', '--channels', 'bgr'],
+    ['--precision', 'int8'],
+    ['--precision', 'int8', '--channels', 'bgr'],
+    ['--precision', 'int8', '--calibration', inFolder('large')],
+  ])('takes no model that was kept for other options: %s %s %s %s', async (...options) => {
+    const kept = await extract('kept', ...options)
+    const fresh = await extract('fresh', '--no-cache', ...options)
+    expect(kept.values).toEqual(fresh.values)
+    expect(kept.values).not.toEqual(fp32.values)
   })
 
   it('runs in 8 bits, calibrated on the first images, and says how well they agree', async () => {

@@ -12,6 +12,7 @@ import {
 import { chooseEngine } from '@facekit/index-faiss'
 import { imageLibrary } from '@facekit/preprocess'
 import { defaultMemoryLimit } from '../cluster/memory.js'
+import { ownVersion } from '../own-version.js'
 import { CACHE_FOLDER } from '../weights/model-cache.js'
 
 /** What libuv takes where UV_THREADPOOL_SIZE does not say. */
@@ -47,21 +48,20 @@ export interface Examination {
 
 /** Looks at the machine; nothing is changed. */
 export async function examine(): Promise<Examination> {
-  const [cuda, webgpu, cpu, adapters, features, range, facekit, faissNode] = await Promise.all([
+  const [cuda, webgpu, cpu, adapters, features, range, faissNode] = await Promise.all([
     probe({ provider: 'cuda', index: 0 }),
     probe({ provider: 'webgpu', index: 0 }),
     probe({ provider: 'cpu', index: 0 }),
     listAdapters(),
     cpuFeatures(),
     exactCodeRange(),
-    ownVersion(),
     chooseEngine('faiss').then(
       () => 'installed',
       () => 'not installed (optional)',
     ),
   ])
   return {
-    facekit,
+    facekit: ownVersion(),
     node: process.version,
     platform: `${process.platform} ${process.arch}`,
     cpu: {
@@ -134,11 +134,6 @@ async function cpuFeatures(): Promise<string[] | undefined> {
   const text = await readFile('/proc/cpuinfo', 'utf8').catch(() => '')
   const flags = /^(?:flags|Features)\s*:\s*(.*)$/m.exec(text)?.[1]?.split(' ')
   return flags && CPU_FEATURES.filter((name) => flags.includes(name))
-}
-
-async function ownVersion(): Promise<string> {
-  const manifest = await readFile(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(manifest) as { version: string }).version
 }
 
 function gigabytes(bytes: number): string {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { buildIresnet, loadIresnet, openStateDict, type IresnetOutput, type Network } from '@facekit/iresnet'
 import { readModel } from '@facekit/onnx'
+import { ownVersion } from '../own-version.js'
 import type { Talk } from '../talk.js'
 import { calibrationPictures, compareModels, measureRanges, type CalibrationPictures } from './calibrate.js'
 import { hashFile } from './model-cache.js'
@@ -35,8 +36,17 @@ export async function convertWeights(
   const make = async () =>
     pictures ? buildInt8(network, pictures, build) : buildIresnet(network, { ...build, precision })
 
-  const { pixels } = network
-  const ingredients = { source, outputs, useL2Norm, precision, pixels, pictures: hashPictures(pictures) }
+  // All that the bytes of the model follow from: whatever is missing here gives one model for another's options.
+  const { pixelMean, pixelStd, channels } = options
+  const ingredients = {
+    facekit: ownVersion(),
+    source,
+    outputs,
+    useL2Norm,
+    precision,
+    pixels: { mean: pixelMean, std: pixelStd, channels },
+    pictures: hashPictures(pictures),
+  }
   const bytes = await keep(ingredients, make)
   const agreement = readModel(bytes).metadata[AGREEMENT]
   if (agreement) talk.info(`int8: ${agreement}`)

@@ -9,7 +9,7 @@ import { openOutput } from '../open-output.js'
 import type { Talk } from '../talk.js'
 
 /** Counts changes of what is built from the same weights and options, so that no older model is taken for it. */
-const BUILDER_VERSION = 2
+const BUILDER_VERSION = 3
 
 /** Models that were converted before, one file each, named by the hash of everything that they were made from. */
 export const CACHE_FOLDER = envPaths('facekit', { suffix: '' }).cache
