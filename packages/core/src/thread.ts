@@ -84,8 +84,9 @@ interface Waiting {
  * @param from `import.meta.url` of the source file
  */
 export function threadFile(from: string, name: string): URL {
-  const at = from.lastIndexOf('/src/')
-  return new URL(name, at < 0 ? from : `${from.slice(0, at)}/dist/${from.slice(at + 5)}`)
+  // Folders above may be called src, too.
+  const at = from.endsWith('.ts') ? from.lastIndexOf('/src/') : -1
+  return new URL(name, at < 0 ? from : `${from.slice(0, at)}/dist/${from.slice(at + '/src/'.length)}`)
 }
 
 /**

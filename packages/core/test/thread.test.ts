@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
-import { FacekitError, OptionError, startHere, startThread, type ServiceFactory } from '../src/index.js'
+import {
+  FacekitError,
+  OptionError,
+  startHere,
+  startThread,
+  threadFile,
+  type ServiceFactory,
+} from '../src/index.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'facekit-thread-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -139,4 +146,12 @@ describe('a service that runs here', () => {
     expect(notes).toEqual(['doubling 2', 'closed'])
     await expect(here.ask('double', [2])).rejects.toMatchObject({ code: 'THREAD' })
   })
+})
+
+it.each([
+  ['file:///a/src/b/packages/c/dist/d/e.js', 'file:///a/src/b/packages/c/dist/d/thread.js'],
+  ['file:///a/src/b/packages/c/src/d/e.ts', 'file:///a/src/b/packages/c/dist/d/thread.js'],
+  ['file:///a/node_modules/c/dist/e.js', 'file:///a/node_modules/c/dist/thread.js'],
+])('the thread beside %s is %s', (from, thread) => {
+  expect(threadFile(from, './thread.js').href).toBe(thread)
 })
