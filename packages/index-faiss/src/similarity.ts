@@ -27,8 +27,13 @@ export function similarity(a: Float32Array, b: Float32Array, lengths: number): n
 
 const UNIT_ROUNDOFF = 2 ** -24
 
+/** γₙ: what n roundings of float32 can add up to, relative to the sum of magnitudes (Higham, lemma 3.1). */
+export function roundingError(roundings: number): number {
+  const error = roundings * UNIT_ROUNDOFF
+  return error / (1 - error)
+}
+
 /** How far float32 inner products of rows divided by their lengths can be from `similarity`: see EXACTNESS.md. */
 export function similarityError(dim: number): number {
-  const roundings = (dim + 4) * UNIT_ROUNDOFF
-  return roundings / (1 - roundings)
+  return roundingError(dim + 4)
 }

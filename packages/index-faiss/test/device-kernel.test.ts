@@ -5,6 +5,7 @@ import { createFloatProduct } from '../src/float-product.js'
 import { CodeTiles } from '../src/gallery/code-tiles.js'
 import { prepareCodes, type CodedGallery } from '../src/gallery/coded-gallery.js'
 import { codeRows } from '../src/gallery/row-coder.js'
+import { CpuKernel } from '../src/kernel/cpu-kernel.js'
 import { DeviceKernel } from '../src/kernel/device-kernel.js'
 import { BLOCK_COLUMNS } from '../src/kernel/product-kernel.js'
 import { ResidentTiles } from '../src/kernel/resident-tiles.js'
@@ -158,6 +159,21 @@ describe('a search with DeviceKernel', () => {
     })
     await expect(search(rows, { tileRows: 128 })).rejects.toThrow(/failed: it computes 0/)
   })
+})
+
+it.each([64, 128, 512])('the CPU multiplies tiles of %i similar rows in float32', async (tileRows) => {
+  const dense = vi.spyOn(DenseSearch.prototype, 'search')
+  const alike = normalRows(seededRandom(6), 2 * tileRows, 24, { perIdentity: 2 * tileRows, spread: 0.2 })
+  const gallery = await codedGallery(alike, { components: 24 }, CODE_RANGES.at(-1))
+  const codes = new CodeTiles(gallery, tileRows)
+  const kernel = await CpuKernel.create(codes, tileRows, gallery.coding)
+  const cutoffs = new Float32Array(alike.length).fill(-Infinity)
+  const options = { gallery, tileRows, threshold: THRESHOLD, listLength: 3, cutoffs }
+  const units = new UnitSearch(options, { gallery, codes, kernel }, product, () => false)
+  for (const unit of unitsOf(planOf(alike.length, tileRows, 2))) await units.search(unit)
+  await units.close()
+  // Tiles on the diagonal, where each row finds itself, may be looked at pair by pair.
+  expect(dense.mock.calls.map(([query, target]) => `${query} ${target}`)).toContain('0 1')
 })
 
 describe('ResidentTiles', () => {

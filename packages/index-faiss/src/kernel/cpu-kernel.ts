@@ -9,7 +9,6 @@ import { BLOCK_COLUMNS, type ProductKernel } from './product-kernel.js'
 export class CpuKernel implements ProductKernel {
   readonly spans = [BLOCK_COLUMNS]
   readonly slack = 0
-  // Two blocks of each row: a float32 product costs about as much as looking at them.
   readonly denseShare: number
   readonly #codes: CodeTiles
   readonly #tileRows: number
@@ -30,7 +29,8 @@ export class CpuKernel implements ProductKernel {
     ofBlocks: InferenceSession,
     ofAll: InferenceSession,
   ) {
-    this.denseShare = (2 * BLOCK_COLUMNS) / tileRows
+    // Two blocks of each row: a float32 product costs about as much as looking at them. Small tiles have no more.
+    this.denseShare = Math.min(1 / 2, (2 * BLOCK_COLUMNS) / tileRows)
     this.#codes = codes
     this.#tileRows = tileRows
     this.#codeLength = codeLength

@@ -1,4 +1,5 @@
 import type { FloatProduct } from '../float-product.js'
+import { roundingError } from '../similarity.js'
 
 const SPARE_STARTS = 32
 
@@ -141,9 +142,7 @@ export function axesError(axes: Float32Array, dim: number): number {
     }
   }
   const skew = Math.sqrt(squares)
-  const roundings = dim * 2 ** -24
-  const gamma = roundings / (1 - roundings)
-  return (skew + UNIT_ERROR + gamma * Math.sqrt(count) * (1 + skew)) * (1 + 2 ** -20)
+  return (skew + UNIT_ERROR + roundingError(dim) * Math.sqrt(count) * (1 + skew)) * (1 + 2 ** -20)
 }
 
 /** The same of components as they are: a row divided by its length is rounded to float32. */

@@ -8,29 +8,24 @@ export interface Flagged {
   span: number
 }
 
-/** Consecutive rows, or any. */
-export interface RowList {
-  readonly length: number
-  at(i: number): number
-}
-
 /** Tells by the largest products of blocks of consecutive rows of a gallery tile which of them may hold pairs. */
 export class BlockBounds {
-  readonly #columns: number
+  /** Columns of a block. */
+  readonly span: number
   /** Of each block, and of all: the largest excess. */
   readonly #excesses: Float64Array
   #largest = 0
 
-  constructor(blocks: number, columnsPerBlock: number) {
-    this.#columns = columnsPerBlock
-    this.#excesses = new Float64Array(blocks)
+  constructor(tileRows: number, span: number) {
+    this.span = span
+    this.#excesses = new Float64Array(tileRows / span)
   }
 
   /** @param start the first row of the tile */
   load({ rows, excesses }: CodedGallery, start: number): void {
     let row = start
     for (let block = 0; block < this.#excesses.length; block++) {
-      const end = Math.min(rows, start + (block + 1) * this.#columns)
+      const end = Math.min(rows, start + (block + 1) * this.span)
       let largest = 0
       for (; row < end; row++) largest = Math.max(largest, excesses[row]!)
       this.#excesses[block] = largest
@@ -48,7 +43,7 @@ export class BlockBounds {
    */
   flag(
     { allowances, coding }: CodedGallery,
-    rows: RowList,
+    rows: ArrayLike<number>,
     maxima: ArrayLike<number>,
     bound: number,
     start: number,
@@ -56,11 +51,11 @@ export class BlockBounds {
   ): void {
     const blocks = this.#excesses.length
     for (let i = 0; i < rows.length; i++) {
-      const source = rows.at(i)
+      const source = rows[i]!
       const allowance = allowances[source]! + coding.leastAllowance
       // First what holds for all blocks: one comparison each.
       const least = leastProduct(bound, coding.scale, allowance, this.#largest)
-      const first = source < start ? 0 : Math.floor((source - start) / this.#columns)
+      const first = source < start ? 0 : Math.floor((source - start) / this.span)
       for (let block = first, at = i * blocks + first; block < blocks; block++, at++) {
         const product = maxima[at]!
         if (product < least) continue

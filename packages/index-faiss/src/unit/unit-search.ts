@@ -31,7 +31,7 @@ export class UnitSearch {
   readonly #dense: DenseSearch
   readonly #queries: QueryGroup | undefined
   /** For each span of the kernel. */
-  readonly #bounds: readonly { span: number; bounds: BlockBounds }[]
+  readonly #bounds: readonly BlockBounds[]
 
   /**
    * @param screen undefined to compute float32 products of everything
@@ -51,12 +51,7 @@ export class UnitSearch {
     this.#decider = new PairDecider(options, this.#rows)
     this.#dense = new DenseSearch(options, this.#rows, this.#decider, product)
     this.#queries = screen && new QueryGroup(screen.gallery, screen.codes, tileRows)
-    this.#bounds = screen
-      ? screen.kernel.spans.map((span) => ({
-          span,
-          bounds: new BlockBounds(tileRows / span, span),
-        }))
-      : []
+    this.#bounds = (screen?.kernel.spans ?? []).map((span) => new BlockBounds(tileRows, span))
   }
 
   async search(unit: Unit): Promise<EdgeBatch> {
@@ -77,7 +72,7 @@ export class UnitSearch {
     const { kernel, gallery } = screen
     this.#queries!.load(unit)
     kernel.use(unit.galleryTile)
-    for (const { bounds } of this.#bounds) bounds.load(gallery, unit.galleryTile * tileRows)
+    for (const bounds of this.#bounds) bounds.load(gallery, unit.galleryTile * tileRows)
 
     const flagged: Flagged[] = []
     const dense: number[] = []
@@ -88,9 +83,9 @@ export class UnitSearch {
       else for (const one of found) flagged.push(one)
     }
     let blocks = flagged
-    for (const level of this.#bounds.slice(1)) {
+    for (const bounds of this.#bounds.slice(1)) {
       const rows = blocks.map(({ source }) => source)
-      blocks = await this.#narrow(rows, unit.galleryTile, screen, level, dense)
+      blocks = await this.#narrow(rows, unit.galleryTile, screen, bounds, dense)
     }
     await this.#decide(blocks, unit.galleryTile, screen)
     return dense
@@ -99,14 +94,15 @@ export class UnitSearch {
   /** The spans of a whole query tile that may hold pairs. */
   async #flagTile(tile: number, galleryTile: number, { kernel, gallery }: Screen): Promise<Flagged[]> {
     const { tileRows } = this.#options
-    const { span, bounds } = this.#bounds[0]!
+    const bounds = this.#bounds[0]!
     const first = tile * tileRows
     const length = Math.min(tileRows, gallery.rows - first)
     const queries = this.#queries!.queries(first, length)
-    const maxima = await kernel.maxima(queries, span)
+    const maxima = await kernel.maxima(queries, bounds.span)
     if (tile === galleryTile) kernel.checkOwn?.(queries, maxima)
     const found: Flagged[] = []
-    const rows = { length, at: (i: number) => first + i }
+    const rows = new Uint32Array(length)
+    for (let i = 0; i < length; i++) rows[i] = first + i
     bounds.flag(gallery, rows, maxima, this.#boundOf(kernel), galleryTile * tileRows, found)
     return found
   }
@@ -116,30 +112,23 @@ export class UnitSearch {
     rows: readonly number[],
     galleryTile: number,
     { kernel, gallery }: Screen,
-    { span, bounds }: { span: number; bounds: BlockBounds },
+    bounds: BlockBounds,
     dense: number[],
   ): Promise<Flagged[]> {
     const { tileRows } = this.#options
     const ofTiles = new Map<number, Flagged[]>()
     for (let start = 0; start < rows.length; start += tileRows) {
       const part = rows.slice(start, start + tileRows)
-      const maxima = await kernel.maxima(this.#queriesOf(part), span)
+      const maxima = await kernel.maxima(this.#queriesOf(part), bounds.span)
       const found: Flagged[] = []
-      bounds.flag(
-        gallery,
-        { length: part.length, at: (i) => part[i]! },
-        maxima,
-        this.#boundOf(kernel),
-        galleryTile * tileRows,
-        found,
-      )
+      bounds.flag(gallery, part, maxima, this.#boundOf(kernel), galleryTile * tileRows, found)
       for (const one of found) {
         const tile = Math.floor(one.source / tileRows)
         if (dense.includes(tile)) continue
         const own = ofTiles.get(tile) ?? []
         ofTiles.set(tile, own)
         own.push(one)
-        if (!this.#isDense(own.length, span, tile === galleryTile)) continue
+        if (!this.#isDense(own.length, bounds.span, tile === galleryTile)) continue
         dense.push(tile)
         ofTiles.delete(tile)
       }
