@@ -6,7 +6,7 @@ export interface PathBatch {
   paths: string[]
 }
 
-/** An image that could not be decoded: a row of a report, never an exception. */
+/** An image that could not be decoded or embedded: a row of a report, never an exception. */
 export interface FailedImage {
   /** Position in the original input. */
   index: number
@@ -29,6 +29,8 @@ export interface EmbeddingBatch extends PathBatch {
   embeddings: Float32Array
   dim: number
   normalized: boolean
+  /** Images of this batch that have no row, ascending by index; left out where nobody knows of any. */
+  failed?: readonly FailedImage[]
 }
 
 /** Where rows of embeddings stand in a file, one after the other. */

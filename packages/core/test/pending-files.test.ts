@@ -1,20 +1,23 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
+  cpSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
-import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { PendingFiles } from '../src/index.js'
+import { join } from 'node:path'
+import { KILL_AT } from '@facekit/testing'
+import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import { PendingFiles, settleOutput, type Committed } from '../src/index.js'
 
 /** Built: other processes take their code from here. */
 const MAIN = new URL('../dist/index.js', import.meta.url).href
@@ -26,255 +29,469 @@ let output: string
 beforeEach(() => {
   output = mkdtempSync(join(root, 'output-'))
 })
-const visible = () => readdirSync(output).filter((name) => !name.startsWith('.'))
 
-describe('PendingFiles', () => {
-  it('shows files and folders only at commit, files in place of those that were there', async () => {
-    writeFileSync(join(output, 'a.txt'), 'old')
+/** What the user sees: everything but hidden names, with what is in the files. */
+function contents(folder = output): Record<string, string> {
+  const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
+    (path) => !path.startsWith('.'),
+  )
+  return Object.fromEntries(
+    paths
+      .toSorted()
+      .map((path) => [
+        path,
+        lstatSync(join(folder, path)).isFile() ? readFileSync(join(folder, path), 'utf8') : '',
+      ]),
+  )
+}
 
-    const pending = await PendingFiles.in(output)
-    await writeFile(pending.path('a.txt'), 'new')
-    await mkdir(pending.path('group'))
-    await writeFile(join(pending.path('group'), 'new.png'), 'new')
-    await writeFile(pending.scratchPath('spool'), 'scratch')
-    expect(readFileSync(join(output, 'a.txt'), 'utf8')).toBe('old')
-    expect(visible()).toEqual(['a.txt'])
+/** Files by their names, `group_0000/a.jpg` for those in folders. */
+type Files = Readonly<Record<string, string>>
 
-    await pending.commit()
-    expect(readFileSync(join(output, 'a.txt'), 'utf8')).toBe('new')
-    expect(readdirSync(join(output, 'group'))).toEqual(['new.png'])
-    expect(readdirSync(output).toSorted()).toEqual(['a.txt', 'group'])
-  })
+async function write(pending: PendingFiles, files: Files): Promise<void> {
+  for (const [path, text] of Object.entries(files)) {
+    const [name, file] = path.split('/') as [string, string?]
+    if (file !== undefined) mkdirSync(pending.path(name), { recursive: true })
+    writeFileSync(file === undefined ? pending.path(name) : join(pending.path(name), file), text)
+  }
+}
 
-  it('leaves nothing when discarded, and the folder is made where it is missing', async () => {
-    output = join(output, 'not', 'yet')
-    const pending = await PendingFiles.in(output)
-    await writeFile(pending.path('a.txt'), 'half')
-    expect(visible()).toEqual([])
-    await pending.discard()
-    expect(readdirSync(output)).toEqual([])
-  })
-
-  it('keeps the files of two writers of one folder apart', async () => {
-    const [one, other] = await Promise.all([PendingFiles.in(output), PendingFiles.in(output)])
-    await writeFile(one.path('a.txt'), 'one')
-    await writeFile(other.path('b.txt'), 'other')
-    await one.commit()
-    expect(visible()).toEqual(['a.txt'])
-    await other.commit()
-    expect(visible().toSorted()).toEqual(['a.txt', 'b.txt'])
-  })
-
-  it('says which folder it cannot write to', async () => {
-    const file = join(output, 'file')
-    writeFileSync(file, '')
-    await expect(PendingFiles.in(file)).rejects.toMatchObject({
-      code: 'OUTPUT_FOLDER',
-      message: expect.stringContaining(`Expected a folder to write to at ${file}`) as string,
-    })
-  })
-
-  it('says so, and does not turn in a circle, where a folder takes no other into it', () => {
-    const script = `const { PendingFiles } = await import(${JSON.stringify(MAIN)})
-      await PendingFiles.in('/proc/facekit/output').catch((error) => console.log(error.code))`
-    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
-      encoding: 'utf8',
-      timeout: 10_000,
-      killSignal: 'SIGKILL',
-    })
-    expect(stdout).toBe('OUTPUT_FOLDER\n')
-  })
-
-  it('refuses an empty name for a folder', async () => {
-    await expect(PendingFiles.in('')).rejects.toMatchObject({ code: 'OPTION' })
-  })
-})
-
-let runs = 0
-beforeEach(() => {
-  runs = 0
-})
-
-/** Makes files, and folders of files, by their names; returns what `commit` removed. */
-async function make(names: Record<string, readonly string[] | 'file'>, supersede = true): Promise<string[]> {
-  const pending = await PendingFiles.in(output, { supersede })
-  runs++
+async function make(files: Files, kind: 'labels' | 'embeddings' = 'labels'): Promise<Committed> {
+  const pending = await PendingFiles.in(output, kind)
   try {
-    for (const [name, content] of Object.entries(names)) {
-      const path = pending.path(name)
-      if (content === 'file') writeFileSync(path, `${name} of run ${runs}`)
-      else {
-        mkdirSync(path)
-        for (const file of content) writeFileSync(join(path, file), '')
-      }
-    }
+    await write(pending, files)
     return await pending.commit()
   } finally {
     await pending.discard()
   }
 }
 
-/** Everything in the output, hidden files left out. */
-function contents(): string[] {
-  const paths = readdirSync(output, { recursive: true, encoding: 'utf8' })
-  return paths.filter((path) => !path.startsWith('.')).toSorted()
+const OLD = {
+  'assignments.parquet': 'old',
+  'clustering_result.txt': 'old, too',
+  'fr_train_1_class_2_data_classes.npy': 'old',
+  'group_0000/a.jpg': 'old',
+  'group_0000/b.jpg': 'old',
+  'group_0001/c.jpg': 'old',
+}
+const NEW = {
+  'assignments.parquet': 'new',
+  'clustering_result.txt': 'new',
+  'fr_train_3_class_4_data_classes.npy': 'new',
+  'group_0000/a.jpg': 'new',
+  'group_0002/d.jpg': 'new',
+}
+const withFolders = (files: Files) =>
+  Object.fromEntries(
+    [
+      ...Object.entries(files),
+      ...Object.keys(files).flatMap((path) => (path.includes('/') ? [[path.split('/')[0]!, '']] : [])),
+    ].toSorted(([a], [b]) => (a! < b! ? -1 : 1)),
+  )
+
+describe('PendingFiles', () => {
+  it('shows files and folders only at commit, in place of all that the run before made', async () => {
+    await make(OLD)
+    writeFileSync(join(output, 'notes.txt'), 'mine')
+    const pending = await PendingFiles.in(output, 'labels')
+    await write(pending, NEW)
+    writeFileSync(pending.scratchPath('spool'), 'scratch')
+    expect(contents()).toEqual({ ...withFolders(OLD), 'notes.txt': 'mine' })
+
+    expect(await pending.commit()).toEqual({ removed: ['fr_train_1_class_2_data_classes.npy'], kept: [] })
+    expect(contents()).toEqual({ ...withFolders(NEW), 'notes.txt': 'mine' })
+    expect(readdirSync(output).filter((name) => name.startsWith('.'))).toEqual(['.facekit.json'])
+  })
+
+  it('leaves nothing when discarded, and the folder is made where it is missing', async () => {
+    output = join(output, 'not', 'yet')
+    const pending = await PendingFiles.in(output, 'labels')
+    writeFileSync(pending.path('clustering_result.txt'), 'half')
+    expect(contents()).toEqual({})
+    await pending.discard()
+    expect(readdirSync(output)).toEqual([])
+  })
+
+  it('replaces what a run of the same kind made, and not what one of another kind did', async () => {
+    await make({ 'final_embs.npy': 'old', 'failed.ndjson': '' }, 'embeddings')
+    await make(OLD)
+    await make({ 'embs_0.npy': 'new' }, 'embeddings')
+    expect(contents()).toEqual(withFolders({ ...OLD, 'embs_0.npy': 'new' }))
+    await make(NEW)
+    expect(contents()).toEqual(withFolders({ ...NEW, 'embs_0.npy': 'new' }))
+  })
+
+  it('takes no names but those of its kind', async () => {
+    const pending = await PendingFiles.in(output, 'labels')
+    for (const name of ['final_embs.npy', '../clustering_result.txt', 'group_1', 'notes.txt'])
+      expect(() => pending.path(name)).toThrow('no name of labels')
+    await pending.discard()
+  })
+
+  it('says which folder it cannot write to', async () => {
+    const file = join(output, 'file')
+    writeFileSync(file, '')
+    await expect(PendingFiles.in(file, 'labels')).rejects.toMatchObject({
+      code: 'OUTPUT_FOLDER',
+      message: expect.stringContaining(`Expected a folder to write to at ${file}`) as string,
+    })
+  })
+
+  it('says so, and does not turn in a circle, where a folder takes no other into it', () => {
+    const { stdout } = runScript(`
+      await PendingFiles.in('/proc/facekit/output', 'labels').catch((error) => console.log(error.code))`)
+    expect(stdout).toBe('OUTPUT_FOLDER\n')
+  })
+
+  it('refuses an empty name for a folder', async () => {
+    await expect(PendingFiles.in('', 'labels')).rejects.toMatchObject({ code: 'OPTION' })
+  })
+})
+
+/** Runs a script in a process of its own. */
+function runScript(script: string, env: Readonly<Record<string, string>> = {}, ...flags: string[]) {
+  const text = `const { PendingFiles, settleOutput, OneFile } = await import(${JSON.stringify(MAIN)})
+    const { writeFileSync, mkdirSync } = await import('node:fs')
+    ${script}`
+  return spawnSync(process.execPath, [...flags, '--input-type=module', '-e', text], {
+    encoding: 'utf8',
+    timeout: 30_000,
+    killSignal: 'SIGKILL',
+    env: { ...process.env, ...env },
+  })
 }
 
-describe('a folder in the way', () => {
-  it.each([
-    ['is not ours', 'theirs', 'folder', 'is a folder that facekit did not make'],
-    ['is not ours, for a file', 'theirs', 'file', 'is a folder that facekit did not make'],
-    ['holds more than ours', 'ours', 'folder', 'holds notes.txt, which facekit did not make'],
-    ['is a file', 'file', 'folder', 'is no folder'],
-    ['is a link', 'link', 'folder', 'is no folder'],
-  ] as const)('%s: it stays, and nothing is moved', async (_case, inTheWay, kind, reason) => {
-    await make({ ours: ['a.png', 'b.png'], 'a.txt': 'file' })
-    mkdirSync(join(output, 'theirs'))
-    writeFileSync(join(output, 'theirs', 'photo.jpg'), 'mine')
-    writeFileSync(join(output, 'ours', 'notes.txt'), 'mine')
-    writeFileSync(join(output, 'file'), 'mine')
-    symlinkSync('theirs', join(output, 'link'))
+describe('what facekit did not make', () => {
+  it.each<[string, string, (path: string) => void, string]>([
+    [
+      'a file',
+      'assignments.parquet',
+      (path) => writeFileSync(path, 'mine'),
+      'is a file that facekit did not make',
+    ],
+    ['a folder', 'group_0007', (path) => mkPhoto(path), 'holds photo.jpg, which facekit did not make'],
+    [
+      'a folder for a file',
+      'clustering_result.txt',
+      (path) => mkdirSync(path),
+      'is a folder that facekit did not make',
+    ],
+    ['a file for a folder', 'group_0007', (path) => writeFileSync(path, 'mine'), 'is no folder'],
+    ['a link for a folder', 'group_0007', (path) => symlinkSync('..', path), 'is no folder'],
+    [
+      'a link for a file',
+      'assignments.parquet',
+      (path) => symlinkSync('x', path),
+      'is a file that facekit did not make',
+    ],
+  ])('stops a run before its work: %s', async (_case, name, put, reason) => {
+    put(join(output, name))
     const before = contents()
-    const refusal = {
+    await expect(PendingFiles.in(output, 'labels')).rejects.toMatchObject({
       code: 'OUTPUT_EXISTS',
-      message: expect.stringContaining(`${join(output, inTheWay)} but what stands there ${reason}`) as string,
-    }
-
-    const pending = await PendingFiles.in(output, { supersede: true })
-    const check = pending.checkRoom((name) => (name === inTheWay ? kind : undefined))
-    await expect(check).rejects.toMatchObject(refusal)
-    await pending.discard()
-
-    const names = {
-      'a.txt': 'file',
-      'b.txt': 'file',
-      [inTheWay]: kind === 'file' ? 'file' : ['a.png'],
-    } as const
-    await expect(make(names)).rejects.toMatchObject(refusal)
-    expect(contents()).toEqual(before)
-    expect(readFileSync(join(output, 'a.txt'), 'utf8')).toBe('a.txt of run 1')
-  })
-
-  it('is never replaced by files that take no place of others', async () => {
-    await make({ group: ['a.png'] }, false)
-    await expect(make({ group: ['a.png'] }, false)).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' })
-  })
-})
-
-describe('what a killed run left', () => {
-  /** Starts a process that has a file on its way into the output. */
-  async function startRun() {
-    const script = `const { PendingFiles } = await import(${JSON.stringify(MAIN)})
-      const { writeFileSync } = await import('node:fs')
-      const pending = await PendingFiles.in(${JSON.stringify(output)})
-      writeFileSync(pending.path('half.npy'), 'half')
-      console.log(pending.folder)
-      setInterval(() => {}, 1000)`
-    const run = spawn(process.execPath, ['--input-type=module', '-e', script])
-    const [folder] = (await once(run.stdout, 'data')) as [Buffer]
-    const kill = async () => {
-      run.kill('SIGKILL')
-      await once(run, 'exit')
-    }
-    return { name: basename(folder.toString().trim()), kill }
-  }
-
-  it('is removed by the next one into the folder, and named; what a run that goes on has there stays', async () => {
-    const [killed, running] = await Promise.all([startRun(), startRun()])
-    try {
-      await killed.kill()
-      expect(readdirSync(output).toSorted()).toEqual([killed.name, running.name].toSorted())
-
-      const pending = await PendingFiles.in(output)
-      expect(pending.leftovers).toEqual([killed.name])
-      const second = await PendingFiles.in(output)
-      expect(second.leftovers).toEqual([])
-      await Promise.all([pending.discard(), second.discard()])
-      expect(readdirSync(output)).toEqual([running.name])
-    } finally {
-      await running.kill()
-    }
-  })
-
-  it('stays where it cannot be known to be that', async () => {
-    const killed = await startRun()
-    await killed.kill()
-    const [, where, pid] = killed.name.slice(1).split('-') as [string, string, string]
-    const others = {
-      'of another host': `.facekit-${'0'.repeat(where.length)}-${pid}-00000000`,
-      'of a number that has a process': `.facekit-${where}-${process.ppid}-00000000`,
-      'of no process': `.facekit-${where}-0-00000000`,
-      'with more in its name': `.facekit-${where}-${pid}-00000000-mine`,
-      'of somebody else': '.facekit-notes',
-    }
-    for (const name of Object.values(others)) mkdirSync(join(output, name))
-    const link = `.facekit-${where}-${pid}-11111111`
-    symlinkSync(root, join(output, link))
-    const file = `.facekit-${where}-${pid}-22222222`
-    writeFileSync(join(output, file), 'mine')
-
-    const pending = await PendingFiles.in(output)
-    expect(pending.leftovers).toEqual([killed.name])
-    await pending.discard()
-    expect(readdirSync(output).toSorted()).toEqual([...Object.values(others), link, file].toSorted())
-  })
-})
-
-describe('what an earlier run made', () => {
-  it('is replaced, or removed where it is not made again; what the user put there stays', async () => {
-    await make({
-      'labels_3.npy': 'file',
-      'result.txt': 'file',
-      one: ['a.png', 'b.png'],
-      two: ['c.png'],
-      three: ['d.png'],
+      message: expect.stringContaining(`${join(output, name)} but what stands there ${reason}`) as string,
     })
-    writeFileSync(join(output, 'labels_7.npy'), 'mine')
-    writeFileSync(join(output, 'three', 'notes.txt'), 'mine')
-
-    expect(await make({ 'labels_2.npy': 'file', 'result.txt': 'file', one: ['b.png', 'e.png'] })).toEqual([
-      'labels_3.npy',
-    ])
-    expect(contents()).toEqual([
-      'labels_2.npy',
-      'labels_7.npy',
-      'one',
-      'one/b.png',
-      'one/e.png',
-      'result.txt',
-      'three',
-      'three/notes.txt',
-    ])
+    expect(contents()).toEqual(before)
+    expect(readdirSync(output)).toEqual([name])
   })
 
-  it('is known also when the run was killed in the middle of its commit', async () => {
-    await make({ old: ['a.png'], 'old.txt': 'file' })
-    const pending = await PendingFiles.in(output, { supersede: true })
-    mkdirSync(pending.path('new'))
-    writeFileSync(join(pending.path('new'), 'b.png'), '')
-    writeFileSync(pending.path('lost.txt'), '')
-    vi.spyOn(pending, 'checkRoom').mockImplementation(async () => rmSync(pending.path('lost.txt')))
-    await expect(pending.commit()).rejects.toThrow('ENOENT')
-    await pending.discard()
-    expect(contents()).toEqual(['new', 'new/b.png', 'old', 'old.txt', 'old/a.png'])
+  it.each<[string, () => void, string]>([
+    [
+      'a file that was changed',
+      () => writeFileSync(join(output, 'clustering_result.txt'), 'my own notes'),
+      'was changed since',
+    ],
+    [
+      'a file beside ours',
+      () => writeFileSync(join(output, 'group_0001/notes.txt'), 'mine'),
+      'holds notes.txt, which facekit did not make',
+    ],
+    [
+      'a picture that was changed',
+      () => writeFileSync(join(output, 'group_0001/c.jpg'), 'mine'),
+      'holds c.jpg, which was changed since',
+    ],
+    ['a link in place of a folder', () => swapForLink('group_0001'), 'is no folder'],
+    [
+      'a link in place of a picture',
+      () => swapForLink('group_0001/c.jpg'),
+      'holds c.jpg, which was changed since',
+    ],
+  ])('stops a run also among what it made: %s', async (_case, change, reason) => {
+    await make(OLD)
+    change()
+    const before = contents()
+    await expect(make(NEW)).rejects.toMatchObject({
+      code: 'OUTPUT_EXISTS',
+      message: expect.stringContaining(reason) as string,
+    })
+    expect(contents()).toEqual(before)
+  })
 
-    await make({ 'new.txt': 'file' })
-    expect(contents()).toEqual(['new.txt'])
+  it('is not overwritten where it comes while the run works', async () => {
+    const pending = await PendingFiles.in(output, 'labels')
+    await write(pending, NEW)
+    mkPhoto(join(output, 'group_0000'))
+    await expect(pending.commit()).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' })
+    await pending.discard()
+    expect(contents()).toEqual({ group_0000: '', 'group_0000/photo.jpg': 'mine' })
+  })
+
+  it('is not removed for a record that names it', async () => {
+    const precious = {
+      '.bashrc': 'mine',
+      'thesis.txt': 'mine',
+      'group_0000/thesis.txt': 'mine',
+      '.ssh/id.jpg': 'mine',
+    }
+    for (const [path, text] of Object.entries(precious)) {
+      mkdirSync(join(output, path, '..'), { recursive: true })
+      writeFileSync(join(output, path), text)
+    }
+    writeFileSync(join(root, 'precious.txt'), 'mine')
+    const sizes = Object.fromEntries(
+      [...Object.keys(precious), '../precious.txt', 'group_0000/../../precious.txt'].map((path) => [path, 4]),
+    )
+    const records = [
+      { version: 2, labels: sizes, embeddings: sizes },
+      { files: Object.keys(precious), folders: { group_0000: ['thesis.txt'], '.ssh': ['id.jpg'] } },
+    ]
+    for (const [i, record] of records.entries()) {
+      writeFileSync(join(output, '.facekit.json'), JSON.stringify(record))
+      await expect(make(NEW)).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' })
+      if (i === 0) await make({ 'final_embs.npy': 'new' }, 'embeddings')
+    }
+    for (const [path, text] of Object.entries(precious))
+      expect(readFileSync(join(output, path), 'utf8')).toBe(text)
+    expect(existsSync(join(root, 'precious.txt'))).toBe(true)
   })
 
   it.each([
     ['text', 'no JSON'],
-    ['another thing', '{"files": "all"}'],
-    ['a path out of the folder', '{"files": ["../precious.txt"], "folders": {}}'],
-    ['a path in a folder', '{"files": [], "folders": {"a": ["../../precious.txt"]}}'],
+    ['a list', '[]'],
+    ['another thing', '{"labels": "all"}'],
   ])('cannot be told from a record of %s: it is refused, by its name', async (_case, text) => {
-    writeFileSync(join(root, 'precious.txt'), 'mine')
     writeFileSync(join(output, '.facekit.json'), text)
-    await expect(make({ 'a.txt': 'file' })).rejects.toMatchObject({
+    await expect(make(NEW)).rejects.toMatchObject({
       code: 'OUTPUT_FOLDER',
       message: expect.stringContaining(join(output, '.facekit.json')) as string,
     })
-    expect(existsSync(join(root, 'precious.txt'))).toBe(true)
     expect(readdirSync(output)).toEqual(['.facekit.json'])
+  })
+
+  it('stays where a hidden folder is a link to it', async () => {
+    mkPhoto(join(root, 'album'))
+    symlinkSync(join(root, 'album'), join(output, '.facekit-run'))
+    await expect(make(NEW)).rejects.toMatchObject({ code: 'OUTPUT_FOLDER' })
+    expect(readdirSync(join(root, 'album'))).toEqual(['photo.jpg'])
+  })
+
+  it('stays where a hidden folder was planted that says it is to go', async () => {
+    writeFileSync(join(output, '.bashrc'), 'mine')
+    mkdirSync(join(output, '.facekit-run'))
+    const plant = (journal: object) =>
+      writeFileSync(join(output, '.facekit-run/commit.json'), JSON.stringify(journal))
+    plant({ kind: 'labels', earlier: { '.bashrc': 4 }, names: [] })
+    await settleOutput(output)
+    expect(readFileSync(join(output, '.bashrc'), 'utf8')).toBe('mine')
+
+    mkdirSync(join(output, '.facekit-run'))
+    plant({ kind: 'labels', earlier: {}, names: ['.bashrc'] })
+    writeFileSync(join(output, '.facekit-run/.bashrc'), 'theirs')
+    await expect(settleOutput(output)).rejects.toMatchObject({ code: 'OUTPUT_UNFINISHED' })
+    await expect(make(NEW)).rejects.toMatchObject({ code: 'OUTPUT_FOLDER' })
+    expect(readFileSync(join(output, '.bashrc'), 'utf8')).toBe('mine')
+  })
+})
+
+function mkPhoto(folder: string): void {
+  mkdirSync(folder)
+  writeFileSync(join(folder, 'photo.jpg'), 'mine')
+}
+
+/** What stood there is elsewhere, and led to. */
+function swapForLink(name: string): void {
+  const elsewhere = mkdtempSync(join(root, 'elsewhere-'))
+  cpSync(join(output, name), join(elsewhere, 'it'), { recursive: true })
+  rmSync(join(output, name), { recursive: true })
+  symlinkSync(join(elsewhere, 'it'), join(output, name))
+}
+
+describe('two runs into one folder', () => {
+  /** Starts a process that holds the output. */
+  async function startRun() {
+    const script = `const { PendingFiles } = await import(${JSON.stringify(MAIN)})
+      const { writeFileSync } = await import('node:fs')
+      const pending = await PendingFiles.in(${JSON.stringify(output)}, 'labels')
+      writeFileSync(pending.path('clustering_result.txt'), 'half')
+      console.log('ready')
+      setInterval(() => {}, 1000)`
+    const run = spawn(process.execPath, ['--input-type=module', '-e', script])
+    await once(run.stdout, 'data')
+    const kill = async () => {
+      run.kill('SIGKILL')
+      await once(run, 'exit')
+    }
+    return { pid: run.pid!, kill }
+  }
+
+  it('the second is refused with the number of the first; a process that is gone is no obstacle', async () => {
+    const run = await startRun()
+    await expect(PendingFiles.in(output, 'embeddings')).rejects.toMatchObject({
+      code: 'OUTPUT_BUSY',
+      message: expect.stringContaining(`process ${run.pid} on `) as string,
+    })
+    await run.kill()
+    const pending = await PendingFiles.in(output, 'labels')
+    expect(pending.leftover).toBe('removed')
+    await pending.discard()
+    expect(readdirSync(output)).toEqual([])
+  })
+
+  it('of many that start at once, and find what a killed one left, one goes on', async () => {
+    const run = await startRun()
+    await run.kill()
+    const settled = await Promise.allSettled(
+      Array.from({ length: 20 }, async () => PendingFiles.in(output, 'labels')),
+    )
+    const winners = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+    expect(winners).toHaveLength(1)
+    for (const one of settled)
+      if (one.status === 'rejected') expect(one.reason).toMatchObject({ code: 'OUTPUT_BUSY' })
+    await winners[0]!.discard()
+    expect(readdirSync(output)).toEqual([])
+  })
+
+  const plantOwner = (owner: unknown, agoMs = 0) => {
+    const folder = join(output, '.facekit-run')
+    mkdirSync(folder)
+    writeFileSync(join(folder, 'owner-1.json'), typeof owner === 'string' ? owner : JSON.stringify(owner))
+    const then = new Date(Date.now() - agoMs)
+    utimesSync(join(folder, 'owner-1.json'), then, then)
+  }
+  const elsewhere = { pid: 4711, host: 'node017', place: 'another', started: '1' }
+  const HOUR_MS = 3_600_000
+
+  it.each<[string, () => void, RegExp]>([
+    ['of another machine that gives signs of life', () => plantOwner(elsewhere), /process 4711 on node017/],
+    ['that had no time yet to say who it is', () => plantOwner(''), /another process/],
+  ])('one %s is waited for', async (_case, plant, said) => {
+    plant()
+    await expect(PendingFiles.in(output, 'labels')).rejects.toMatchObject({
+      code: 'OUTPUT_BUSY',
+      message: expect.stringMatching(said) as string,
+    })
+    expect(existsSync(join(output, '.facekit-run/owner-1.json'))).toBe(true)
+  })
+
+  it.each<[string, () => void]>([
+    ['of another machine that is silent', () => plantOwner(elsewhere, HOUR_MS)],
+    ['that never said who it is', () => plantOwner('', HOUR_MS)],
+  ])('one %s is no obstacle', async (_case, plant) => {
+    plant()
+    await (await PendingFiles.in(output, 'labels')).discard()
+    expect(readdirSync(output)).toEqual([])
+  })
+
+  it('one whose number was given to another process is no obstacle', async () => {
+    const pending = await PendingFiles.in(output, 'labels')
+    const [name] = readdirSync(pending.folder)
+    const owner = JSON.parse(readFileSync(join(pending.folder, name!), 'utf8')) as { started: string }
+    await pending.discard()
+    // Only Linux tells when a process began.
+    if (owner.started === '') return
+    plantOwner({ ...owner, started: `${Number(owner.started) - 1}` })
+    await (await PendingFiles.in(output, 'labels')).discard()
+  })
+
+  it('one that another took for gone writes nothing', async () => {
+    await make(OLD)
+    const pending = await PendingFiles.in(output, 'labels')
+    await write(pending, NEW)
+    const folder = pending.folder
+    writeFileSync(join(folder, 'owner-2.json'), JSON.stringify(elsewhere))
+    await expect(pending.commit()).rejects.toMatchObject({ code: 'OUTPUT_BUSY' })
+    expect(contents()).toEqual(withFolders(OLD))
+  })
+})
+
+describe('killed at any step', () => {
+  const script = `
+    const pending = await PendingFiles.in(process.env.OUTPUT, 'labels')
+    for (const [path, text] of Object.entries(JSON.parse(process.env.FILES))) {
+      const [name, file] = path.split('/')
+      if (file) mkdirSync(pending.path(name), { recursive: true })
+      writeFileSync(file ? pending.path(name) + '/' + file : pending.path(name), text)
+    }
+    await pending.commit()`
+
+  it('a set is the old one or the new one, after whoever opens the folder next', async () => {
+    await make(OLD)
+    writeFileSync(join(output, 'notes.txt'), 'mine')
+    const [older, newer] = [OLD, NEW].map((files) => withFolders({ ...files, 'notes.txt': 'mine' }))
+    let [wereOld, wereNew] = [0, 0]
+    for (let step = 1; ; step++) {
+      const folder = `${output}-${step}`
+      cpSync(output, folder, { recursive: true })
+      const env = { OUTPUT: folder, FILES: JSON.stringify(NEW), FACEKIT_KILL_AT: `${step}` }
+      const { signal, status, stderr } = runScript(script, env, '--import', KILL_AT)
+      if (signal === null) {
+        expect(status, stderr).toBe(0)
+        expect(contents(folder)).toEqual(newer)
+        break
+      }
+      // What others see meanwhile has no mixture.
+      const texts = new Set(Object.values(contents(folder)).map((text) => text.slice(0, 3)))
+      expect(
+        [...texts].filter((text) => text === 'old' || text === 'new').length,
+        `step ${step}`,
+      ).toBeLessThanOrEqual(1)
+
+      if (step % 2 === 0) await settleOutput(folder)
+      else await (await PendingFiles.in(folder, 'embeddings')).discard()
+      const found = contents(folder)
+      const isNew = found['assignments.parquet'] === 'new'
+      expect(found, `step ${step}`).toEqual(isNew ? newer : older)
+      if (isNew) wereNew++
+      else wereOld++
+      // Nothing goes back to the older set once the newer was complete.
+      if (wereNew > 0) expect(isNew, `step ${step}`).toBe(true)
+      // And the record is that of what is there.
+      await (await PendingFiles.in(folder, 'labels')).discard()
+    }
+    expect(wereOld).toBeGreaterThan(10)
+    expect(wereNew).toBeGreaterThan(20)
+  })
+
+  it('and killed again while that is finished, it still is', async () => {
+    await make(OLD)
+    const settle = `await settleOutput(process.env.OUTPUT)`
+    for (const step of [30, 35, 40]) {
+      const started = `${output}-${step}`
+      cpSync(output, started, { recursive: true })
+      const env = { OUTPUT: started, FILES: JSON.stringify(NEW), FACEKIT_KILL_AT: `${step}` }
+      expect(runScript(script, env, '--import', KILL_AT).signal).toBe('SIGKILL')
+      for (let again = 1; ; again++) {
+        const folder = `${started}-${again}`
+        cpSync(started, folder, { recursive: true })
+        const { signal } = runScript(
+          settle,
+          { OUTPUT: folder, FACEKIT_KILL_AT: `${again}` },
+          '--import',
+          KILL_AT,
+        )
+        await settleOutput(folder)
+        expect(contents(folder), `steps ${step}, ${again}`).toEqual(withFolders(NEW))
+        if (signal === null) break
+      }
+    }
+  })
+
+  it('says so where what was begun cannot be finished', async () => {
+    await make(OLD)
+    const env = { OUTPUT: output, FILES: JSON.stringify(NEW), FACEKIT_KILL_AT: '35' }
+    runScript(script, env, '--import', KILL_AT)
+    writeFileSync(join(output, '.facekit-run/commit.json'), 'cut')
+    await expect(settleOutput(output)).rejects.toMatchObject({ code: 'OUTPUT_UNFINISHED' })
   })
 })

@@ -8,19 +8,37 @@ import type { Embedder } from './open-embedder.js'
  */
 const BATCHES_PER_SESSION = 2
 
+const NOT_FINITE = 'its embedding holds NaN or infinity'
+
 /**
  * Stage: `ImageBatch` in, `EmbeddingBatch` out, in order. The pixels of a batch are transferred away: they are empty
- * afterwards. The embedder stays open: whoever opened it closes it.
+ * afterwards. An image whose embedding holds a NaN or an infinity has failed as one that cannot be decoded: it has no row.
+ * The embedder stays open: whoever opened it closes it.
  */
 export function embed(embedder: Embedder): Duplex {
   return mapBatches({
     concurrency: BATCHES_PER_SESSION * embedder.sessions,
-    map: async ({ indices, paths, pixels }: ImageBatch): Promise<EmbeddingBatch> => ({
-      indices,
-      paths,
-      embeddings: await embedder.run(pixels, indices.length),
-      dim: embedder.dim,
-      normalized: embedder.normalized,
-    }),
+    map: async ({ pixels, ...batch }: ImageBatch) =>
+      usableRows(batch, await embedder.run(pixels, batch.indices.length), embedder),
   })
+}
+
+function usableRows(
+  { indices, paths, failed }: Pick<ImageBatch, 'indices' | 'paths' | 'failed'>,
+  embeddings: Float32Array,
+  { dim, normalized }: Pick<Embedder, 'dim' | 'normalized'>,
+): EmbeddingBatch {
+  const isUsable = paths.map((_, row) => embeddings.subarray(row * dim, (row + 1) * dim).every(Number.isFinite))
+  if (!isUsable.includes(false)) return { indices, paths, embeddings, dim, normalized, failed }
+  const unusable = paths.flatMap((path, row) =>
+    isUsable[row] ? [] : [{ index: indices[row]!, path, reason: NOT_FINITE }],
+  )
+  return {
+    indices: indices.filter((_, row) => isUsable[row]),
+    paths: paths.filter((_, row) => isUsable[row]),
+    embeddings: embeddings.filter((_, i) => isUsable[Math.floor(i / dim)]),
+    dim,
+    normalized,
+    failed: [...failed, ...unusable].sort((a, b) => a.index - b.index),
+  }
 }

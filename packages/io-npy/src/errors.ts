@@ -31,6 +31,8 @@ export type NpyErrorCode =
   | 'FILE_SET_INCOMPLETE'
   /** Counts or dims of the files differ. */
   | 'FILE_SET_MISMATCH'
+  /** A file was replaced or written to while the set was read. */
+  | 'FILE_SET_CHANGED'
 
 /** What is wrong with a file or folder: what was got, what was expected, and the fix where there is one. */
 export class NpyError extends FacekitError {

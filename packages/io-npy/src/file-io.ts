@@ -1,3 +1,4 @@
+import type { BigIntStats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { open, stat } from 'node:fs/promises'
 import { NpyError } from './errors.js'
@@ -12,6 +13,8 @@ export interface OpenFile {
   handle: FileHandle
   /** Bytes. */
   size: number
+  /** Another one is another file, or one that was written to. */
+  fingerprint: string
 }
 
 /** @throws NpyError `NPY_OPEN` where `file` cannot be opened as a regular file. */
@@ -23,12 +26,23 @@ export async function openForReading(file: string): Promise<OpenFile> {
       const what = stats.isDirectory() ? 'a folder' : 'not a regular file'
       throw new NpyError('NPY_OPEN', file, `is ${what}, expected an NPY file`)
     }
-    return { handle: await open(file, 'r'), size: stats.size }
+    const handle = await open(file, 'r')
+    try {
+      const opened = await handle.stat({ bigint: true })
+      return { handle, size: Number(opened.size), fingerprint: fingerprintOf(opened) }
+    } catch (error) {
+      await handle.close()
+      throw error
+    }
   } catch (error) {
     if (error instanceof NpyError) throw error
     const { code, message } = error as NodeJS.ErrnoException
     throw new NpyError('NPY_OPEN', file, code === 'ENOENT' ? 'no such file' : message, { cause: error })
   }
+}
+
+export function fingerprintOf({ dev, ino, size, mtimeNs }: BigIntStats): string {
+  return [dev, ino, size, mtimeNs].join(' ')
 }
 
 /** @throws NpyError `NPY_WRITE` */

@@ -1,8 +1,10 @@
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { RowFile } from '@facekit/core'
+import { settleOutput, type RowFile } from '@facekit/core'
 import { isInteger, isNumeric } from './dtype.js'
 import { NpyError } from './errors.js'
 import type { Member, Part } from './file-names.js'
+import { fingerprintOf } from './file-io.js'
 import { listMembers, memberName } from './file-names.js'
 import type { NpyFile } from './npy-file.js'
 import { openNpy } from './npy-file.js'
@@ -34,24 +36,30 @@ export interface FileSet {
   normalized: boolean
   /** In numeric order. */
   shards: Shard[]
+  /** Of each file as it was when the set was opened: see `checkUnchanged`. */
+  fingerprints: ReadonlyMap<string, string>
 }
 
 /**
  * Finds the file set in `folder`, merged or numbered, and checks that every shard is there and every file has its
- * partner, that counts and dims agree and that every header is sound. No rows are read.
+ * partner, that counts and dims agree and that every header is sound. No rows are read. A set that a killed run had not
+ * moved into its place whole is finished first.
  *
- * @throws NpyError `FILE_SET_…`, or what `openNpy` throws
+ * @throws NpyError `FILE_SET_…`, or what `openNpy` throws; FacekitError what `settleOutput` throws
  */
 export async function openFileSet(folder: string): Promise<FileSet> {
+  await settleOutput(folder)
   const groups = groupMembers(folder, await listMembers(folder))
   const normalized = checkEmbeddingNames(folder, groups)
   checkNumbers(folder, groups)
   const withIndices = groups.some((group) => group.names.indices !== undefined)
   const shards: Shard[] = []
+  const fingerprints = new Map<string, string>()
   let dim: number | undefined
   let dimFile = ''
   for (const group of groups) {
-    const { shard, embs } = await openShard(folder, group, normalized, withIndices)
+    const { shard, embs, files } = await openShard(folder, group, normalized, withIndices)
+    for (const { file, fingerprint } of files) fingerprints.set(file, fingerprint)
     const shardDim = dimOf(embs, shard)
     shards.push(shard)
     if (shardDim === undefined) continue
@@ -62,7 +70,25 @@ export async function openFileSet(folder: string): Promise<FileSet> {
     dimFile = embs.file
   }
   const rows = shards.reduce((sum, shard) => sum + shard.rows, 0)
-  return { folder, rows, dim: dim ?? 0, normalized, shards }
+  return { folder, rows, dim: dim ?? 0, normalized, shards, fingerprints }
+}
+
+/**
+ * Checks, after all was read, that every file is the one that was opened and was not written to: paths of one set and
+ * embeddings of another would make wrong labels of equal counts.
+ *
+ * @throws NpyError `FILE_SET_CHANGED`
+ */
+export async function checkUnchanged({ fingerprints }: FileSet): Promise<void> {
+  for (const [file, fingerprint] of fingerprints) {
+    const stats = await stat(file, { bigint: true }).catch(() => undefined)
+    if (stats && fingerprintOf(stats) === fingerprint) continue
+    throw new NpyError(
+      'FILE_SET_CHANGED',
+      file,
+      `was ${stats ? 'replaced or written to' : 'removed'} while it was read: what was read may be of two sets. Run again when nothing writes there`,
+    )
+  }
 }
 
 /** Where all rows of a set can be read by position; undefined where any must be converted on reading. */
@@ -116,7 +142,7 @@ async function openShard(
   { number, names }: Group,
   normalized: boolean,
   withIndices: boolean,
-): Promise<{ shard: Shard; embs: NpyFile }> {
+): Promise<{ shard: Shard; embs: NpyFile; files: NpyFile[] }> {
   const embsPart = normalized ? 'embs_norm' : 'embs'
   const pathOf = (part: Part): string => {
     const name = names[part]
@@ -156,6 +182,7 @@ async function openShard(
         : undefined,
     },
     embs,
+    files: [fpaths, embs, ...(indices ? [indices] : [])],
   }
 }
 

@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises'
 import type { Dtype } from './dtype.js'
 import { isInteger, isNumeric, parseDtype } from './dtype.js'
 import { NpyError } from './errors.js'
-import { CHUNK_BYTES, openForReading, readFully } from './file-io.js'
+import { CHUNK_BYTES, openForReading, readFully, type OpenFile } from './file-io.js'
 import type { NpyHeader } from './header.js'
 import { readHeader } from './header.js'
 import { isNativeFloat32, toFloat32, toUint32 } from './numbers.js'
@@ -15,10 +15,10 @@ import { decodeBytes, decodeUnicode } from './text.js'
  * @throws NpyError
  */
 export async function openNpy(file: string): Promise<NpyFile> {
-  const { handle, size } = await openForReading(file)
+  const opened = await openForReading(file)
+  const { handle, size } = opened
   try {
-    const header = await readHeader(handle, size, file)
-    return new NpyFile(file, handle, header, size)
+    return new NpyFile(file, opened, await readHeader(handle, size, file))
   } catch (error) {
     await handle.close()
     throw error
@@ -37,9 +37,11 @@ export class NpyFile {
   readonly dataOffset: number
   /** Bytes of the whole file. */
   readonly size: number
+  /** Another one is another file, or one that was written to. */
+  readonly fingerprint: string
   readonly #handle: FileHandle
 
-  constructor(file: string, handle: FileHandle, header: NpyHeader, size: number) {
+  constructor(file: string, { handle, size, fingerprint }: OpenFile, header: NpyHeader) {
     this.file = file
     this.dtype = parseDtype(header.descr, file)
     this.shape = header.shape
@@ -47,6 +49,7 @@ export class NpyFile {
     this.rowLength = header.shape.slice(1).reduce((product, length) => product * length, 1)
     this.dataOffset = header.dataOffset
     this.size = size
+    this.fingerprint = fingerprint
     this.#handle = handle
     this.#checkOrder(header.fortranOrder)
     this.#checkSize()

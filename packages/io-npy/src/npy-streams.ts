@@ -1,6 +1,5 @@
 import { Readable, Writable } from 'node:stream'
-import { basename, dirname } from 'node:path'
-import { checkPositiveInteger, PendingFiles } from '@facekit/core'
+import { checkPositiveInteger, OneFile } from '@facekit/core'
 import { batchRanges, batchRowsFor } from './batch-rows.js'
 import { NpyError } from './errors.js'
 import { openNpy } from './npy-file.js'
@@ -43,12 +42,12 @@ export interface WriteNpyOptions {
  */
 export function writeNpy(file: string, { rowLength }: WriteNpyOptions): Writable {
   checkPositiveInteger('rowLength', rowLength)
-  let pending: PendingFiles | undefined
+  let pending: OneFile | undefined
   let writer: NpyWriter | undefined
   return new WriterStream<Float32Array>({
     async open() {
-      pending = await PendingFiles.in(dirname(file))
-      writer = await NpyWriter.create(pending.path(basename(file)), { descr: '<f4', rowShape: [rowLength] })
+      pending = await OneFile.at(file)
+      writer = await NpyWriter.create(pending.path, { descr: '<f4', rowShape: [rowLength] })
     },
     async write(batch) {
       if (!(batch instanceof Float32Array))

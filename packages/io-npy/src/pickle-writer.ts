@@ -1,11 +1,10 @@
-import type { LabelRecord } from '@facekit/core'
+import { writeAtomically, type LabelRecord } from '@facekit/core'
 import { Op } from '@facekit/pickle'
 import { ByteSink } from './byte-sink.js'
 import { NpyError } from './errors.js'
 import { openForWriting } from './file-io.js'
 import { formatHeader } from './header.js'
 import { encodeUtf8 } from './text.js'
-import { writeAtomically } from './write-atomically.js'
 
 /** Dicts on the reader's stack at once; what Python's own pickler uses. */
 const RECORDS_PER_APPEND = 1000
@@ -32,7 +31,7 @@ export async function writeLabelRecords(
   count: number,
   records: AsyncIterable<LabelRecord[]>,
 ): Promise<void> {
-  await writeAtomically(file, async (path) => {
+  await writeAtomically(file, async ({ path }) => {
     const handle = await openForWriting(path)
     try {
       const sink = new ByteSink(handle, path)

@@ -1,9 +1,7 @@
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import type { EmbeddingBatch } from '@facekit/core'
+import type { Committed, EmbeddingBatch } from '@facekit/core'
 import { checkPositiveInteger, OptionError, PendingFiles } from '@facekit/core'
 import { NpyError } from './errors.js'
-import { embeddingsPart, listMembers, memberName } from './file-names.js'
+import { embeddingsPart, memberName } from './file-names.js'
 import type { ShardFile } from './shard-writer.js'
 import { nameShard, ShardWriter } from './shard-writer.js'
 import type { BatchWriter } from './writer-stream.js'
@@ -24,14 +22,13 @@ export interface ShardOptions {
   normalized?: boolean
 }
 
-export interface ShardResult {
+/** Of an older set in the folder nothing is left. */
+export interface ShardResult extends Committed {
   /** Names of the files in the output folder. */
   files: string[]
   rows: number
   /** 0 where no batch came and the options do not say. */
   dim: number
-  /** Names of the files of an older set that would have been mixed up with these, and are no more. */
-  removed: string[]
 }
 
 /** An object-mode `Writable` of `EmbeddingBatch`. */
@@ -95,7 +92,8 @@ class Shards implements BatchWriter<EmbeddingBatch> {
   }
 
   async open(): Promise<void> {
-    this.#pending = typeof this.#output === 'string' ? await PendingFiles.in(this.#output) : this.#output
+    this.#pending =
+      typeof this.#output === 'string' ? await PendingFiles.in(this.#output, 'embeddings') : this.#output
   }
 
   async write(batch: EmbeddingBatch): Promise<void> {
@@ -116,8 +114,8 @@ class Shards implements BatchWriter<EmbeddingBatch> {
     if (this.#shards === 0) this.#open = await this.#openShard()
     if (this.#open) await this.#finishShard()
     const files = await this.#nameFiles()
-    await this.#pending!.commit()
-    this.result = { files, rows: this.#rows, dim: this.#dim ?? 0, removed: await this.#removeOthers(files) }
+    const committed = await this.#pending!.commit()
+    this.result = { files, rows: this.#rows, dim: this.#dim ?? 0, ...committed }
   }
 
   async discard(): Promise<void> {
@@ -160,23 +158,5 @@ class Shards implements BatchWriter<EmbeddingBatch> {
       names.push(...(await nameShard(this.#pending!, i, nameOf)))
     }
     return names
-  }
-
-  /**
-   * A shard that an older, longer run left would be read as one of ours. Sets are numbered from 0 without gaps: what
-   * comes after a gap is of no set, and stays.
-   */
-  async #removeOthers(files: readonly string[]): Promise<string[]> {
-    const ours = new Set(files)
-    const { output: folder } = this.#pending!
-    const members = await listMembers(folder)
-    const numbers = new Set(members.map(({ number }) => number))
-    let end = 0
-    while (numbers.has(end)) end++
-    const others = members
-      .filter(({ name, number = -1 }) => !ours.has(name) && number < end)
-      .map(({ name }) => name)
-    for (const name of others) await rm(join(folder, name), { force: true })
-    return others.sort()
   }
 }

@@ -1,5 +1,5 @@
+import { writeAtomically } from '@facekit/core'
 import { StringSpool } from './string-spool.js'
-import { writeAtomically } from './write-atomically.js'
 
 /**
  * Writes a one-dimensional unicode array (`<U{longest}`). The values are taken once, one at a time.
@@ -7,7 +7,7 @@ import { writeAtomically } from './write-atomically.js'
  * @param file appears when it is complete
  */
 export async function writeStrings(file: string, values: Iterable<string>): Promise<void> {
-  await writeAtomically(file, async (path, scratchPath) => {
+  await writeAtomically(file, async ({ path, scratchPath }) => {
     const spool = await StringSpool.create(scratchPath)
     try {
       await spool.append(values)

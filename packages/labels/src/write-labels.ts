@@ -5,19 +5,20 @@ import {
   NOT_A_DUPLICATE,
   PendingFiles,
   type Clustering,
+  type Committed,
   type LabelArrayWriter,
   type PathBatch,
 } from '@facekit/core'
 import { writeAssignments } from './assignments.js'
-import { classNames, classNumber, shortCount } from './class-names.js'
+import { classNames, shortCount } from './class-names.js'
 import { dataList } from './data-list.js'
 import { describeDistribution } from './distribution.js'
 import type { PathSource } from './labelled-rows.js'
 import { writePreviews, type PreviewOptions } from './previews.js'
 
 export interface LabelOptions {
-  /** Folder for the labels; created where it is missing. */
-  output: string
+  /** Folder for the labels, created where it is missing; or files on their way there, which appear with these. */
+  output: string | PendingFiles
   paths: PathSource
   arrays: LabelArrayWriter
   previews: PreviewOptions
@@ -25,7 +26,8 @@ export interface LabelOptions {
   removedDuplicates: boolean
 }
 
-export interface LabelSummary {
+/** Of what an earlier run made in the folder nothing is left. */
+export interface LabelSummary extends Committed {
   classes: number
   /** Images in a class. */
   labelled: number
@@ -35,8 +37,6 @@ export interface LabelSummary {
   failedPreviews: number
   /** Names of the files and folders in the output folder. */
   files: string[]
-  /** Names of the label files of an earlier run that were not replaced by these, and are no more. */
-  removed: string[]
 }
 
 /** A `Writable` that takes one `Clustering`. */
@@ -52,7 +52,7 @@ export interface LabelWriter extends Writable {
  * destroyed, none does. Paths are streamed: 8 bytes a row are held, beside the clustering.
  *
  * @throws LabelError `LABEL_ROWS`
- * @throws FacekitError `OUTPUT_EXISTS`, at once, for a folder of the user's under the name of a preview folder
+ * @throws FacekitError what `PendingFiles.in` throws, at once
  */
 export function writeLabels(options: LabelOptions): LabelWriter {
   return new LabelWritable(options)
@@ -63,7 +63,7 @@ class LabelWritable extends Writable {
   readonly #stop = new AbortController()
   #pending: PendingFiles | undefined
   #writing: Promise<void> = Promise.resolve()
-  #written: Omit<LabelSummary, 'removed'> | undefined
+  #written: Omit<LabelSummary, keyof Committed> | undefined
   #result: LabelSummary | undefined
 
   constructor(options: LabelOptions) {
@@ -93,8 +93,8 @@ class LabelWritable extends Writable {
   }
 
   override _final(callback: (error?: Error | null) => void): void {
-    this.#writing = this.#pending!.commit().then((removed) => {
-      this.#result = { ...this.#written!, removed }
+    this.#writing = this.#pending!.commit().then((committed) => {
+      this.#result = { ...this.#written!, ...committed }
     })
     this.#writing.then(() => callback(), callback)
   }
@@ -112,10 +112,8 @@ class LabelWritable extends Writable {
   }
 
   async #open(): Promise<void> {
-    const { output, previews } = this.#options
-    this.#pending = await PendingFiles.in(output, { supersede: true })
-    // Before the search. Under the names of the other files nobody keeps a folder: `commit` checks them.
-    await this.#pending.checkRoom((name) => (classNumber(name) < previews.groups ? 'folder' : undefined))
+    const { output } = this.#options
+    this.#pending = typeof output === 'string' ? await PendingFiles.in(output, 'labels') : output
   }
 }
 
@@ -133,7 +131,7 @@ async function writeAll(
   pending: PendingFiles,
   clustering: Clustering,
   { paths, arrays, previews, removedDuplicates }: LabelOptions,
-): Promise<Omit<LabelSummary, 'removed'>> {
+): Promise<Omit<LabelSummary, keyof Committed>> {
   const { classOf, duplicateOf, sizes } = clustering
   const labelled = classOf.reduce((count, number) => count + (number === NO_CLASS ? 0 : 1), 0)
   const duplicates = duplicateOf.reduce((count, stays) => count + (stays === NOT_A_DUPLICATE ? 0 : 1), 0)

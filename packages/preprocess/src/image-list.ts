@@ -17,21 +17,23 @@ const MAX_IMAGES = 2 ** 32
 export interface ImageListOptions {
   /** Paths per batch. */
   batchSize: number
+  /** Told of folders with previews of `facekit cluster`, which are left out. */
+  onLeftOut?: (folder: string) => void
 }
 
 /**
  * The images of an input, without holding them all.
  *
  * A folder is walked recursively in natural order (`img2` before `img10`); links are followed, and each folder is visited
- * once. A text file has one path per line, UTF-8 with or without a byte order mark, lines ending in LF or CRLF, blank
+ * once; previews of `facekit cluster` are left out. A text file has one path per line, UTF-8 with or without a byte order mark, lines ending in LF or CRLF, blank
  * lines ignored; relative paths are meant from the folder of the list, and all are passed on as they are written. `-` is
  * such a list on stdin, its paths relative to the working directory.
  *
  * @returns Readable of `PathBatch`, indices from 0; it fails with InputError
  */
-export function imageList(input: string, { batchSize }: ImageListOptions): Readable {
+export function imageList(input: string, { batchSize, onLeftOut = () => {} }: ImageListOptions): Readable {
   checkPositiveInteger('batchSize', batchSize)
-  return batchSource((signal) => batchesOf(pathsOf(input, signal), batchSize))
+  return batchSource((signal) => batchesOf(pathsOf(input, signal, onLeftOut), batchSize))
 }
 
 /**
@@ -47,12 +49,16 @@ export async function checkInput(input: string): Promise<void> {
   )
 }
 
-async function* pathsOf(input: string, signal: AbortSignal): AsyncGenerator<string[]> {
+async function* pathsOf(
+  input: string,
+  signal: AbortSignal,
+  onLeftOut: (folder: string) => void,
+): AsyncGenerator<string[]> {
   await checkInput(input)
   if (input === '-') {
     yield* listedPaths(addAbortSignal(signal, process.stdin), process.cwd(), 'stdin')
   } else if (await isFolder(input)) {
-    yield* walk(input, (name) => isImage(name), signal)
+    yield* walk(input, (name) => isImage(name), signal, onLeftOut)
   } else {
     const folder = dirname(below(process.cwd(), input))
     yield* listedPaths(addAbortSignal(signal, createReadStream(input)), folder, input)

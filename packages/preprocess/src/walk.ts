@@ -1,6 +1,7 @@
 import type { Dirent } from 'node:fs'
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { foldersOfResults, HIDDEN_PREFIX } from '@facekit/core'
 import { InputError } from './errors.js'
 import { below } from './below.js'
 
@@ -11,42 +12,51 @@ function naturalOrder(a: Dirent, b: Dirent): number {
   return collator.compare(a.name, b.name) || (a.name < b.name ? -1 : 1)
 }
 
-/** facekit's own unfinished files. */
-const HIDDEN_PREFIX = '.facekit-'
-
 /**
  * The files under a folder whose names are wanted, a run of them at a time, in natural order; a folder comes at the
  * place of its name. Links are followed, and each folder is visited once however many lead to it: one inside the folder
  * that is walked under its own path, one elsewhere under the first link that is met. Holds the names on the way down and
- * the folders that links led to, no more.
+ * the folders that links led to, no more. Previews that `facekit cluster` made, by its record, are copies of pictures and
+ * left out.
  *
  * @param signal ends the walk at the next name
+ * @param onLeftOut told of a folder with such previews
  * @throws InputError `INPUT_UNREADABLE`
  */
 export async function* walk(
   folder: string,
   isWanted: (name: string) => boolean,
   signal: AbortSignal,
+  onLeftOut: (folder: string) => void,
 ): AsyncGenerator<string[]> {
   const real = await readable(folder, realpath(folder))
-  yield* new Walk(real, isWanted, signal).visit(folder, real)
+  yield* new Walk(real, isWanted, signal, onLeftOut).visit(folder, real)
 }
 
 class Walk {
   readonly #isWanted: (name: string) => boolean
   readonly #signal: AbortSignal
+  readonly #onLeftOut: (folder: string) => void
   /** Real paths of the folder that is walked and of those elsewhere that links led to: all below them is visited. */
   readonly #trees: Set<string>
 
-  constructor(root: string, isWanted: (name: string) => boolean, signal: AbortSignal) {
+  constructor(
+    root: string,
+    isWanted: (name: string) => boolean,
+    signal: AbortSignal,
+    onLeftOut: (folder: string) => void,
+  ) {
     this.#trees = new Set([root])
     this.#isWanted = isWanted
     this.#signal = signal
+    this.#onLeftOut = onLeftOut
   }
 
   /** @param real what `folder` is without links */
   async *visit(folder: string, real: string): AsyncGenerator<string[]> {
     const entries = await readable(folder, readdir(folder, { withFileTypes: true }))
+    const results = await foldersOfResults(folder)
+    if (entries.some(({ name }) => results.has(name))) this.#onLeftOut(folder)
     let files: string[] = []
     for (const entry of entries.sort(naturalOrder)) {
       this.#signal.throwIfAborted()
@@ -55,7 +65,7 @@ class Walk {
         if (this.#isWanted(entry.name)) files.push(path)
         continue
       }
-      if (entry.name.startsWith(HIDDEN_PREFIX)) continue
+      if (entry.name.startsWith(HIDDEN_PREFIX) || results.has(entry.name)) continue
       const realFolder = entry.isSymbolicLink() ? await this.#enter(path) : join(real, entry.name)
       // A folder that a link led to before: it may lie below one that is walked after it.
       if (realFolder === undefined || (!entry.isSymbolicLink() && this.#trees.has(realFolder))) continue

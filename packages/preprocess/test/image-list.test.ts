@@ -92,6 +92,29 @@ describe('a folder', () => {
     expect((await pathsOf(mesh)).map((path) => relative(mesh, path))).toEqual(expected)
   })
 
+  it('leaves out the previews that a clustering made in it, says so, and takes all else', async () => {
+    const root = join(folder, 'crops')
+    for (const sub of ['labels/group_0000', 'labels/group_0001', 'group_0000'])
+      mkdirSync(join(root, sub), { recursive: true })
+    for (const file of [
+      'a.jpg',
+      'labels/group_0000/a.jpg',
+      'labels/group_0001/mine.jpg',
+      'group_0000/mine.jpg',
+    ])
+      writeFileSync(join(root, file), '')
+    const record = { version: 2, labels: { 'group_0000/a.jpg': 0, 'clustering_result.txt': 1 } }
+    writeFileSync(join(root, 'labels/.facekit.json'), JSON.stringify(record))
+    // Somebody else's file of the same name says nothing about ordinary folders.
+    writeFileSync(join(root, '.facekit.json'), '{"labels": {"labels/x.jpg": 0}, "files": 3}')
+    const leftOut: string[] = []
+    const batches = imageList(root, { batchSize: 9, onLeftOut: (name) => leftOut.push(name) })
+    expect(((await batches.toArray()) as PathBatch[]).flatMap(({ paths }) => paths)).toEqual(
+      ['a.jpg', 'group_0000/mine.jpg', 'labels/group_0001/mine.jpg'].map((name) => join(root, name)),
+    )
+    expect(leftOut).toEqual([join(root, 'labels')])
+  })
+
   it('gives paths that lead where the system goes, also from a link/..', async () => {
     mkdirSync(join(folder, 'far/near'), { recursive: true })
     writeFileSync(join(folder, 'far/face.jpg'), '')
@@ -110,6 +133,7 @@ describe('a folder', () => {
           return true
         },
         signal,
+        () => {},
       ),
     )
     walking.resume()

@@ -5,3 +5,6 @@ export { seededRandom } from './random.mjs'
 export { DEPTHS, randomWeights } from './random-weights.mjs'
 export { rounds } from './rounds.mjs'
 export { softwareVulkan } from './vulkan.mjs'
+
+/** `node --import` this: see `kill-at.mjs`. */
+export const KILL_AT = new URL('kill-at.mjs', import.meta.url).href

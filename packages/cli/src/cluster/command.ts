@@ -103,12 +103,10 @@ export async function handler(
     talk,
     signal,
   )
-  const { images, classes, labelled, duplicates, removed, seconds } = summary
+  const { images, classes, labelled, duplicates, seconds } = summary
   talk.info(
     `${images} images: ${classes} classes of ${labelled} images, ${duplicates} duplicates removed, in ${seconds.toFixed(1)} s: see ${args.output}`,
   )
-  if (removed.length > 0)
-    talk.warn(`Removed ${removed.length} label files of an earlier run: ${removed.join(', ')}`)
   if (args.json) await printSummary(summary, streams)
   return EXIT.ok
 }

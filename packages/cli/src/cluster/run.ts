@@ -1,9 +1,10 @@
 import { Readable } from 'node:stream'
-import type { EdgeBatch, PendingFiles } from '@facekit/core'
+import type { EdgeBatch, PathBatch, PendingFiles } from '@facekit/core'
 import type { DeviceWish } from '@facekit/devices'
 import { clusterEdges } from '@facekit/graph'
 import { Gallery, gatherGallery, searchNeighbors, type ENGINES } from '@facekit/index-faiss'
 import {
+  checkUnchanged,
   npyLabelArrays,
   openFileSet,
   readEmbeddings,
@@ -14,7 +15,7 @@ import {
 import { writeLabels } from '@facekit/labels'
 import { decodeImage } from '@facekit/preprocess'
 import { flow, tap } from '../flow.js'
-import { openOutput } from '../open-output.js'
+import { openOutput, sayCommitted, settleInput } from '../open-output.js'
 import { grouped, Progress } from '../progress.js'
 import type { Talk } from '../talk.js'
 import { chooseSearch, type ChosenSearch } from './choose-search.js'
@@ -59,7 +60,7 @@ export interface ClusterSummary {
   peakMemoryBytes: number
   /** Names of the files and folders in the output folder. */
   files: string[]
-  /** Label files of an earlier run that are no more: this one's have other names. */
+  /** Files of an earlier run that are no more: none of the same name was made. */
   removed: string[]
   seconds: number
 }
@@ -74,19 +75,20 @@ export async function cluster(
   const search = await chooseSearch(options.engine, options.device)
   // Nothing is created for an input that is not there.
   const { input } = options
+  if (typeof input === 'string') await settleInput(input, talk)
   const given = typeof input === 'string' ? await openFileSet(input) : input
-  const scratch = await openOutput(options.output, talk)
+  const pending = await openOutput(options.output, 'labels', talk)
   try {
     const set =
-      given instanceof Readable ? await spoolArrow(given, scratch.scratchPath('spool'), talk, signal) : given
-    const summary = await clusterFileSet(set, options, search, scratch, talk, signal)
+      given instanceof Readable ? await spoolArrow(given, pending.scratchPath('spool'), talk, signal) : given
+    const summary = await clusterFileSet(set, options, search, pending, talk, signal)
     return {
       ...summary,
       peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
       seconds: (Date.now() - startMs) / 1000,
     }
   } finally {
-    await scratch.discard()
+    await pending.discard()
   }
 }
 
@@ -94,7 +96,7 @@ async function clusterFileSet(
   set: FileSet,
   options: ClusterOptions,
   search: ChosenSearch,
-  scratch: PendingFiles,
+  pending: PendingFiles,
   talk: Talk,
   signal: AbortSignal | undefined,
 ): Promise<Omit<ClusterSummary, 'peakMemoryBytes' | 'seconds'>> {
@@ -107,7 +109,7 @@ async function clusterFileSet(
   const gallery = new Gallery(rows, dim, {
     rowFiles: rowFilesOf(set),
     memoryBytes: memory.gallery,
-    scratchFolder: scratch.folder,
+    scratchFolder: pending.folder,
   })
   await flow(readEmbeddings(set), [], gatherGallery(gallery), signal)
   const unusable = gallery.unusableRows()
@@ -121,8 +123,8 @@ async function clusterFileSet(
   let edges = 0
   let gpus = 0
   const labels = writeLabels({
-    output: options.output,
-    paths: () => readPaths(set),
+    output: pending,
+    paths: () => pathsOf(set),
     arrays: npyLabelArrays,
     previews: {
       groups: options.saveGroups,
@@ -139,7 +141,7 @@ async function clusterFileSet(
       // One search serves both steps.
       threshold: Math.min(clusterThresh, duplicateThreshold ?? clusterThresh),
       memoryBytes: memory.neighbors,
-      scratchFolder: scratch.folder,
+      scratchFolder: pending.folder,
       onProgress(pairsDone, pairs) {
         progress.count = pairsDone
         progress.total = pairs
@@ -166,14 +168,21 @@ async function clusterFileSet(
         clusterThreshold: clusterThresh,
         excluded: unusable,
         memoryBytes: memory.edges,
-        spillFile: scratch.scratchPath('edges'),
+        spillFile: pending.scratchPath('edges'),
       }),
     ],
     labels,
     signal,
   )
+  sayCommitted(labels.result, talk)
   const { failedPreviews } = labels.result
   if (failedPreviews > 0)
     talk.warn(`Left out of the previews: ${grouped(failedPreviews)} images that cannot be read`)
   return { images: rows, unusable: unusable.length, ...labels.result, edges, engine: search.engine, gpus }
+}
+
+/** Whoever has read all paths may trust that they belong to the embeddings that were searched. */
+async function* pathsOf(set: FileSet): AsyncGenerator<PathBatch> {
+  yield* readPaths(set) as AsyncIterable<PathBatch>
+  await checkUnchanged(set)
 }

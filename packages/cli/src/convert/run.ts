@@ -1,9 +1,7 @@
 import { writeFile } from 'node:fs/promises'
-import { basename, dirname } from 'node:path'
-import { OptionError } from '@facekit/core'
+import { OptionError, writeAtomically } from '@facekit/core'
 import type { IresnetOutput } from '@facekit/iresnet'
 import { readModel } from '@facekit/onnx'
-import { openOutput } from '../open-output.js'
 import type { Talk } from '../talk.js'
 import { chooseIresnetOutput } from '../weights/choose-output.js'
 import { convertWeights } from '../weights/convert-weights.js'
@@ -39,13 +37,7 @@ export async function convert(options: ConvertOptions, talk: Talk): Promise<Conv
     options.calibration,
     talk,
   )
-  const pending = await openOutput(dirname(model), talk)
-  try {
-    await writeFile(pending.path(basename(model)), bytes)
-    await pending.commit()
-  } finally {
-    await pending.discard()
-  }
+  await writeAtomically(model, async ({ path }) => writeFile(path, bytes))
   const { metadata } = readModel(bytes)
   return {
     model,

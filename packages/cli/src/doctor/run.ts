@@ -13,7 +13,7 @@ import { chooseEngine } from '@facekit/index-faiss'
 import { imageLibrary } from '@facekit/preprocess'
 import { defaultMemoryLimit } from '../cluster/memory.js'
 import { ownVersion } from '../own-version.js'
-import { CACHE_FOLDER } from '../weights/model-cache.js'
+import { cacheFolder } from '../weights/model-cache.js'
 
 /** What libuv takes where UV_THREADPOOL_SIZE does not say. */
 const DEFAULT_POOL_THREADS = 4
@@ -43,7 +43,8 @@ export interface Examination {
   sharp: { sharp: string; vips: string; missing: string[] }
   /** Threads of Node that decode pictures. */
   poolThreads: number
-  cacheFolder: string
+  /** Of models made of PyTorch weights; none where the user has no home. */
+  cacheFolder: string | undefined
 }
 
 /** Looks at the machine; nothing is changed. */
@@ -77,7 +78,7 @@ export async function examine(): Promise<Examination> {
     faissNode,
     sharp: imageLibrary(),
     poolThreads: Number(process.env['UV_THREADPOOL_SIZE'] ?? DEFAULT_POOL_THREADS),
-    cacheFolder: CACHE_FOLDER,
+    cacheFolder: cacheFolder(),
   }
 }
 
@@ -112,7 +113,7 @@ export function describeExamination(examination: Examination): string {
       `${sharp.sharp}, libvips ${sharp.vips}${sharp.missing.length > 0 ? `, without ${sharp.missing.join(', ')}` : ''}`,
     ],
     ['decoding threads', `${examination.poolThreads} (UV_THREADPOOL_SIZE)`],
-    ['cache', examination.cacheFolder],
+    ['cache', examination.cacheFolder ?? 'none: there is no home folder'],
   ]
   const width = Math.max(...facts.map(([name]) => name.length))
   return facts.map(([name, fact]) => `${name.padEnd(width)}  ${fact}\n`).join('')

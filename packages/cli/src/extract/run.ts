@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { Writable } from 'node:stream'
-import type { Device, EmbeddingBatch, ImageBatch } from '@facekit/core'
+import type { Device, EmbeddingBatch } from '@facekit/core'
 import { chooseDevices, type DeviceWish } from '@facekit/devices'
 import { DEVICE_BATCH, embed, type Embedder } from '@facekit/embedder'
 import { checkInput, imageList, preprocess } from '@facekit/preprocess'
@@ -10,7 +10,8 @@ import type { Talk } from '../talk.js'
 import { openWeights } from '../weights/open-weights.js'
 import type { WeightsOptions } from '../weights/options.js'
 import { canBeReadAgain, countImages, expectImages } from './count-images.js'
-import { folderOutput, streamOutput, type ExtractOutput } from './output.js'
+import { someEmbedded } from './some-embedded.js'
+import { folderOutput, streamOutput, type OutputFlow } from './output.js'
 
 export interface ExtractOptions extends WeightsOptions {
   /** A folder, a list of paths, or `-` for a list on stdin. */
@@ -60,23 +61,18 @@ export async function extract(
   await checkInput(input)
   await expectImages(input)
   const { devices, reason } = await chooseDevices(options.device)
-  const deviceBatch = options.batchSize === 'auto' ? undefined : options.batchSize
-  // What was read of a pipe to calibrate or compare would be lost to the work.
-  const pictures = canBeReadAgain(input) ? input : undefined
-  const embedder = await openWeights({ ...options, pictures, devices, deviceBatch }, talk)
+  const target =
+    typeof output === 'string' ? await folderOutput(output, options, talk) : streamOutput(output, talk)
+  let embedder: Embedder | undefined
   try {
-    const target =
-      typeof output === 'string'
-        ? await folderOutput(output, options, embedder, talk)
-        : streamOutput(output, embedder, talk)
-    return await run(options, embedder, devices, reason, target, talk, signal).catch(
-      async (error: unknown) => {
-        await target.discard()
-        throw error
-      },
-    )
+    const deviceBatch = options.batchSize === 'auto' ? undefined : options.batchSize
+    // What was read of a pipe to calibrate or compare would be lost to the work.
+    const pictures = canBeReadAgain(input) ? input : undefined
+    embedder = await openWeights({ ...options, pictures, devices, deviceBatch }, talk)
+    return await run(options, embedder, devices, reason, await target.begin(embedder), talk, signal)
   } finally {
-    await embedder.close()
+    await embedder?.close()
+    await target.close()
   }
 }
 
@@ -85,7 +81,7 @@ async function run(
   embedder: Embedder,
   devices: readonly Device[],
   where: string,
-  target: ExtractOutput,
+  target: OutputFlow,
   talk: Talk,
   signal: AbortSignal | undefined,
 ): Promise<ExtractSummary> {
@@ -101,7 +97,10 @@ async function run(
   const stopCounting = countImages(options.input, (total) => (progress.total = total))
   try {
     await flow(
-      imageList(options.input, { batchSize }),
+      imageList(options.input, {
+        batchSize,
+        onLeftOut: (folder) => talk.warn(`Left out the previews of a clustering in ${folder}`),
+      }),
       [
         preprocess({
           width,
@@ -109,16 +108,16 @@ async function run(
           workers: options.numWorkers === 'auto' ? availableParallelism() : options.numWorkers,
           maxPixels: options.maxPixels,
         }),
-        tap(async (batch: ImageBatch) => {
-          failed += batch.failed.length
-          if (failed > 0) progress.note = `${grouped(failed)} failed`
-          await target.reportFailed(batch.failed)
-        }),
         embed(embedder),
-        tap((batch: EmbeddingBatch) => {
+        tap(async (batch: EmbeddingBatch) => {
+          const ofBatch = batch.failed ?? []
+          failed += ofBatch.length
+          if (failed > 0) progress.note = `${grouped(failed)} failed`
+          await target.reportFailed(ofBatch)
           progress.count += batch.indices.length
           talk.progress(progress)
         }),
+        someEmbedded(),
         ...target.stages,
       ],
       target.sink,

@@ -1,5 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { sync } from './synced.js'
 
 /**
  * Creates a folder and those above it where they are missing.
@@ -12,6 +13,8 @@ import { dirname } from 'node:path'
 export async function makeFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder)
+    // That it is there outlasts a loss of power, where the folder above can be read.
+    await sync(dirname(folder)).catch(() => {})
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EEXIST' && (await isFolder(folder))) return

@@ -1,0 +1,157 @@
+import { lstat, mkdir, readdir, readFile, rm, rmdir, stat, unlink, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { FacekitError } from '../errors.js'
+import { makeFolder } from './make-folder.js'
+import { isGone, parseOwner, SIGN_OF_LIFE_MS, thisProcess, type Owner } from './owner.js'
+
+/** Begins the names of facekit's own unfinished files. */
+export const HIDDEN_PREFIX = '.facekit-'
+
+/** One after the other, each created by whoever takes the folder after the one before is gone. */
+const OWNER = /^owner-([1-9]\d*)\.json$/
+
+/** Others come and go meanwhile, but not this often. */
+const MOST_TRIES = 100
+
+/**
+ * A hidden folder in which one process at a time works, and by which others know that it does. A process that is gone
+ * leaves its folder behind; the next one takes it over with what is in it.
+ */
+export class Claim {
+  /** The hidden folder. */
+  readonly folder: string
+  /** Whether a process that is gone had left it. */
+  readonly isTakenOver: boolean
+  readonly #ownerFile: string
+  readonly #signsOfLife: NodeJS.Timeout
+
+  private constructor(folder: string, ownerFile: string, isTakenOver: boolean) {
+    this.folder = folder
+    this.isTakenOver = isTakenOver
+    this.#ownerFile = ownerFile
+    this.#signsOfLife = setInterval(() => {
+      const now = new Date()
+      // Where that fails, the next write fails too, and is heard.
+      utimes(join(folder, ownerFile), now, now).catch(() => {})
+    }, SIGN_OF_LIFE_MS).unref()
+  }
+
+  /**
+   * Claims the hidden folder of this name in `parent`, which is created where it is missing.
+   *
+   * @param name begins with `HIDDEN_PREFIX`
+   * @throws FacekitError `OUTPUT_BUSY` while another process has it; `OUTPUT_FOLDER` if it cannot be written to
+   */
+  static async take(parent: string, name: string): Promise<Claim> {
+    const folder = join(parent, name)
+    try {
+      await makeFolder(parent)
+      for (let tries = 0; tries < MOST_TRIES; tries++) {
+        await makeHidden(folder)
+        const claim = await this.#tryTake(parent, folder)
+        if (claim) return claim
+      }
+    } catch (cause) {
+      if (cause instanceof FacekitError) throw cause
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      throw new FacekitError(
+        'OUTPUT_FOLDER',
+        `Expected a folder to write to at ${parent} but got ${reason}`,
+        { cause },
+      )
+    }
+    throw new FacekitError(
+      'OUTPUT_BUSY',
+      `Expected ${parent} to come free but it was taken ${MOST_TRIES} times`,
+    )
+  }
+
+  /** @returns undefined where another process was faster, or has just released it */
+  static async #tryTake(parent: string, folder: string): Promise<Claim | undefined> {
+    try {
+      const last = await lastOwner(folder)
+      if (last && !last.isGone) throw busy(parent, folder, last.owner)
+      const ownerFile = `owner-${(last?.number ?? 0) + 1}.json`
+      // One process only can create it.
+      await writeFile(join(folder, ownerFile), JSON.stringify(thisProcess()), { flag: 'wx' })
+      const names = await readdir(folder)
+      return new Claim(folder, ownerFile, names.length > 1)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'EEXIST' || code === 'ENOENT') return undefined
+      throw error
+    }
+  }
+
+  /** @throws FacekitError `OUTPUT_BUSY` if another process took this one for gone */
+  async check(): Promise<void> {
+    const last = await lastOwner(this.folder).catch(() => undefined)
+    if (last?.file === this.#ownerFile) return
+    throw new FacekitError(
+      'OUTPUT_BUSY',
+      `Expected ${this.folder} to be this run's but ${last ? `process ${last.owner?.pid} took it over` : 'it was removed'}: this run was silent for too long`,
+    )
+  }
+
+  /** Removes all that is in the folder but what says whose it is. */
+  async clear(): Promise<void> {
+    for (const name of await readdir(this.folder)) {
+      if (name !== this.#ownerFile) await rm(join(this.folder, name), { recursive: true })
+    }
+  }
+
+  /** Gives the folder up. What `keep` says is left there for the next one, else all is removed. */
+  async release(keep = false): Promise<void> {
+    clearInterval(this.#signsOfLife)
+    if (!keep) await this.clear().catch(ignoreMissing)
+    // From here on it is anybody's.
+    await unlink(join(this.folder, this.#ownerFile)).catch(ignoreMissing)
+    if (!keep) await rmdir(this.folder).catch(() => {})
+  }
+}
+
+/** Not through a link: what it leads to is not ours to clear. */
+async function makeHidden(folder: string): Promise<void> {
+  await mkdir(folder).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST' || !(await lstat(folder)).isDirectory()) throw error
+  })
+}
+
+interface LastOwner {
+  number: number
+  file: string
+  /** Undefined for one that had no time to say who it is. */
+  owner: Owner | undefined
+  isGone: boolean
+}
+
+async function lastOwner(folder: string): Promise<LastOwner | undefined> {
+  const numbers = (await readdir(folder)).flatMap((name) => OWNER.exec(name)?.[1] ?? []).map(Number)
+  if (numbers.length === 0) return undefined
+  const number = Math.max(...numbers)
+  const file = `owner-${number}.json`
+  const path = join(folder, file)
+  const owner = parseOwner(await readFile(path, 'utf8'))
+  const silentMs = Date.now() - (await stat(path)).mtimeMs
+  return { number, file, owner, isGone: isGone(owner ?? NOBODY, silentMs) }
+}
+
+/** Told by its silence alone. */
+const NOBODY: Owner = { pid: 0, host: '', place: '', started: '' }
+
+function busy(parent: string, folder: string, owner: Owner | undefined): FacekitError {
+  const who =
+    owner === undefined
+      ? 'another process'
+      : owner.pid === process.pid && owner.place === thisProcess().place
+        ? 'this very process'
+        : `process ${owner.pid} on ${owner.host}`
+  return new FacekitError(
+    'OUTPUT_BUSY',
+    `Expected ${parent} for one run at a time but ${who} is writing to it. Wait for it, or choose another folder; if there is no such process any more, remove ${folder}.`,
+  )
+}
+
+function ignoreMissing(error: unknown): void {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+}

@@ -1,0 +1,105 @@
+import { lstat, readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { FacekitError } from '../errors.js'
+import { isFileOf, isFolderOf, OUTPUT_KINDS, type OutputKind } from './output-kinds.js'
+
+/** Hidden, in the folder that it is about. */
+export const RECORD_NAME = '.facekit.json'
+
+/** Files that a run made, and their sizes in bytes: `group_0000/a.jpg` for one in a folder. */
+export type MadeFiles = ReadonlyMap<string, number>
+
+/** What the last run of each command made in a folder: what the next one may replace or remove. */
+export type OutputRecord = ReadonlyMap<OutputKind, MadeFiles>
+
+const KINDS = Object.keys(OUTPUT_KINDS) as OutputKind[]
+
+/**
+ * Reads what runs made in a folder; nothing where there is no record. Names that facekit does not give are passed over,
+ * whoever wrote them.
+ *
+ * @throws FacekitError `OUTPUT_FOLDER` for a record that cannot be read: nobody knows then what may be removed
+ */
+export async function readRecord(folder: string): Promise<OutputRecord> {
+  const path = join(folder, RECORD_NAME)
+  try {
+    return parseRecord(await readFile(path, 'utf8'))
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return new Map()
+    throw new FacekitError(
+      'OUTPUT_FOLDER',
+      `Expected the record of an earlier run at ${path} but ${(cause as Error).message}. Remove it, and what that run made counts as yours; or choose another folder.`,
+      { cause },
+    )
+  }
+}
+
+export function formatRecord(record: OutputRecord): string {
+  const kinds = [...record].map(([kind, made]) => [kind, Object.fromEntries([...made].sort())] as const)
+  return `${JSON.stringify({ version: 2, ...Object.fromEntries(kinds) })}\n`
+}
+
+/** @throws Error that says what it holds instead */
+export function parseRecord(text: string): OutputRecord {
+  const record = JSON.parse(text) as unknown
+  if (!isObject(record)) throw new Error('it holds no record')
+  return new Map(
+    KINDS.flatMap((kind) => (kind in record ? [[kind, parseMade(kind, record[kind])] as const] : [])),
+  )
+}
+
+export function parseMade(kind: OutputKind, value: unknown): MadeFiles {
+  if (!isObject(value)) throw new Error(`it holds no files of ${kind}`)
+  const sizes = Object.entries(value).filter(
+    (entry): entry is [string, number] => isFileOf(kind, entry[0]) && typeof entry[1] === 'number',
+  )
+  return new Map(sizes)
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Names right in the output: files, and folders of which files are recorded. */
+export function topNames(made: MadeFiles): Set<string> {
+  return new Set([...made.keys()].map((path) => path.split('/', 1)[0]!))
+}
+
+/**
+ * Looks whether a file or folder is what a run made, all of it and nothing else.
+ *
+ * @param name under which it was made, right in the output
+ * @param path where it stands now
+ * @returns why it is not, to follow its path; undefined where it is, or where nothing stands there
+ */
+export async function whyForeign(
+  kind: OutputKind,
+  made: MadeFiles,
+  name: string,
+  path: string,
+): Promise<string | undefined> {
+  // Not through a link: what it leads to is not ours.
+  const stats = await lstat(path).catch(ignoreMissing)
+  if (!stats) return undefined
+  if (isFolderOf(kind, name)) {
+    if (!stats.isDirectory()) return 'is no folder'
+    for (const file of await readdir(path)) {
+      const why = await whyForeignFile(join(path, file), made.get(`${name}/${file}`))
+      if (why !== undefined) return `holds ${file}, which ${why}`
+    }
+    return undefined
+  }
+  if (stats.isDirectory()) return 'is a folder that facekit did not make'
+  const why = await whyForeignFile(path, made.get(name))
+  return why && `is a file that ${why}`
+}
+
+async function whyForeignFile(path: string, size: number | undefined): Promise<string | undefined> {
+  if (size === undefined) return 'facekit did not make'
+  const stats = await lstat(path).catch(ignoreMissing)
+  return stats && !(stats.isFile() && stats.size === size) ? 'was changed since facekit made it' : undefined
+}
+
+function ignoreMissing(error: unknown): undefined {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+}

@@ -1,0 +1,200 @@
+import { lstat, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { FacekitError, OptionError } from '../errors.js'
+import { Claim, HIDDEN_PREFIX } from './claim.js'
+import { commitSet, finishCommit, hasJournal } from './commit.js'
+import { isNameOf, type OutputKind } from './output-kinds.js'
+import { readRecord, whyForeign, type MadeFiles, type OutputRecord } from './output-record.js'
+
+/** Where a run works until its files appear: at most one run in an output folder. */
+const HIDDEN_FOLDER = `${HIDDEN_PREFIX}run`
+
+/** What a killed run had left in a folder: what it had not finished, which is no more, or a set that is in its place now. */
+export type Leftover = 'removed' | 'finished'
+
+/** What a commit did beside bringing the files. */
+export interface Committed {
+  /** Names of files of the earlier run that are no more: none of the same name was made. */
+  removed: string[]
+  /** What stood in the way and is not facekit's: it was put aside, under these names. */
+  kept: string[]
+}
+
+/**
+ * A set of files on its way into a folder, where it takes the place of what the last run of the same kind made. It is
+ * written under a hidden folder inside and appears at `commit`, all of it: a run that is killed in the middle is finished
+ * by whoever opens the folder next. What facekit did not make, by its record in `.facekit.json`, is never touched.
+ *
+ *     const pending = await PendingFiles.in(output, 'labels')
+ *     await writeFile(pending.path('clustering_result.txt'), text)
+ *     await pending.commit()   // or pending.discard()
+ */
+export class PendingFiles {
+  /** Where the files will appear. */
+  readonly output: string
+  readonly kind: OutputKind
+  readonly leftover: Leftover | undefined
+  readonly #claim: Claim
+  readonly #record: OutputRecord
+  readonly #names = new Set<string>()
+  #isDiscarded = false
+
+  private constructor(
+    output: string,
+    kind: OutputKind,
+    claim: Claim,
+    record: OutputRecord,
+    leftover: Leftover | undefined,
+  ) {
+    this.output = output
+    this.kind = kind
+    this.leftover = leftover
+    this.#claim = claim
+    this.#record = record
+  }
+
+  /**
+   * Creates `folder` where it is missing, and clears away or finishes what a killed run left there.
+   *
+   * @throws FacekitError `OUTPUT_FOLDER` if it cannot be written to, `OUTPUT_BUSY` while another run writes to it,
+   * `OUTPUT_EXISTS` where something that facekit did not make has the name of what it may write
+   */
+  static async in(folder: string, kind: OutputKind): Promise<PendingFiles> {
+    if (folder === '') throw new OptionError('Expected a folder for the output but received an empty string')
+    const claim = await Claim.take(folder, HIDDEN_FOLDER)
+    let leftover: Leftover | undefined
+    try {
+      leftover = await clearAway(folder, claim)
+      const record = await readRecord(folder)
+      await checkRoom(folder, kind, record.get(kind) ?? new Map())
+      return new PendingFiles(folder, kind, claim, record, leftover)
+    } catch (error) {
+      await claim.release(await hasJournal(claim.folder))
+      throw error
+    }
+  }
+
+  /** Where to write the file or folder that will be called `name`. */
+  path(name: string): string {
+    if (!isNameOf(this.kind, name)) throw new Error(`${name} is no name of ${this.kind}`)
+    this.#names.add(name)
+    return join(this.folder, name)
+  }
+
+  /** The hidden folder itself, for what is never committed. */
+  get folder(): string {
+    return this.#claim.folder
+  }
+
+  /** A place for what is never committed. */
+  scratchPath(name: string): string {
+    return join(this.folder, `scratch-${name}`)
+  }
+
+  /**
+   * Brings all files to their places.
+   *
+   * @throws FacekitError `OUTPUT_EXISTS` or `OUTPUT_BUSY`: nothing has been moved then
+   * @throws the error of the system: what was begun is finished by whoever opens the folder next
+   */
+  async commit(): Promise<Committed> {
+    await this.#claim.check()
+    const earlier = this.#record.get(this.kind) ?? new Map<string, number>()
+    await checkRoom(this.output, this.kind, earlier)
+    const made = await this.#made()
+    const journal = { kind: this.kind, earlier, names: [...this.#names] }
+    const record = new Map([...this.#record, [this.kind, made]])
+    const kept = await commitSet(this.output, this.folder, journal, record)
+    await this.discard()
+    const removed = [...earlier.keys()].filter((path) => !path.includes('/') && !made.has(path))
+    return { removed: removed.sort(), kept }
+  }
+
+  /** Removes what was not committed, and makes room for another run. May be called again. */
+  async discard(): Promise<void> {
+    if (this.#isDiscarded) return
+    this.#isDiscarded = true
+    // A set that is complete, but could not be moved, is the next one's to finish.
+    await this.#claim.release(await hasJournal(this.folder))
+  }
+
+  async #made(): Promise<MadeFiles> {
+    const made = new Map<string, number>()
+    for (const name of this.#names) {
+      const path = join(this.folder, name)
+      const stats = await lstat(path)
+      if (!stats.isDirectory()) made.set(name, stats.size)
+      else
+        for (const file of await readdir(path))
+          made.set(`${name}/${file}`, (await lstat(join(path, file))).size)
+    }
+    return made
+  }
+}
+
+/** How long a reader waits for a run that is just moving its files into place. */
+const MOVING_MS = 10_000
+const LOOK_AGAIN_MS = 50
+
+/**
+ * Makes sure that what is read from a folder is one set: finishes what a run had begun to move there when it was killed,
+ * and waits for one that is moving. For whoever reads files that `PendingFiles` wrote.
+ *
+ * @returns whether there was something to finish
+ * @throws FacekitError `OUTPUT_BUSY`, `OUTPUT_UNFINISHED`
+ */
+export async function settleOutput(folder: string): Promise<boolean> {
+  const hidden = join(folder, HIDDEN_FOLDER)
+  const endMs = Date.now() + MOVING_MS
+  while (await hasJournal(hidden).catch(() => false)) {
+    if (await finishFor(folder)) return true
+    if (Date.now() > endMs) {
+      throw new FacekitError(
+        'OUTPUT_BUSY',
+        `Expected the files of ${folder} in their places but a run is still moving them, see ${hidden}. Wait for it.`,
+      )
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))
+  }
+  return false
+}
+
+/** @returns whether it did: not while another process is at it */
+async function finishFor(folder: string): Promise<boolean> {
+  try {
+    const claim = await Claim.take(folder, HIDDEN_FOLDER)
+    try {
+      return (await clearAway(folder, claim)) === 'finished'
+    } finally {
+      await claim.release(await hasJournal(claim.folder))
+    }
+  } catch (cause) {
+    if (cause instanceof FacekitError && cause.code === 'OUTPUT_BUSY') return false
+    throw new FacekitError(
+      'OUTPUT_UNFINISHED',
+      `Expected the files of ${folder} in their places but a run was killed while it moved them there, and that could not be finished: ${(cause as Error).message}. Run it again, or open the folder where it can be written to.`,
+      { cause },
+    )
+  }
+}
+
+async function clearAway(folder: string, claim: Claim): Promise<Leftover | undefined> {
+  if (!claim.isTakenOver) return undefined
+  const finished = await finishCommit(folder, claim.folder)
+  await claim.clear()
+  return finished ? 'finished' : 'removed'
+}
+
+/** What may be replaced or removed must be what the earlier run made, to the byte count. */
+async function checkRoom(folder: string, kind: OutputKind, earlier: MadeFiles): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!isNameOf(kind, name)) continue
+    const path = join(folder, name)
+    const foreign = await whyForeign(kind, earlier, name, path)
+    if (foreign === undefined) continue
+    throw new FacekitError(
+      'OUTPUT_EXISTS',
+      `Expected room for ${path} but what stands there ${foreign}. Move it away, or choose another folder for the output.`,
+    )
+  }
+}
