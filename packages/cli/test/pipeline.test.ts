@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { openFileSet, readEmbeddings, readLabelRecords } from '@facekit/io-npy'
 import type { EmbeddingBatch, LabelRecord } from '@facekit/core'
@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { drawAlbum, writeBlockModel } from './album.js'
 import {
   builtFacekit,
+  contents,
   facekit,
   outcomeOf,
   shell,
@@ -29,14 +30,6 @@ beforeAll(() => {
 
 const extractArgs = (...more: string[]) => ['extract', '--input', album, '--weights', model, ...more]
 
-/** Every file below a folder with its content. */
-function contents(folder: string): Map<string, string> {
-  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => statSync(join(folder, name)).isFile())
-    .sort()
-  return new Map(files.map((name) => [name, readFileSync(join(folder, name), 'base64')]))
-}
-
 async function embeddingsIn(folder: string): Promise<EmbeddingBatch[]> {
   return (await readEmbeddings(await openFileSet(folder)).toArray()) as EmbeddingBatch[]
 }
@@ -58,6 +51,7 @@ describe('extract', () => {
     const { status, stderr } = await facekit(extractArgs('--output', output))
     expect(status, stderr).toBe(0)
     expect(readdirSync(output).sort()).toEqual([
+      '.facekit.json',
       'failed.ndjson',
       'final_embs.npy',
       'final_fpaths.npy',
@@ -124,7 +118,7 @@ describe('extract', () => {
   ])('reads every line of a list that is %s', async (_what, script) => {
     const lines = 3000
     const list = inFolder('lines.txt')
-    writeFileSync(list, Array.from({ length: lines }, (_, i) => `/no/such/${i}.jpg\n`).join(''))
+    writeFileSync(list, `${join(album, 'person_0/0.bmp')}\n${'/no/such.jpg\n'.repeat(lines - 1)}`)
     const args = [
       'extract',
       '--weights',
@@ -137,25 +131,42 @@ describe('extract', () => {
     ]
     const { status, stdout, stderr } = await shell(`LIST='${list}'; ${script}`, ...args)
     expect(status, stderr).toBe(0)
-    expect(JSON.parse(stdout)).toMatchObject({ images: lines, failed: lines })
+    expect(JSON.parse(stdout)).toMatchObject({ images: lines, failed: lines - 1 })
   })
 
-  it.each([
-    ['there are no images', ''],
-    ['no image can be read', 'missing.jpg\n'],
-  ])('writes a set without rows, of the model’s dim, where %s', async (_why, text) => {
-    const output = inFolder(`none-${text.length}`)
-    const list = inFolder(`none-${text.length}.txt`)
-    writeFileSync(list, text)
+  it('writes a set without rows, of the model’s dim, for a list without images', async () => {
+    const output = inFolder('no-images')
+    const list = inFolder('no-images.txt')
+    writeFileSync(list, '')
     const args = ['extract', '--input', list, '--weights', model, '--use_l2_norm']
     expect((await facekit([...args, '--output', output])).status).toBe(0)
     expect(readdirSync(output)).toContain('final_embs_norm.npy')
     expect(await openFileSet(output)).toMatchObject({ rows: 0, dim: 192, normalized: true })
 
-    const labels = inFolder(`none-${text.length}-labels`)
+    const labels = inFolder('no-images-labels')
     const { status, stderr } = await facekit(['cluster', '--output', labels], await streamOf(args))
     expect(status, stderr).toBe(0)
     expect(stderr).toContain('0 embeddings of 192 numbers')
+  })
+
+  it('refuses a list of which no image can be read, with the first reason, and leaves what is there', async () => {
+    const output = inFolder('unmounted')
+    await facekit(extractArgs('--output', output))
+    const before = contents(output)
+    const list = inFolder('unmounted.txt')
+    writeFileSync(list, 'missing.jpg\nlist.txt\n')
+    const args = ['extract', '--input', list, '--weights', model]
+    const { status, stderr } = await facekit([...args, '--output', output])
+    expect(stderr).toContain(`all of them failed, the first, ${inFolder('missing.jpg')}: no such file`)
+    expect(stderr).toContain('[NONE_EMBEDDED]')
+    expect(status).toBe(3)
+    expect(contents(output)).toEqual(before)
+    // A pipe has no end marker then.
+    const { stderr: said } = await facekit(
+      ['cluster', '--output', inFolder('unmounted-labels')],
+      await streamOf(args),
+    )
+    expect(said).toContain('[ARROW_TRUNCATED]')
   })
 
   it('refuses a folder without images, and leaves what an earlier run wrote', async () => {
@@ -259,7 +270,7 @@ describe('cluster', () => {
     const first = readdirSync(output)
     const again = await facekit([...args, '--no-remove_duplicates', '--save_groups=2'].toSpliced(5, 2))
     expect(again.stderr).toContain(
-      'Removed 2 label files of an earlier run: fr_train_12_class_57_data_classes.npy, fr_train_12_class_57_data_data_list.npy',
+      'Removed 2 files of an earlier run: fr_train_12_class_57_data_classes.npy, fr_train_12_class_57_data_data_list.npy',
     )
     expect(readdirSync(output)).toEqual(
       first.filter((name) => name !== 'group_0002').map((name) => name.replace('class_57', 'class_60')),
@@ -350,7 +361,7 @@ describe('cluster', () => {
       const { status, stderr } = await facekit(['cluster', '--output', output], bytes.subarray(0, length))
       expect(stderr).toContain('[ARROW_TRUNCATED]')
       expect(status).toBe(3)
-      expect(readdirSync(output)).toEqual([])
+      expect(existsSync(output)).toBe(false)
     }
   })
 
@@ -400,7 +411,7 @@ describe('killed', () => {
     const { status, stderr } = await outcomeOf(reader)
     expect(stderr).toContain('[ARROW_TRUNCATED]')
     expect(status).toBe(3)
-    expect(readdirSync(output)).toEqual([])
+    expect(existsSync(output)).toBe(false)
   })
 
   it('cluster lets extract end quietly, and leaves no labels', async () => {
@@ -429,6 +440,6 @@ describe('killed', () => {
     const { status } = await outcomeOf(program)
     expect(status).toBe(expected)
     expect(visible(output)).toEqual([])
-    if (signal !== 'SIGKILL') expect(readdirSync(output)).toEqual([])
+    if (signal !== 'SIGKILL') expect(existsSync(output)).toBe(false)
   })
 })

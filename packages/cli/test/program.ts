@@ -1,6 +1,6 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Readable, type Writable } from 'node:stream'
@@ -87,4 +87,12 @@ export function temporaryFolder(): (...names: string[]) => string {
   const folder = mkdtempSync(join(tmpdir(), 'facekit-cli-'))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
   return (...names) => join(folder, ...names)
+}
+
+/** Every file below a folder with its content. */
+export function contents(folder: string): Map<string, string> {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => statSync(join(folder, name)).isFile())
+    .sort()
+  return new Map(files.map((name) => [name, readFileSync(join(folder, name), 'base64')]))
 }

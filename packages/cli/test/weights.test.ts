@@ -84,16 +84,31 @@ describe('extract with PyTorch weights', () => {
     const cache = inFolder('cache', 'facekit')
     const first = await extract('cached-1', '--use-l2-norm')
     const models = readdirSync(cache)
-    expect(models.every((name) => name.endsWith('.onnx'))).toBe(true)
+    expect(models.every((name) => name.endsWith('.model'))).toBe(true)
     const made = () => models.map((name) => statSync(join(cache, name)).mtimeMs)
     const before = made()
     expect((await extract('cached-2', '--use-l2-norm')).values).toEqual(first.values)
     expect(made()).toEqual(before)
-    for (const name of models)
-      writeFileSync(join(cache, name), readFileSync(join(cache, name)).subarray(0, 1000))
-    expect((await extract('cached-3', '--use-l2-norm')).values).toEqual(first.values)
     await extract('uncached', '--no-cache', '--pixel-mean', '100')
     expect(readdirSync(cache)).toEqual(models)
+  })
+
+  it.each<[string, (bytes: Buffer) => Buffer]>([
+    ['is cut short', (bytes) => bytes.subarray(0, 1000)],
+    ['is empty', () => Buffer.alloc(0)],
+    // One of a weight.
+    ['has one wrong bit', (bytes) => bytes.fill(bytes[50_000]! ^ 1, 50_000, 50_001)],
+  ])('makes a kept model anew that %s, and says so', async (_how, damage) => {
+    const cache = inFolder('cache', 'facekit')
+    const first = await extract('whole', '--use-l2-norm')
+    const models = readdirSync(cache).map((name) => join(cache, name))
+    const kept = models.map((file) => readFileSync(file))
+    models.forEach((file, i) => writeFileSync(file, damage(Buffer.from(kept[i]!))))
+    const again = await extract('damaged', '--use-l2-norm')
+    expect(again.values).toEqual(first.values)
+    expect(again.stderr).toContain('is damaged: it is made anew')
+    expect((await extract('mended', '--use-l2-norm')).stderr).not.toContain('damaged')
+    models.forEach((file, i) => writeFileSync(file, kept[i]!))
   })
 
   it.each([

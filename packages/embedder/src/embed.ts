@@ -28,7 +28,9 @@ function usableRows(
   embeddings: Float32Array,
   { dim, normalized }: Pick<Embedder, 'dim' | 'normalized'>,
 ): EmbeddingBatch {
-  const isUsable = paths.map((_, row) => embeddings.subarray(row * dim, (row + 1) * dim).every(Number.isFinite))
+  const isUsable = paths.map((_, row) =>
+    embeddings.subarray(row * dim, (row + 1) * dim).every(Number.isFinite),
+  )
   if (!isUsable.includes(false)) return { indices, paths, embeddings, dim, normalized, failed }
   const unusable = paths.flatMap((path, row) =>
     isUsable[row] ? [] : [{ index: indices[row]!, path, reason: NOT_FINITE }],

@@ -1,12 +1,20 @@
-import { mkdir, readdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { EmbeddingBatch, PathBatch } from '@facekit/core'
 import { describe, expect, it } from 'vitest'
-import { NpyError, openFileSet, readEmbeddings, readPaths, rowFilesOf, writeStrings } from '../src/index.js'
-import { isOpen, temporaryFolder, writeArray } from './support.js'
+import {
+  checkUnchanged,
+  NpyError,
+  openFileSet,
+  readEmbeddings,
+  readPaths,
+  rowFilesOf,
+  writeStrings,
+} from '../src/index.js'
+import { isOpen, listFolder, temporaryFolder, writeArray } from './support.js'
 
 const inFolder = temporaryFolder()
 let folders = 0
@@ -36,6 +44,12 @@ async function writePart(folder: string, name: string, shape: readonly number[])
   }
 }
 
+/** Another file of the same bytes takes its place. */
+async function replace(file: string): Promise<void> {
+  await writeFile(`${file}.new`, await readFile(file))
+  await rename(`${file}.new`, file)
+}
+
 describe('openFileSet', () => {
   it('finds a merged set', async () => {
     const folder = await folderWith({ final_fpaths: [3], final_indices: [3], final_embs: [3, 4] })
@@ -53,7 +67,46 @@ describe('openFileSet', () => {
           rowFile: { path: join(folder, 'final_embs.npy'), offset: expect.any(Number), rows: 3 },
         },
       ],
+      fingerprints: expect.any(Map),
     })
+  })
+
+  it.each<[string, (file: string) => Promise<void>, string]>([
+    ['replaced by one of the same size', replace, 'replaced or written to'],
+    ['written to', (file) => utimes(file, new Date(), new Date()), 'replaced or written to'],
+    ['removed', rm, 'removed'],
+  ])('knows afterwards that a file was %s meanwhile', async (_how, change, said) => {
+    const folder = await folderWith({
+      fpaths_0: [3],
+      indices_0: [3],
+      embs_0: [3, 4],
+      fpaths_1: [1],
+      indices_1: [1],
+      embs_1: [1, 4],
+    })
+    for (const name of ['fpaths_0', 'indices_1', 'embs_1']) {
+      const set = await openFileSet(folder)
+      await checkUnchanged(set)
+      const file = join(folder, `${name}.npy`)
+      const bytes = await readFile(file)
+      await change(file)
+      await expect(checkUnchanged(set)).rejects.toMatchObject({
+        code: 'FILE_SET_CHANGED',
+        message: expect.stringContaining(`${file}: was ${said}`) as string,
+      })
+      await writeFile(file, bytes)
+    }
+  })
+
+  it('is finished first where a killed run had begun to move it there', async () => {
+    const folder = await folderWith({ final_fpaths: [3], final_indices: [3], final_embs: [3, 4] })
+    const hidden = join(folder, '.facekit-run')
+    await mkdir(hidden)
+    await rename(join(folder, 'final_embs.npy'), join(hidden, 'final_embs.npy'))
+    const journal = { kind: 'embeddings', earlier: {}, names: ['final_fpaths.npy', 'final_embs.npy'] }
+    await writeFile(join(hidden, 'commit.json'), JSON.stringify(journal))
+    expect(await openFileSet(folder)).toMatchObject({ rows: 3, dim: 4 })
+    expect(await listFolder(folder)).toEqual(['final_embs.npy', 'final_fpaths.npy', 'final_indices.npy'])
   })
 
   it('tells where the rows stand in the files, if they can be read by position', async () => {

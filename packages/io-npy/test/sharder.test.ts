@@ -1,4 +1,5 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Readable } from 'node:stream'
@@ -55,6 +56,7 @@ describe('shardEmbeddings', () => {
       rows,
       dim: 4,
       removed: [],
+      kept: [],
     })
     expect(await checkRows(output, rows)).toEqual([rows])
     expect(await listFolder(output)).toEqual(['final_embs.npy', 'final_fpaths.npy', 'final_indices.npy'])
@@ -127,23 +129,17 @@ describe('shardEmbeddings', () => {
     await write(batchesOf([35], 4, true), { output, splitThreshold: 10 })
     await writeFile(join(output, 'notes.txt'), 'mine')
     await writeFile(join(output, 'my_embs_1.npy'), 'mine')
-    await writeFile(join(output, 'embs_norm_1700000000.npy'), 'mine')
-    await mkdir(join(output, 'embs_9.npy'))
     const numbered = await write(batchesOf([15], 4, true), { output, splitThreshold: 10 })
     expect(numbered.removed).toEqual(
       ['embs_norm_2', 'embs_norm_3', 'fpaths_2', 'fpaths_3', 'indices_2', 'indices_3'].map(
         (name) => `${name}.npy`,
       ),
     )
-    await expect(openFileSet(output)).rejects.toThrow(/holds shard 1700000000 but no shard 2/)
-    await rename(join(output, 'embs_norm_1700000000.npy'), join(output, 'embs of 2023.npy'))
     expect(await checkRows(output, 15)).toEqual([10, 5])
     const merged = await write(batchesOf([5]), { output })
     expect(merged.removed).toHaveLength(6)
     expect(await checkRows(output, 5)).toEqual([5])
     expect(await listFolder(output)).toEqual([
-      'embs of 2023.npy',
-      'embs_9.npy',
       'final_embs.npy',
       'final_fpaths.npy',
       'final_indices.npy',
@@ -152,16 +148,35 @@ describe('shardEmbeddings', () => {
     ])
   })
 
+  it.each([
+    ['embs_0.npy', 'file'],
+    ['embs_norm_1700000000.npy', 'file'],
+    ['final_embs.npy', 'file'],
+    ['indices_9.npy', 'folder'],
+  ] as const)('stops where it would be mixed up with %s, which it did not make', async (name, kind) => {
+    const output = newFolder()
+    await write(batchesOf([35]), { output, splitThreshold: 10, merge: false })
+    await rm(join(output, name), { force: true })
+    if (kind === 'folder') await mkdir(join(output, name))
+    else await writeFile(join(output, name), 'mine')
+    const before = await listFolder(output)
+    await expect(write(batchesOf([5]), { output })).rejects.toMatchObject({
+      code: 'OUTPUT_EXISTS',
+      message: expect.stringContaining(join(output, name)) as string,
+    })
+    expect(await listFolder(output)).toEqual(before)
+  })
+
   it('appears together with the files that it is put beside', async () => {
     const output = newFolder()
-    const pending = await PendingFiles.in(output)
-    await writeFile(pending.path('notes.txt'), 'beside')
+    const pending = await PendingFiles.in(output, 'embeddings')
+    await writeFile(pending.path('failed.ndjson'), 'beside')
     await write(batchesOf([5]), { output: pending })
     expect(await listFolder(output)).toEqual([
+      'failed.ndjson',
       'final_embs.npy',
       'final_fpaths.npy',
       'final_indices.npy',
-      'notes.txt',
     ])
   })
 
@@ -232,7 +247,7 @@ describe('shardEmbeddings', () => {
       code: 'NPY_BATCH',
       message: expect.stringMatching(said),
     })
-    expect(await listFolder(output)).toEqual([])
+    expect(existsSync(output)).toBe(false)
   })
 
   it('refuses a batch of another dim than the option says', async () => {

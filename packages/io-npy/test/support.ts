@@ -87,9 +87,9 @@ export function labelRecords(count: number, classes: number): LabelRecord[] {
   }))
 }
 
-/** Everything under a folder, hidden files included. */
+/** Everything under a folder, hidden files included but for the record of what a run made. */
 export async function listFolder(folder: string): Promise<string[]> {
-  return (await readdir(folder, { recursive: true })).sort()
+  return (await readdir(folder, { recursive: true })).filter((name) => name !== '.facekit.json').sort()
 }
 
 /** Whether this process has a file open whose path starts so. */

@@ -1,5 +1,5 @@
 export { LabelError } from './errors.js'
 export { evaluateClustering } from './evaluate.js'
 export type { Evaluation, Scores } from './evaluate.js'
-export { writeLabels } from './write-labels.js'
+export { openLabels, writeLabels } from './write-labels.js'
 export type { LabelOptions, LabelSummary, LabelWriter } from './write-labels.js'

@@ -10,14 +10,14 @@ import {
   type PathBatch,
 } from '@facekit/core'
 import { writeAssignments } from './assignments.js'
-import { classNames, shortCount } from './class-names.js'
+import { classNames, classNumber, shortCount } from './class-names.js'
 import { dataList } from './data-list.js'
 import { describeDistribution } from './distribution.js'
 import type { PathSource } from './labelled-rows.js'
 import { writePreviews, type PreviewOptions } from './previews.js'
 
 export interface LabelOptions {
-  /** Folder for the labels, created where it is missing; or files on their way there, which appear with these. */
+  /** Folder for the labels, created where it is missing; or what `openLabels` gave. */
   output: string | PendingFiles
   paths: PathSource
   arrays: LabelArrayWriter
@@ -25,6 +25,9 @@ export interface LabelOptions {
   /** Whether duplicates were looked for at all. */
   removedDuplicates: boolean
 }
+
+const DISTRIBUTION_NAME = 'clustering_result.txt'
+const ASSIGNMENTS_NAME = 'assignments.parquet'
 
 /** Of what an earlier run made in the folder nothing is left. */
 export interface LabelSummary extends Committed {
@@ -46,13 +49,26 @@ export interface LabelWriter extends Writable {
 }
 
 /**
+ * Files of labels on their way into a folder.
+ *
+ * @param groups how many classes may get a preview folder
+ * @throws FacekitError what `PendingFiles.in` throws, before the search: for a folder of the user's under the name of a
+ * preview folder, above all
+ */
+export async function openLabels(folder: string, groups: number): Promise<PendingFiles> {
+  // The names of the label arrays hold counts that are not known yet.
+  const fixed = new Set<string>([DISTRIBUTION_NAME, ASSIGNMENTS_NAME])
+  return PendingFiles.in(folder, 'labels', (name) => fixed.has(name) || classNumber(name) < groups)
+}
+
+/**
  * Stage: takes one `Clustering` and writes the labels of it: `fr_train_{C}_class_{D}_data_classes.npy`,
  * `fr_train_{C}_class_{D}_data_data_list.npy`, `clustering_result.txt`, `assignments.parquet` and preview folders.
  * They appear together, when the stream finishes, in place of all that earlier runs made in the folder; when it is
  * destroyed, none does. Paths are streamed: 8 bytes a row are held, beside the clustering.
  *
  * @throws LabelError `LABEL_ROWS`
- * @throws FacekitError what `PendingFiles.in` throws, at once
+ * @throws FacekitError what `openLabels` throws, at once
  */
 export function writeLabels(options: LabelOptions): LabelWriter {
   return new LabelWritable(options)
@@ -112,8 +128,8 @@ class LabelWritable extends Writable {
   }
 
   async #open(): Promise<void> {
-    const { output } = this.#options
-    this.#pending = typeof output === 'string' ? await PendingFiles.in(output, 'labels') : output
+    const { output, previews } = this.#options
+    this.#pending = typeof output === 'string' ? await openLabels(output, previews.groups) : output
   }
 }
 
@@ -136,12 +152,7 @@ async function writeAll(
   const labelled = classOf.reduce((count, number) => count + (number === NO_CLASS ? 0 : 1), 0)
   const duplicates = duplicateOf.reduce((count, stays) => count + (stays === NOT_A_DUPLICATE ? 0 : 1), 0)
   const prefix = `fr_train_${shortCount(sizes.length)}_class_${shortCount(labelled)}_data`
-  const files = [
-    `${prefix}_classes.npy`,
-    `${prefix}_data_list.npy`,
-    'clustering_result.txt',
-    'assignments.parquet',
-  ]
+  const files = [`${prefix}_classes.npy`, `${prefix}_data_list.npy`, DISTRIBUTION_NAME, ASSIGNMENTS_NAME]
   const [classesFile, dataListFile, resultFile, assignmentsFile] = files.map((name) => pending.path(name))
 
   await arrays.writeStrings(classesFile!, classNames(sizes.length))

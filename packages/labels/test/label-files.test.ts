@@ -36,6 +36,7 @@ describe('names of the label files', () => {
       failedPreviews: 0,
       files: names,
       removed: [],
+      kept: [],
     })
   })
 

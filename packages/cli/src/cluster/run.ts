@@ -12,10 +12,10 @@ import {
   rowFilesOf,
   type FileSet,
 } from '@facekit/io-npy'
-import { writeLabels } from '@facekit/labels'
+import { openLabels, writeLabels } from '@facekit/labels'
 import { decodeImage } from '@facekit/preprocess'
 import { flow, tap } from '../flow.js'
-import { openOutput, sayCommitted, settleInput } from '../open-output.js'
+import { sayCommitted, sayLeftover, settleInput } from '../said-of-output.js'
 import { grouped, Progress } from '../progress.js'
 import type { Talk } from '../talk.js'
 import { chooseSearch, type ChosenSearch } from './choose-search.js'
@@ -77,7 +77,8 @@ export async function cluster(
   const { input } = options
   if (typeof input === 'string') await settleInput(input, talk)
   const given = typeof input === 'string' ? await openFileSet(input) : input
-  const pending = await openOutput(options.output, 'labels', talk)
+  const pending = await openLabels(options.output, options.saveGroups)
+  sayLeftover(pending, talk)
   try {
     const set =
       given instanceof Readable ? await spoolArrow(given, pending.scratchPath('spool'), talk, signal) : given

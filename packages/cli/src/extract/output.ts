@@ -1,9 +1,9 @@
 import type { Duplex, Writable } from 'node:stream'
-import type { FailedImage } from '@facekit/core'
+import { PendingFiles, type FailedImage } from '@facekit/core'
 import type { Embedder } from '@facekit/embedder'
 import { writeArrow } from '@facekit/io-arrow'
 import { shardEmbeddings } from '@facekit/io-npy'
-import { openOutput, sayCommitted } from '../open-output.js'
+import { sayCommitted, sayLeftover } from '../said-of-output.js'
 import { sinkInto } from '../standard-streams.js'
 import type { Talk } from '../talk.js'
 import { FailureLog } from './failure-log.js'
@@ -39,7 +39,8 @@ export async function folderOutput(
   { batchSize, splitThreshold, mergeEmbs }: FolderOutputOptions,
   talk: Talk,
 ): Promise<ExtractOutput> {
-  const pending = await openOutput(folder, 'embeddings', talk)
+  const pending = await PendingFiles.in(folder, 'embeddings')
+  sayLeftover(pending, talk)
   const unmergedRows = batchSize === 'auto' ? UNMERGED_ROWS : batchSize
   let failures: FailureLog | undefined
   return {

@@ -24,6 +24,8 @@ export class Claim {
   readonly isTakenOver: boolean
   readonly #ownerFile: string
   readonly #signsOfLife: NodeJS.Timeout
+  /** Folders around it that were created for it. */
+  #created: readonly string[] = []
 
   private constructor(folder: string, ownerFile: string, isTakenOver: boolean) {
     this.folder = folder
@@ -45,11 +47,13 @@ export class Claim {
   static async take(parent: string, name: string): Promise<Claim> {
     const folder = join(parent, name)
     try {
-      await makeFolder(parent)
+      const created = await makeFolder(parent)
       for (let tries = 0; tries < MOST_TRIES; tries++) {
         await makeHidden(folder)
         const claim = await this.#tryTake(parent, folder)
-        if (claim) return claim
+        if (!claim) continue
+        claim.#created = created
+        return claim
       }
     } catch (cause) {
       if (cause instanceof FacekitError) throw cause
@@ -100,13 +104,18 @@ export class Claim {
     }
   }
 
-  /** Gives the folder up. What `keep` says is left there for the next one, else all is removed. */
+  /**
+   * Gives the folder up and removes it, with the folders that were created for it if nothing came into them.
+   *
+   * @param keep leaves what is in it for the next one
+   */
   async release(keep = false): Promise<void> {
     clearInterval(this.#signsOfLife)
     if (!keep) await this.clear().catch(ignoreMissing)
     // From here on it is anybody's.
     await unlink(join(this.folder, this.#ownerFile)).catch(ignoreMissing)
-    if (!keep) await rmdir(this.folder).catch(() => {})
+    if (keep) return
+    for (const folder of [this.folder, ...this.#created]) await rmdir(folder).catch(() => {})
   }
 }
 

@@ -8,7 +8,6 @@ import {
   parseMade,
   RECORD_NAME,
   topNames,
-  whyForeign,
   type MadeFiles,
   type OutputRecord,
 } from './output-record.js'
@@ -26,6 +25,14 @@ interface Journal {
   names: readonly string[]
 }
 
+/** What a commit did beside bringing the files. */
+export interface Committed {
+  /** Names of files of the earlier run that are no more: none of the same name was made. */
+  removed: string[]
+  /** What stood in the way and is not facekit's: it was put aside, under these names. */
+  kept: string[]
+}
+
 /** Files and folders of the earlier run on their way out: their names after it. */
 const OLD = /^old-[0-9a-f]{8}-(.+)$/
 
@@ -37,14 +44,13 @@ const OLD = /^old-[0-9a-f]{8}-(.+)$/
  * @param output where the set appears
  * @param hidden folder in there that holds it
  * @param record of the output, when all is done
- * @returns what stood in the way and is not facekit's: it was put aside under these names
  */
 export async function commitSet(
   output: string,
   hidden: string,
   journal: Journal,
   record: OutputRecord,
-): Promise<string[]> {
+): Promise<Committed> {
   for (const name of journal.names) await syncTree(join(hidden, name))
   await writeSynced(join(hidden, RECORD_NAME), formatRecord(record))
   const draft = join(hidden, `${JOURNAL_NAME}-draft`)
@@ -83,13 +89,18 @@ export async function hasJournal(hidden: string): Promise<boolean> {
 }
 
 /** Every step may have been done before. */
-async function carryOut(output: string, hidden: string, journal: Journal): Promise<string[]> {
-  const kept: string[] = []
+async function carryOut(output: string, hidden: string, journal: Journal): Promise<Committed> {
+  const coming: string[] = []
+  for (const name of journal.names) if (await statsOf(join(hidden, name))) coming.push(name)
+  const [removed, kept] = [[] as string[], [] as string[]]
   const remove = async (old: string, name: string) => {
-    if (await removeMade(old, name, journal)) return
-    const aside = `${name}.kept-${randomBytes(4).toString('hex')}`
-    await rename(old, join(output, aside))
-    kept.push(aside)
+    if (await removeMade(old, name, journal)) {
+      if (!coming.includes(name) && !isFolderOf(journal.kind, name)) removed.push(name)
+      return
+    }
+    const rest = coming.includes(name) ? `${name}.kept-${randomBytes(4).toString('hex')}` : name
+    await rename(old, join(output, rest))
+    if (rest !== name) kept.push(rest)
   }
   // Into the hidden folder first, where nobody puts anything in its place while it is looked at.
   const retire = async (name: string) => {
@@ -101,8 +112,6 @@ async function carryOut(output: string, hidden: string, journal: Journal): Promi
     const name = OLD.exec(entry)?.[1]
     if (name !== undefined) await remove(join(hidden, entry), name)
   }
-  const coming: string[] = []
-  for (const name of journal.names) if (await statsOf(join(hidden, name))) coming.push(name)
   const arrived = new Set(journal.names.filter((name) => !coming.includes(name)))
   for (const name of topNames(journal.earlier)) if (!arrived.has(name)) await retire(name)
   for (const name of coming) {
@@ -114,25 +123,33 @@ async function carryOut(output: string, hidden: string, journal: Journal): Promi
   await sync(output)
   await unlink(join(hidden, JOURNAL_NAME))
   await sync(hidden)
-  return kept
+  return { removed: removed.sort(), kept }
 }
 
-/** @returns whether it was what the earlier run made, and is no more */
+/**
+ * Removes what the earlier run made, of a file or of the files in a folder.
+ *
+ * @returns whether that was all of it
+ */
 async function removeMade(path: string, name: string, { kind, earlier }: Journal): Promise<boolean> {
-  if ((await whyForeign(kind, earlier, name, path)) !== undefined) return false
-  if (!isFolderOf(kind, name)) {
-    await unlink(path)
-    return true
-  }
-  // Only what is recorded, whatever else may have come.
-  for (const file of earlier.keys()) {
+  if (!isFolderOf(kind, name)) return removeFile(path, earlier.get(name))
+  if (!(await statsOf(path))?.isDirectory()) return false
+  for (const [file, size] of earlier) {
     const [folder, inFolder] = file.split('/') as [string, string?]
-    if (folder === name && inFolder !== undefined) await unlink(join(path, inFolder)).catch(ignoreMissing)
+    if (folder === name && inFolder !== undefined) await removeFile(join(path, inFolder), size)
   }
   return rmdir(path).then(
     () => true,
     () => false,
   )
+}
+
+/** @returns whether it was the file of this size */
+async function removeFile(path: string, size: number | undefined): Promise<boolean> {
+  const stats = await statsOf(path)
+  if (!stats?.isFile() || stats.size !== size) return false
+  await unlink(path)
+  return true
 }
 
 async function writeSynced(path: string, text: string): Promise<void> {

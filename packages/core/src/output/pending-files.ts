@@ -2,7 +2,7 @@ import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FacekitError, OptionError } from '../errors.js'
 import { Claim, HIDDEN_PREFIX } from './claim.js'
-import { commitSet, finishCommit, hasJournal } from './commit.js'
+import { commitSet, finishCommit, hasJournal, type Committed } from './commit.js'
 import { isNameOf, type OutputKind } from './output-kinds.js'
 import { readRecord, whyForeign, type MadeFiles, type OutputRecord } from './output-record.js'
 
@@ -11,14 +11,6 @@ const HIDDEN_FOLDER = `${HIDDEN_PREFIX}run`
 
 /** What a killed run had left in a folder: what it had not finished, which is no more, or a set that is in its place now. */
 export type Leftover = 'removed' | 'finished'
-
-/** What a commit did beside bringing the files. */
-export interface Committed {
-  /** Names of files of the earlier run that are no more: none of the same name was made. */
-  removed: string[]
-  /** What stood in the way and is not facekit's: it was put aside, under these names. */
-  kept: string[]
-}
 
 /**
  * A set of files on its way into a folder, where it takes the place of what the last run of the same kind made. It is
@@ -36,6 +28,7 @@ export class PendingFiles {
   readonly leftover: Leftover | undefined
   readonly #claim: Claim
   readonly #record: OutputRecord
+  readonly #mayWrite: (name: string) => boolean
   readonly #names = new Set<string>()
   #isDiscarded = false
 
@@ -45,29 +38,38 @@ export class PendingFiles {
     claim: Claim,
     record: OutputRecord,
     leftover: Leftover | undefined,
+    mayWrite: (name: string) => boolean,
   ) {
     this.output = output
     this.kind = kind
     this.leftover = leftover
     this.#claim = claim
     this.#record = record
+    this.#mayWrite = mayWrite
   }
 
   /**
    * Creates `folder` where it is missing, and clears away or finishes what a killed run left there.
    *
+   * @param mayWrite the names that must be free for the run, as far as they are known before it: all of its kind, where
+   * those of others would be taken for its own
    * @throws FacekitError `OUTPUT_FOLDER` if it cannot be written to, `OUTPUT_BUSY` while another run writes to it,
    * `OUTPUT_EXISTS` where something that facekit did not make has the name of what it may write
    */
-  static async in(folder: string, kind: OutputKind): Promise<PendingFiles> {
+  static async in(
+    folder: string,
+    kind: OutputKind,
+    mayWrite = (name: string) => isNameOf(kind, name),
+  ): Promise<PendingFiles> {
     if (folder === '') throw new OptionError('Expected a folder for the output but received an empty string')
     const claim = await Claim.take(folder, HIDDEN_FOLDER)
     let leftover: Leftover | undefined
     try {
       leftover = await clearAway(folder, claim)
       const record = await readRecord(folder)
-      await checkRoom(folder, kind, record.get(kind) ?? new Map())
-      return new PendingFiles(folder, kind, claim, record, leftover)
+      const pending = new PendingFiles(folder, kind, claim, record, leftover, mayWrite)
+      await pending.#checkRoom()
+      return pending
     } catch (error) {
       await claim.release(await hasJournal(claim.folder))
       throw error
@@ -99,15 +101,14 @@ export class PendingFiles {
    */
   async commit(): Promise<Committed> {
     await this.#claim.check()
-    const earlier = this.#record.get(this.kind) ?? new Map<string, number>()
-    await checkRoom(this.output, this.kind, earlier)
+    await this.#checkRoom()
+    const earlier = this.#earlier
     const made = await this.#made()
     const journal = { kind: this.kind, earlier, names: [...this.#names] }
     const record = new Map([...this.#record, [this.kind, made]])
-    const kept = await commitSet(this.output, this.folder, journal, record)
+    const committed = await commitSet(this.output, this.folder, journal, record)
     await this.discard()
-    const removed = [...earlier.keys()].filter((path) => !path.includes('/') && !made.has(path))
-    return { removed: removed.sort(), kept }
+    return committed
   }
 
   /** Removes what was not committed, and makes room for another run. May be called again. */
@@ -116,6 +117,24 @@ export class PendingFiles {
     this.#isDiscarded = true
     // A set that is complete, but could not be moved, is the next one's to finish.
     await this.#claim.release(await hasJournal(this.folder))
+  }
+
+  get #earlier(): MadeFiles {
+    return this.#record.get(this.kind) ?? new Map<string, number>()
+  }
+
+  /** What will be replaced must be what the earlier run made, to the byte count. */
+  async #checkRoom(): Promise<void> {
+    for (const name of await readdir(this.output)) {
+      if (!this.#names.has(name) && !this.#mayWrite(name)) continue
+      const path = join(this.output, name)
+      const foreign = await whyForeign(this.kind, this.#earlier, name, path)
+      if (foreign === undefined) continue
+      throw new FacekitError(
+        'OUTPUT_EXISTS',
+        `Expected room for ${path} but what stands there ${foreign}. Move it away, or choose another folder for the output.`,
+      )
+    }
   }
 
   async #made(): Promise<MadeFiles> {
@@ -183,18 +202,4 @@ async function clearAway(folder: string, claim: Claim): Promise<Leftover | undef
   const finished = await finishCommit(folder, claim.folder)
   await claim.clear()
   return finished ? 'finished' : 'removed'
-}
-
-/** What may be replaced or removed must be what the earlier run made, to the byte count. */
-async function checkRoom(folder: string, kind: OutputKind, earlier: MadeFiles): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (!isNameOf(kind, name)) continue
-    const path = join(folder, name)
-    const foreign = await whyForeign(kind, earlier, name, path)
-    if (foreign === undefined) continue
-    throw new FacekitError(
-      'OUTPUT_EXISTS',
-      `Expected room for ${path} but what stands there ${foreign}. Move it away, or choose another folder for the output.`,
-    )
-  }
 }

@@ -1,12 +1,10 @@
-import { PendingFiles, settleOutput, type Committed, type OutputKind } from '@facekit/core'
+import { settleOutput, type Committed, type PendingFiles } from '@facekit/core'
 import type { Talk } from './talk.js'
 
-/** Files on their way into a folder. What a killed run had left there goes, or is finished, and that is said. */
-export async function openOutput(folder: string, kind: OutputKind, talk: Talk): Promise<PendingFiles> {
-  const pending = await PendingFiles.in(folder, kind)
-  if (pending.leftover === 'removed') talk.warn(`Removed what a killed run left in ${folder}`)
-  if (pending.leftover === 'finished') sayFinished(folder, talk)
-  return pending
+/** What a killed run had left in an output folder is gone, or finished. */
+export function sayLeftover({ output, leftover }: PendingFiles, talk: Talk): void {
+  if (leftover === 'removed') talk.warn(`Removed what a killed run left in ${output}`)
+  if (leftover === 'finished') sayFinished(output, talk)
 }
 
 /** Makes sure that a folder that is read holds one set of files; see `settleOutput`. */
