@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import {
   cpSync,
   existsSync,
@@ -49,9 +50,13 @@ const clusterArgs = (input: string, output: string, ...flags: string[]) => [
   ...flags,
 ]
 
-/** Without hidden files, but for the record. */
+/** Hashes of all files, hidden ones left out but for the record. */
 const visible = (folder: string) =>
-  Object.fromEntries([...contents(folder)].filter(([name]) => !name.startsWith('.facekit-')))
+  Object.fromEntries(
+    [...contents(folder)].flatMap(([name, bytes]) =>
+      name.startsWith('.facekit-') ? [] : [[name, createHash('sha256').update(bytes).digest('hex')]],
+    ),
+  )
 
 describe('killed at any step of its commit over an older output', () => {
   /** In `npm test` some steps, in a long run all. */
@@ -70,6 +75,7 @@ describe('killed at any step of its commit over an older output', () => {
     const ends = { before: 0, after: 0 }
     for (let step = 1; ; step += STRIDE) {
       const output = inFolder('killed')
+      rmSync(output, { recursive: true, force: true })
       cpSync(older, output, { recursive: true })
       const env = { NODE_OPTIONS: `--import ${KILL_AT}`, FACEKIT_KILL_AT: String(step) }
       const { status } = await builtFacekit(args(output), { env })
@@ -80,7 +86,6 @@ describe('killed at any step of its commit over an older output', () => {
       expect([before, after], `step ${step}`).toContainEqual(found)
       if (JSON.stringify(found) === JSON.stringify(after)) ends.after++
       else ends.before++
-      rmSync(output, { recursive: true })
     }
     expect(Math.min(ends.before, ends.after)).toBeGreaterThan(0)
   }
