@@ -1,19 +1,27 @@
 import { EXIT } from './exit-codes.js'
-import { Interruption } from './interruption.js'
+import { Interruption, SIGNALS, type Signal } from './interruption.js'
 import { main } from './main.js'
 
 const stop = new AbortController()
 /** Longer than the work usually takes to stop, so that it is rarely said. */
 const STOPPING_MS = 1000
+/** Nobody waits longer for a model that computes. */
+const PATIENCE_MS = 10_000
 
-// Once: a second one ends the program at once.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    stop.abort(new Interruption(signal))
-    const say = () => console.error('facekit: finishing what is being computed; once more ends it at once')
-    setTimeout(say, STOPPING_MS).unref()
-  })
+/** The first signal stops the work; the next one, whichever it is, ends the program at once, as does patience. */
+function onSignal(signal: Signal): void {
+  for (const name of SIGNALS) process.removeListener(name, onSignal)
+  stop.abort(new Interruption(signal))
+  const say = () => console.error('facekit: finishing what is being computed; once more ends it at once')
+  setTimeout(say, STOPPING_MS).unref()
+  setTimeout(() => {
+    console.error(
+      `facekit: ended by ${signal} in the middle of what is being computed; the next run into the same folder clears it away`,
+    )
+    process.kill(process.pid, signal)
+  }, PATIENCE_MS).unref()
 }
+for (const signal of SIGNALS) process.on(signal, onSignal)
 
 // Until the opposite is known: a promise that nobody keeps ends the program too.
 process.exitCode = EXIT.failure

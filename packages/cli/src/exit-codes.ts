@@ -7,6 +7,8 @@ export const EXIT = {
   usage: 2,
   /** Input, model or disk: the work could not be done. */
   failure: 3,
+  /** 128 + SIGHUP: the terminal went away. */
+  hungUp: 129,
   /** 128 + SIGINT. */
   interrupted: 130,
   /** 128 + SIGPIPE: the reader of the output went away. */

@@ -7,7 +7,7 @@ import * as convertCommand from './convert/command.js'
 import * as doctorCommand from './doctor/command.js'
 import * as extractCommand from './extract/command.js'
 import { canonicalFlags, type Flags } from './flags.js'
-import { Interruption } from './interruption.js'
+import { Interruption, orStopped } from './interruption.js'
 import { ownVersion } from './own-version.js'
 import { silence, type Output, type StandardStreams } from './standard-streams.js'
 

@@ -69,7 +69,7 @@ export function writeBlockModel(file: string): void {
 }
 
 /** Writes a model that takes some tenths of a second for four pictures: convolutions, one after the other. */
-export function writeSlowModel(file: string): void {
+export function writeSlowModel(file: string, layers = 12): void {
   const channels = 64
   const graph = new GraphBuilder()
   const kernel = { kernel_shape: [3, 3], pads: [1, 1, 1, 1] }
@@ -77,7 +77,7 @@ export function writeSlowModel(file: string): void {
     graph.constant('float32', [channels, inputs, 3, 3], new Float32Array(channels * inputs * 9))
   let map = graph.node('Conv', ['image', weights(3)], kernel)
   const inner = weights(channels)
-  for (let layer = 0; layer < 12; layer++) map = graph.node('Conv', [map, inner], kernel)
+  for (let layer = 0; layer < layers; layer++) map = graph.node('Conv', [map, inner], kernel)
   graph.node('ReduceMean', [map], { axes: [2, 3], keepdims: 0 }, 'embedding')
   const { nodes, initializers } = graph
   writeFileSync(

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { Interruption } from '../src/interruption.js'
 import { drawAlbum, writeBlockModel, writeSlowModel } from './album.js'
 import { facekit, outcomeOf, shell, start, temporaryFolder } from './program.js'
 
@@ -25,6 +26,7 @@ describe('stopped in the middle of a forward pass', () => {
   it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
+    ['SIGHUP', 129],
   ] as const)('by %s, extract says so and leaves nothing', async (signal, status) => {
     const output = inFolder(`stopped-${signal}`)
     const program = start('extract', '--input', list, '--weights', slow, '--output', output, '--quiet')
@@ -37,6 +39,31 @@ describe('stopped in the middle of a forward pass', () => {
     )
     expect(outcome.status).toBe(status)
     expect(existsSync(output)).toBe(false)
+  })
+
+  it.each([
+    ['a second signal', ['SIGINT', 'SIGTERM']],
+    ['patience that ends', ['SIGTERM']],
+  ] as const)('for longer than anybody waits, extract is ended by %s', async (_what, signals) => {
+    // A forward pass of minutes.
+    writeSlowModel(inFolder('endless.onnx'), 200)
+    const output = inFolder(`ended-${signals.length}`)
+    const args = ['--input', list, '--weights', inFolder('endless.onnx'), '--batch-size', '64', '--output', output]
+    const program = start('extract', ...args)
+    const outcome = outcomeOf(program)
+    await new Promise((resolve) => program.stderr.once('data', resolve))
+    await sleep(1000)
+    for (const signal of signals) {
+      program.kill(signal)
+      await sleep(200)
+    }
+    const { status, stderr } = await outcome
+    expect([status, program.signalCode]).toEqual([null, signals.at(-1)])
+    if (signals.length === 1) expect(stderr).toContain('ended by SIGTERM in the middle of what is being computed')
+    expect(readdirSync(output)).toEqual(['.facekit-run'])
+    const again = await facekit(['extract', '--input', list, '--weights', model, '--output', output])
+    expect(again.stderr).toContain(`Removed what a killed run left in ${output}`)
+    expect(again.status).toBe(0)
   })
 
   it('by a reader that goes away, extract ends quietly', async () => {
@@ -61,6 +88,19 @@ describe('stopped while it waits for its input', () => {
     expect(status).toBe(143)
     expect(existsSync(args.at(-1)!)).toBe(false)
   })
+})
+
+it.each([
+  ['extract', ['--input', album, '--weights', model, '--output', inFolder('at-once')]],
+  ['cluster', ['--input', album, '--output', inFolder('at-once')]],
+  ['convert', [model, inFolder('at-once')]],
+  ['doctor', []],
+])('stopped as soon as it begins, %s does nothing', async (command, args) => {
+  const signal = AbortSignal.abort(new Interruption('SIGTERM'))
+  const { status, stderr } = await facekit([command, ...args], undefined, signal)
+  expect(stderr).toBe('facekit: stopped by SIGTERM; nothing half-written is left\n')
+  expect(status).toBe(143)
+  expect(existsSync(inFolder('at-once'))).toBe(false)
 })
 
 const extract = ['extract', '--input', album, '--weights', model]

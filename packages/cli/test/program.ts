@@ -17,8 +17,12 @@ export interface Outcome {
 }
 
 /** Runs the program within this process, which takes a fraction of the time: for all but pipes, signals and ends. */
-export async function facekit(args: string[], stdin: Uint8Array = new Uint8Array()): Promise<Outcome> {
-  const { stdout, ...outcome } = await runHere(args, stdin)
+export async function facekit(
+  args: string[],
+  stdin: Uint8Array = new Uint8Array(),
+  signal?: AbortSignal,
+): Promise<Outcome> {
+  const { stdout, ...outcome } = await runHere(args, stdin, signal)
   return { ...outcome, stdout: stdout.toString() }
 }
 
@@ -27,12 +31,12 @@ export async function streamOf(args: string[]): Promise<Buffer> {
   return (await runHere(args, new Uint8Array())).stdout
 }
 
-async function runHere(args: string[], stdin: Uint8Array) {
+async function runHere(args: string[], stdin: Uint8Array, signal?: AbortSignal) {
   // Not before: tests set variables that are read when a module is loaded.
   const { main } = await import('../src/main.js')
   const [out, err] = [new PassThrough(), new PassThrough()]
   const all = Promise.all([buffer(out), text(err)])
-  const status = await main(args, { streams: { stdin: Readable.from([stdin]), stdout: out, stderr: err } })
+  const status = await main(args, { streams: { stdin: Readable.from([stdin]), stdout: out, stderr: err }, signal })
   out.end()
   err.end()
   const [stdout, stderr] = await all

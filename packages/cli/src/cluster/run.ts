@@ -15,6 +15,7 @@ import {
 import { openLabels, writeLabels } from '@facekit/labels'
 import { decodeImage } from '@facekit/preprocess'
 import { flow, tap } from '../flow.js'
+import { orStopped } from '../interruption.js'
 import { sayCommitted, sayLeftover, settleInput } from '../said-of-output.js'
 import { grouped, Progress } from '../progress.js'
 import type { Talk } from '../talk.js'
@@ -72,11 +73,11 @@ export async function cluster(
   signal?: AbortSignal,
 ): Promise<ClusterSummary> {
   const startMs = Date.now()
-  const search = await chooseSearch(options.engine, options.device)
+  const search = await orStopped(chooseSearch(options.engine, options.device), signal)
   // Nothing is created for an input that is not there.
   const { input } = options
   if (typeof input === 'string') await settleInput(input, talk)
-  const given = typeof input === 'string' ? await openFileSet(input) : input
+  const given = typeof input === 'string' ? await orStopped(openFileSet(input), signal) : input
   const pending = await openLabels(options.output, options.saveGroups)
   sayLeftover(pending, talk)
   try {

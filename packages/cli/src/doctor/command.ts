@@ -1,6 +1,7 @@
 import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
 import { EXIT } from '../exit-codes.js'
 import { COMMON_FLAGS } from '../flags.js'
+import { orStopped } from '../interruption.js'
 import type { CommandContext } from '../standard-streams.js'
 import { printSummary } from '../summary.js'
 
@@ -18,10 +19,10 @@ export function builder(yargs: Argv): Argv<InferredOptionTypes<typeof flags>> {
 
 export async function handler(
   args: ArgumentsCamelCase<InferredOptionTypes<typeof flags>>,
-  { streams }: CommandContext,
+  { streams, signal }: CommandContext,
 ): Promise<number> {
   const { describeExamination, examine } = await import('./run.js')
-  const examination = await examine()
+  const examination = await orStopped(examine(), signal)
   if (args.json) await printSummary(examination, streams)
   else streams.stdout.write(describeExamination(examination))
   return EXIT.ok
