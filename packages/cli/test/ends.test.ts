@@ -48,7 +48,16 @@ describe('stopped in the middle of a forward pass', () => {
     // A forward pass of minutes.
     writeSlowModel(inFolder('endless.onnx'), 200)
     const output = inFolder(`ended-${signals.length}`)
-    const args = ['--input', list, '--weights', inFolder('endless.onnx'), '--batch-size', '64', '--output', output]
+    const args = [
+      '--input',
+      list,
+      '--weights',
+      inFolder('endless.onnx'),
+      '--batch-size',
+      '64',
+      '--output',
+      output,
+    ]
     const program = start('extract', ...args)
     const outcome = outcomeOf(program)
     await new Promise((resolve) => program.stderr.once('data', resolve))
@@ -59,7 +68,8 @@ describe('stopped in the middle of a forward pass', () => {
     }
     const { status, stderr } = await outcome
     expect([status, program.signalCode]).toEqual([null, signals.at(-1)])
-    if (signals.length === 1) expect(stderr).toContain('ended by SIGTERM in the middle of what is being computed')
+    if (signals.length === 1)
+      expect(stderr).toContain('ended by SIGTERM in the middle of what is being computed')
     expect(readdirSync(output)).toEqual(['.facekit-run'])
     const again = await facekit(['extract', '--input', list, '--weights', model, '--output', output])
     expect(again.stderr).toContain(`Removed what a killed run left in ${output}`)

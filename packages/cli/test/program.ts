@@ -36,7 +36,10 @@ async function runHere(args: string[], stdin: Uint8Array, signal?: AbortSignal) 
   const { main } = await import('../src/main.js')
   const [out, err] = [new PassThrough(), new PassThrough()]
   const all = Promise.all([buffer(out), text(err)])
-  const status = await main(args, { streams: { stdin: Readable.from([stdin]), stdout: out, stderr: err }, signal })
+  const status = await main(args, {
+    streams: { stdin: Readable.from([stdin]), stdout: out, stderr: err },
+    signal,
+  })
   out.end()
   err.end()
   const [stdout, stderr] = await all
