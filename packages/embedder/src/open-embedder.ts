@@ -6,7 +6,7 @@ import { checkPositiveInteger, distinctDevices, type Device, type PixelFormat } 
 import { NORMALIZED, readModel, replaceInput } from '@facekit/onnx'
 import { chooseOutput, type OutputWish } from './choose-output.js'
 import { EmbedderError } from './errors.js'
-import { findImageInput } from './image-input.js'
+import { findImageInput, type ImageSize } from './image-input.js'
 import { pixelGraph } from './pixel-graph.js'
 import { SessionPool } from './session-pool.js'
 
@@ -21,6 +21,8 @@ export interface EmbedderOptions extends OutputWish {
   /** The ONNX model: the path of a file, or its bytes. */
   model: string | ModelBytes
   pixels?: PixelFormat
+  /** Of the images, in pixels, for a model that leaves it free: 112×112 if left out. */
+  size?: ImageSize | undefined
   /** Whether to divide each embedding by its L2 norm, where the model does not do so itself. */
   normalize?: boolean
   /** Where to run it: one session per device, however often it is named; on the CPU several. The CPU if left out. */
@@ -47,6 +49,8 @@ export interface Embedder {
   /** Size of the images that it takes. */
   readonly width: number
   readonly height: number
+  /** Whether the model takes other sizes, too. */
+  readonly freeSize: boolean
   /** Length of an embedding. */
   readonly dim: number
   readonly normalized: boolean
@@ -78,7 +82,7 @@ export async function openEmbedder(options: EmbedderOptions): Promise<Embedder> 
   const threads = checkPositiveInteger('threads', options.threads ?? availableParallelism())
   const { bytes, name: file } = await loadModel(options.model)
   const model = readModel(bytes, file)
-  const input = findImageInput(model, file)
+  const input = findImageInput(model, file, options.size)
   // A second session on a device would win nothing, and two threads must not use WebGPU at once.
   const devices = distinctDevices(options.devices ?? [{ provider: 'cpu', index: 0 }])
   const setup = {
@@ -104,6 +108,7 @@ export async function openEmbedder(options: EmbedderOptions): Promise<Embedder> 
     return {
       width: input.width,
       height: input.height,
+      freeSize: input.freeSize,
       dim: output.dim,
       normalized: normalize || normalizes,
       fixedBatch: input.fixedBatch,

@@ -6,8 +6,8 @@ export interface TestModel {
   layout?: 'NCHW' | 'NHWC'
   elementType?: ElementType
   batch?: number | string
-  height?: number
-  width?: number
+  height?: number | string
+  width?: number | string
   /** What the embedding is made of. */
   outputType?: ElementType
 }

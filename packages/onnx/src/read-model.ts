@@ -73,8 +73,10 @@ function readTensorInfo(valueInfo: Uint8Array): TensorInfo {
   }
 }
 
+/** Exporters write −1 or 0, too, for a size that is free. */
 function readDimension(dimension: Uint8Array): number | string {
-  return valueOf(dimension, DIMENSION.value) || textOf(dimension, DIMENSION.param)
+  const size = valueOf(dimension, DIMENSION.value)
+  return size > 0 ? size : textOf(dimension, DIMENSION.param)
 }
 
 function elementTypeOf(number: number): ElementType | undefined {

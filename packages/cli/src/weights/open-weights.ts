@@ -37,9 +37,17 @@ export async function openWeights(options: OpenWeightsOptions, talk: Talk): Prom
     if (precision !== undefined && precision !== 'fp32') {
       throw new OptionError(`Expected PyTorch weights for --precision ${precision} but received ${weights}`)
     }
-    const { outputName, embDim, useL2Norm, pixelMean, pixelStd, channels } = options
+    const { outputName, embDim, useL2Norm, pixelMean, pixelStd, channels, size } = options
     const pixels = { mean: pixelMean, std: pixelStd, channels }
-    return openEmbedder({ ...running, model: weights, outputName, embDim, normalize: useL2Norm, pixels })
+    return openEmbedder({
+      ...running,
+      model: weights,
+      outputName,
+      embDim,
+      normalize: useL2Norm,
+      pixels,
+      size,
+    })
   }
   const convert = async (wanted: NonNullable<typeof precision>) =>
     convertWeights(
