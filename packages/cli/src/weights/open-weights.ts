@@ -32,6 +32,7 @@ export async function openWeights(options: OpenWeightsOptions, talk: Talk): Prom
     ...(deviceBatch !== undefined && { deviceBatch }),
     onSmallerBatch: (images: number) =>
       talk.warn(`The memory of a device does not suffice: going on with ${images} images at once`),
+    onWarning: (line: string) => talk.warn(line),
   }
   if (!(await isTorchFile(weights))) {
     if (precision !== undefined && precision !== 'fp32') {
