@@ -10,30 +10,32 @@ interface Channel {
   zero: number
 }
 
-/** In 0–1 units, RGB: what nearly everyone divides and subtracts who normalises pixels of this range. */
+/** In 0–1 units, RGB: what nearly everyone subtracts and divides by who normalises pixels of this range. */
 const USUAL = [
   { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
   { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
 ]
 
 /**
- * Tells by the affine map that a model begins with what it expects of its pixels. Normalisation brings the grey in the
- * middle to 0, so where the map has its zero and how steep it is tell the range. One that is learned has its zero
- * anywhere near the middle, and must not be taken for another: of batch normalisations only those are taken for 0–1
- * that have exactly the usual numbers.
+ * Tells by the affine map that a model begins with what it expects of its pixels. Sums and products are written by
+ * someone who brings the grey in the middle to 0, so that their zero and their scale tell the range. What a batch
+ * normalisation learns puts its zero anywhere, but its statistics are those of the pixels that it saw.
  */
-export function expectedPixels({ scale, offset, batchNorm }: LeadingAffine): ExpectedPixels {
+export function expectedPixels({ scale, offset, statistics }: LeadingAffine): ExpectedPixels {
   const channels = scale.map((a, i) => ({ scale: Math.abs(a), zero: -offset[i]! / a }))
-  const all = (test: (channel: Channel) => boolean) => channels.every(test)
-  if (all(isCentredInBytes) || (!batchNorm && all(dividesBytes))) return '0–255'
   if (isUsual(channels)) return '0–1'
-  const seemsUnit = all(isCentredInUnit)
-  if (batchNorm) return seemsUnit || all(isTooFlat) ? 'unclear' : 'normalised'
-  if (seemsUnit || all(multipliesUnit)) return '0–1'
+  const seen = statistics?.mean.map((mean, i) => ({ mean, std: Math.sqrt(statistics.variance[i]!) }))
+  return seen && !seen.every(isUntouched) ? fromStatistics(seen) : fromArithmetic(channels)
+}
+
+function fromArithmetic(channels: readonly Channel[]): ExpectedPixels {
+  const all = (test: (channel: Channel) => boolean) => channels.every(test)
+  if (all(isCentredInBytes) || all(dividesBytes)) return '0–255'
+  if (all(isCentredInUnit) || all(multipliesUnit)) return '0–1'
   return all(isCentredAtZero) ? 'normalised' : 'unclear'
 }
 
-/** Mean pixels are in the middle of 0–255; on normalised pixels a map with its zero there would be as good as constant. */
+/** On normalised pixels a map with its zero there would be as good as constant. */
 function isCentredInBytes({ scale, zero }: Channel): boolean {
   return between(zero, 30, 225) && between(scale, 1 / 2000, 2)
 }
@@ -55,9 +57,22 @@ function isCentredAtZero({ scale, zero }: Channel): boolean {
   return between(zero, -1.1, 0.3) && between(scale, 0.1, 200)
 }
 
-/** Brings 0–255 to a usual range, and normalised pixels to next to nothing. */
-function isTooFlat({ scale }: Channel): boolean {
-  return between(scale, 1 / 2000, 1 / 32)
+/** What a training saw of a channel. */
+interface Seen {
+  mean: number
+  std: number
+}
+
+function fromStatistics(seen: readonly Seen[]): ExpectedPixels {
+  if (seen.every(({ mean, std }) => between(mean, 20, 235) && between(std, 5, 130))) return '0–255'
+  const ofUnit = seen.every(({ mean, std }) => between(mean, 0.25, 0.75) && between(std, 0.05, 0.36))
+  // Bright normalised pixels have such a mean, too, though hardly in all channels.
+  return ofUnit || !seen.every(({ mean }) => between(mean, -1, 1)) ? 'unclear' : 'normalised'
+}
+
+/** Of a normalisation that is written with its weight and bias alone. */
+function isUntouched({ mean, std }: Seen): boolean {
+  return mean === 0 && between(std, 0.999, 1.001)
 }
 
 function isUsual(channels: readonly Channel[]): boolean {

@@ -58,10 +58,10 @@ export function pixelFeed(
 }
 
 /** As mean and std. */
-function describe({ scale, offset, batchNorm }: LeadingAffine): string {
+function describe({ scale, offset, statistics }: LeadingAffine): string {
   const mean = scale.map((a, i) => -offset[i]! / a)
   const std = scale.map((a) => 1 / a)
-  return `(x − ${list(mean)}) / ${list(std)}${batchNorm ? ', a batch normalisation,' : ''}`
+  return `(x − ${list(mean)}) / ${list(std)}${statistics ? ', a batch normalisation,' : ''}`
 }
 
 function list(values: readonly number[]): string {

@@ -8,8 +8,8 @@ import { contentsOf, floatsOf, integersOf, textOf, valueOf } from './wire.js'
 export interface LeadingAffine {
   scale: readonly number[]
   offset: readonly number[]
-  /** Whether it is a batch normalisation, whose numbers are learned as a rule; those of sums and products are not. */
-  batchNorm: boolean
+  /** Of a batch normalisation: what the training saw of each channel. Undefined for sums and products. */
+  statistics?: { mean: readonly number[]; variance: readonly number[] }
 }
 
 const CHANNELS = 3
@@ -85,7 +85,7 @@ function affineFrom(
 }
 
 const EMPTY = new Uint8Array(0)
-const IDENTITY: LeadingAffine = { scale: [1, 1, 1], offset: [0, 0, 0], batchNorm: false }
+const IDENTITY: LeadingAffine = { scale: [1, 1, 1], offset: [0, 0, 0] }
 
 function keepsNumbers({ opType, attributes }: GraphNode): boolean {
   if (opType === 'Cast') return FLOAT_TYPES.includes(valueOf(attributes.get('to') ?? EMPTY, ATTRIBUTE.i))
@@ -111,7 +111,6 @@ function applied(
   ) => ({
     scale: scale.map((number, i) => s(number, values[i]!)),
     offset: offset.map((number, i) => o(number, values[i]!)),
-    batchNorm: false,
   })
   const plus = (a: number, b: number) => a + b
   const minus = (a: number, b: number) => a - b
@@ -145,7 +144,8 @@ function batchNormOf(node: GraphNode, axis: number, constants: Constants): Leadi
   const epsilon = node.attributes.get('epsilon')
   const added = epsilon ? valueOf(epsilon, ATTRIBUTE.f) : DEFAULT_EPSILON
   const scale = weight.map((number, i) => number / Math.sqrt(variance[i]! + added))
-  return { scale, offset: bias.map((number, i) => number - mean[i]! * scale[i]!), batchNorm: true }
+  const offset = bias.map((number, i) => number - mean[i]! * scale[i]!)
+  return { scale, offset, statistics: { mean, variance } }
 }
 
 function readNode(node: Uint8Array): GraphNode {
