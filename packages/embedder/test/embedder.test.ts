@@ -6,7 +6,7 @@ import { Readable } from 'node:stream'
 import type { EmbeddingBatch, ImageBatch } from '@facekit/core'
 import { afterAll, describe, expect, it } from 'vitest'
 import { embed, openEmbedder, type EmbedderOptions } from '../src/index.js'
-import { channelMeans, severalOutputs, slow, takesVector } from './models.js'
+import { channelMeans, falselyFree, severalOutputs, slow, takesVector } from './models.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'facekit-embedder-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -119,6 +119,17 @@ describe('openEmbedder', () => {
     await expect(openEmbedder({ model, size: { width: 0, height: 112 } })).rejects.toMatchObject({
       code: 'OPTION',
     })
+  })
+
+  it('says that there is --size where a model of free size does not run at the usual one', async () => {
+    const model = falselyFree(folder)
+    await expect(openEmbedder({ model, threads: 1 })).rejects.toMatchObject({
+      code: 'MODEL_FILE',
+      message: expect.stringMatching(/falsely-free.*112×112 pixels: --size/s),
+    })
+    const embedder = await openEmbedder({ model, threads: 1, size: { width: 6, height: 4 } })
+    expect(embedder.dim).toBe(2)
+    await embedder.close()
   })
 
   it.each([0, -1])('takes a size of %i for one that is free', async (free) => {

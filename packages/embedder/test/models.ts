@@ -75,6 +75,26 @@ export function severalOutputs(folder: string): string {
   return file
 }
 
+/** A model that declares its size free and takes 6×4 pixels only. */
+export function falselyFree(folder: string): string {
+  const file = join(folder, 'falsely-free.onnx')
+  const graph = new GraphBuilder()
+  const weights = graph.constant('float32', [72, 2], new Float32Array(144).fill(0.5))
+  graph.node('MatMul', [graph.node('Flatten', ['image']), weights], {}, 'embedding')
+  const { nodes, initializers } = graph
+  writeFileSync(
+    file,
+    buildModel({
+      name: 'falsely-free',
+      inputs: [{ name: 'image', elementType: 'float32', shape: ['N', 3, 'H', 'W'] }],
+      outputs: [{ name: 'embedding', elementType: 'float32', shape: ['N', 2] }],
+      nodes,
+      initializers,
+    }),
+  )
+  return file
+}
+
 /** A model that is no face model: it takes a vector. */
 export function takesVector(folder: string): string {
   const file = join(folder, 'vector.onnx')

@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { buildModel, GraphBuilder } from '@facekit/onnx'
+import { buildModel, GraphBuilder, replaceInput } from '@facekit/onnx'
 import { afterAll, describe, expect, it } from 'vitest'
 import { openEmbedder } from '../src/index.js'
+import { Session } from '../src/session.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'facekit-rows-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -123,5 +124,38 @@ describe('rows that are', () => {
       return g.node('Add', [x, tenth])
     })
     expect((await open(model)).warnings).toEqual([expect.stringMatching(/changes by some \d+ %/)])
+  })
+})
+
+describe('a session that fills up its batches, as devices have it', () => {
+  it.each<[string, (graph: GraphBuilder, means: string) => string, number, number | undefined]>([
+    ['of rows', (_, x) => x, 0, undefined],
+    ['of dimension × batch', (g, x) => g.node('Transpose', [x], { perm: [1, 0] }), Infinity, undefined],
+    ['with its batch fixed inside', (g, x) => g.node('Reshape', [x, g.integers(1, 3)]), 0, 1],
+  ])('sees an output %s', async (_case, finish, mixing, fixedBatch) => {
+    const pixels = new GraphBuilder('pixels_')
+    const planes = pixels.node('Transpose', ['pixels'], { perm: [0, 3, 1, 2] })
+    pixels.node('Cast', [planes], { to: 1 }, 'image')
+    const model = replaceInput(readFileSync(write(finish)), 'image', {
+      inputs: [{ name: 'pixels', elementType: 'uint8', shape: ['N', 4, 6, 3] }],
+      nodes: pixels.nodes,
+      initializers: [],
+    })
+    const session = await Session.create(
+      {
+        model,
+        dataFolder: undefined,
+        width: 6,
+        height: 4,
+        fixedBatch: undefined,
+        device: { provider: 'cpu', index: 0 },
+        padTo: 8,
+        threads: 1,
+      },
+      { notify: () => {}, isStopped: () => false, transfer: () => {} },
+    )
+    const probe = await session.probe()
+    expect(probe).toMatchObject({ outputs: [{ name: 'vectors', dim: 3, mixing }], fixedBatch })
+    await session.close()
   })
 })
