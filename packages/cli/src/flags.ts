@@ -159,6 +159,22 @@ export function oneOrThreeNumbers(name: string): (value: string) => number[] {
   }
 }
 
+/** For `coerce`: `112`, or `112x96`, which is width x height. */
+export function pixelSize(name: string): (value: string) => { width: number; height: number } {
+  return (value) => {
+    const sides = value.split('x')
+    const [width, height = width] = sides.map(toNumber)
+    if (sides.length <= 2 && isSide(width) && isSide(height)) return { width, height }
+    throw new OptionError(
+      `Expected a size in pixels, such as 112 or, width x height, 112x96, for --${name} but received ${value}`,
+    )
+  }
+}
+
+function isSide(pixels: number | undefined): pixels is number {
+  return pixels !== undefined && Number.isSafeInteger(pixels) && pixels >= 1
+}
+
 /** NaN for a blank: `Number` takes it for 0. */
 function toNumber(text: string): number {
   return text.trim() === '' ? NaN : Number(text)

@@ -1,5 +1,5 @@
 import { EmbedderError } from './errors.js'
-import type { OutputInfo } from './session.js'
+import { FLOAT_TYPES, type OutputInfo } from './probe.js'
 
 export interface OutputWish {
   outputName?: string | undefined
@@ -9,8 +9,11 @@ export interface OutputWish {
 /** What exports call it, ours among them. */
 const USUAL_NAME = 'embedding'
 
-/** What becomes float32. */
-const ELEMENT_TYPES = ['float32', 'float16', 'float64']
+/**
+ * A row that differs by more of its length does not hold the embedding of its image. Rounding changes thousandths, and
+ * the scale of numbers quantised at run time, which depends on the batch, tenths.
+ */
+const MAX_MIXING = 0.5
 
 /**
  * The output that holds the embedding: the one named, else the only one of the dimension asked for, else the only one
@@ -22,11 +25,17 @@ export function chooseOutput(outputs: readonly OutputInfo[], wish: OutputWish, f
   const { outputName, embDim } = wish
   const usable = outputs.filter(
     (output) =>
-      ELEMENT_TYPES.includes(output.elementType) &&
+      FLOAT_TYPES.includes(output.elementType) &&
       (outputName === undefined ? isVector(output) : output.name === outputName) &&
       (embDim === undefined || output.dim === embDim),
   )
   const chosen = usable.length > 1 ? usable.find(({ name }) => name === USUAL_NAME) : usable[0]
+  if (chosen && chosen.mixing > MAX_MIXING) {
+    throw new EmbedderError(
+      'MODEL_OUTPUT',
+      `Expected a row for each image in the output ${chosen.name} of ${file} but rows are not images: that of one changes with the others in its batch. Export the model with an output of batch × dimension (one of dimension × batch is transposed), in evaluation mode (model.eval() in PyTorch).`,
+    )
+  }
   if (chosen) return chosen
   const wished = [
     outputName === undefined
@@ -43,13 +52,14 @@ export function chooseOutput(outputs: readonly OutputInfo[], wish: OutputWish, f
 
 /** One row of numbers per image, with axes of size 1 that some exports leave behind. */
 function isVector(output: OutputInfo): boolean {
-  return output.shape.slice(1).filter((size) => size !== 1).length <= 1
+  return output.shape.filter((size) => size !== 1).length <= 1
 }
 
 function list(outputs: readonly OutputInfo[]): string {
   return outputs
     .map(
-      (output) => `${output.name} (${output.elementType} ${output.shape.join('×')}, dimension ${output.dim})`,
+      ({ name, elementType, shape, dim }) =>
+        `${name} (${elementType} ${['N', ...shape].join('×')}, dimension ${dim})`,
     )
     .join(', ')
 }

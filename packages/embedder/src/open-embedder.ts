@@ -1,26 +1,20 @@
-import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { dirname, resolve } from 'node:path'
 import { checkPositiveInteger, distinctDevices, type Device, type PixelFormat } from '@facekit/core'
 import { NORMALIZED, readModel, replaceInput } from '@facekit/onnx'
 import { chooseOutput, type OutputWish } from './choose-output.js'
 import { EmbedderError } from './errors.js'
-import { findImageInput } from './image-input.js'
+import { findImageInput, type ImageSize } from './image-input.js'
+import { loadModel, type ModelBytes } from './model-files.js'
+import { pixelFeed } from './pixel-feed.js'
 import { pixelGraph } from './pixel-graph.js'
 import { SessionPool } from './session-pool.js'
-
-/** An ONNX model in memory. */
-export interface ModelBytes {
-  bytes: Uint8Array
-  /** For messages. */
-  name: string
-}
 
 export interface EmbedderOptions extends OutputWish {
   /** The ONNX model: the path of a file, or its bytes. */
   model: string | ModelBytes
   pixels?: PixelFormat
+  /** Of the images, in pixels, for a model that leaves it free: 112×112 if left out. */
+  size?: ImageSize | undefined
   /** Whether to divide each embedding by its L2 norm, where the model does not do so itself. */
   normalize?: boolean
   /** Where to run it: one session per device, however often it is named; on the CPU several. The CPU if left out. */
@@ -31,7 +25,12 @@ export interface EmbedderOptions extends OutputWish {
   threads?: number
   /** Told where the memory of a device does not suffice for a batch: it goes on with so many images at once. */
   onSmallerBatch?: (images: number) => void
+  /** Told, in a sentence, what a person should know who takes the embeddings of this model for right. */
+  onWarning?: (line: string) => void
 }
+
+/** Of its length, that an embedding may differ by with its batch without a word: float16 rounds by less. */
+const QUIET_MIXING = 0.05
 
 /** Enough to keep a large GPU busy, little enough for a small one. */
 export const DEVICE_BATCH = 128
@@ -47,6 +46,8 @@ export interface Embedder {
   /** Size of the images that it takes. */
   readonly width: number
   readonly height: number
+  /** Whether the model takes other sizes, too. */
+  readonly freeSize: boolean
   /** Length of an embedding. */
   readonly dim: number
   readonly normalized: boolean
@@ -54,7 +55,7 @@ export interface Embedder {
   readonly fixedBatch: number | undefined
   /** Forward passes at once. */
   readonly sessions: number
-  /** SHA-256 of the model file, in hexadecimal. */
+  /** SHA-256 of the model file, and of its external data, in hexadecimal. */
   readonly modelHash: string
   /**
    * Embeds images.
@@ -76,19 +77,21 @@ export interface Embedder {
  */
 export async function openEmbedder(options: EmbedderOptions): Promise<Embedder> {
   const threads = checkPositiveInteger('threads', options.threads ?? availableParallelism())
-  const { bytes, name: file } = await loadModel(options.model)
+  const { onSmallerBatch = () => {}, onWarning = () => {} } = options
+  const { bytes, name: file, dataFolder, weightsBytes, hash } = await loadModel(options.model)
   const model = readModel(bytes, file)
-  const input = findImageInput(model, file)
+  const input = findImageInput(model, file, options.size)
   // A second session on a device would win nothing, and two threads must not use WebGPU at once.
   const devices = distinctDevices(options.devices ?? [{ provider: 'cpu', index: 0 }])
+  const feed = pixelFeed(model, bytes, input, options.pixels ?? {}, file, onWarning)
   const setup = {
-    model: replaceInput(bytes, input.name, pixelGraph(input, options.pixels ?? {})),
-    modelFolder: typeof options.model === 'string' ? dirname(resolve(file)) : undefined,
+    model: replaceInput(bytes, input.name, pixelGraph(input, feed)),
+    dataFolder,
     width: input.width,
     height: input.height,
     fixedBatch: input.fixedBatch,
   }
-  const onCpu = cpuSessions(threads, bytes.length)
+  const onCpu = cpuSessions(threads, weightsBytes)
   const setupsOf = (device: Device) =>
     device.provider === 'cpu'
       ? Array.from({ length: onCpu }, () => ({ padTo: undefined, threads: Math.floor(threads / onCpu) }))
@@ -96,19 +99,32 @@ export async function openEmbedder(options: EmbedderOptions): Promise<Embedder> 
   const setups = devices.flatMap((device) =>
     setupsOf(device).map((ofDevice) => ({ ...setup, ...ofDevice, device })),
   )
-  const pool = await SessionPool.start(setups, file, options.onSmallerBatch ?? (() => {}))
+  const pool = await SessionPool.start(setups, file, onSmallerBatch).catch((error: Error) => {
+    if (!input.freeSize || options.size) throw error
+    const hint = `The model leaves the size of its images free and got ${input.width}×${input.height} pixels: --size gives it others.`
+    throw new EmbedderError('MODEL_FILE', `${error.message}. ${hint}`, { cause: error })
+  })
   try {
-    const output = chooseOutput(pool.outputs, options, file)
+    const { outputs, fixedBatch } = pool.probe
+    const output = chooseOutput(outputs, options, file)
+    if (fixedBatch !== input.fixedBatch)
+      onWarning(`${file} takes one image at a time: it declares its batch free but fails on more`)
+    if (output.mixing > QUIET_MIXING) {
+      onWarning(
+        `The embedding of an image changes by some ${Math.round(output.mixing * 100)} % with the others in its batch in ${file}`,
+      )
+    }
     const normalizes = model.metadata[NORMALIZED] === 'true'
     const normalize = (options.normalize ?? false) && !normalizes
     return {
       width: input.width,
       height: input.height,
+      freeSize: input.freeSize,
       dim: output.dim,
       normalized: normalize || normalizes,
-      fixedBatch: input.fixedBatch,
+      fixedBatch,
       sessions: pool.size,
-      modelHash: createHash('sha256').update(bytes).digest('hex'),
+      modelHash: hash,
       run: (pixels, rows) => pool.run({ pixels, rows, outputName: output.name, normalize }),
       close: () => pool.close(),
     }
@@ -120,18 +136,4 @@ export async function openEmbedder(options: EmbedderOptions): Promise<Embedder> 
 
 function cpuSessions(threads: number, weightsBytes: number): number {
   return Math.min(threads, Math.max(1, Math.floor(MAX_WEIGHTS_BYTES / weightsBytes)))
-}
-
-async function loadModel(model: string | ModelBytes): Promise<ModelBytes> {
-  return typeof model === 'string' ? { bytes: await readModelFile(model), name: model } : model
-}
-
-async function readModelFile(file: string): Promise<Uint8Array> {
-  try {
-    return await readFile(file)
-  } catch (cause) {
-    const reason =
-      (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : String(cause)
-    throw new EmbedderError('MODEL_FILE', `Expected an ONNX model at ${file} but ${reason}`, { cause })
-  }
 }

@@ -1,16 +1,16 @@
-import type { OutputInfo, RunRequest, SessionSetup } from './session.js'
+import type { Probe, RunRequest, SessionSetup } from './session.js'
 import { SessionThread } from './session-thread.js'
 
 /** Sessions of one model, each in a thread of its own with a copy of the weights. */
 export class SessionPool {
-  readonly outputs: readonly OutputInfo[]
+  readonly probe: Probe
   readonly size: number
   readonly #threads: readonly SessionThread[]
 
   private constructor(threads: readonly SessionThread[]) {
     this.#threads = threads
     this.size = threads.length
-    this.outputs = threads[0]!.outputs
+    this.probe = threads[0]!.probe
   }
 
   /** @throws EmbedderError `MODEL_FILE` if the runtime does not take the model */

@@ -1,20 +1,20 @@
 import { startThread, threadFile, type Thread } from '@facekit/core'
 import { EmbedderError } from './errors.js'
-import type { OutputInfo, RunRequest, Session, SessionSetup } from './session.js'
+import type { Probe, RunRequest, Session, SessionSetup } from './session.js'
 
 const WORKER = threadFile(import.meta.url, './session-worker.js')
 
 /** A session in a thread of its own. Runs are answered in the order of their requests. */
 export class SessionThread {
-  readonly outputs: readonly OutputInfo[]
+  readonly probe: Probe
   readonly #thread: Thread<Session>
   readonly #file: string
   /** Runs asked for and not yet answered. */
   pending = 0
 
-  private constructor(thread: Thread<Session>, outputs: readonly OutputInfo[], file: string) {
+  private constructor(thread: Thread<Session>, probe: Probe, file: string) {
     this.#thread = thread
-    this.outputs = outputs
+    this.probe = probe
     this.#file = file
   }
 
@@ -30,7 +30,7 @@ export class SessionThread {
         name: 'facekit-session',
         onNote: onSmaller,
       })
-      return new SessionThread(thread, await thread.ask('outputs', []), file)
+      return new SessionThread(thread, await thread.ask('probe', []), file)
     } catch (cause) {
       await thread?.close()
       throw new EmbedderError(

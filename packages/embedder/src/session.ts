@@ -2,13 +2,14 @@ import type { Device, ServiceContext } from '@facekit/core'
 import { PartRunner, sessionOptions } from '@facekit/devices'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { l2Normalize } from './l2-normalize.js'
+import { describeOutputs, probePictures, type ForwardPass, type OutputInfo } from './probe.js'
 import { toFloat32 } from './to-float32.js'
 
 export interface SessionSetup {
   /** The model, taking its pixels as uint8. */
   model: Uint8Array
   /** Where a model with external data keeps it. */
-  modelFolder: string | undefined
+  dataFolder: string | undefined
   width: number
   height: number
   fixedBatch: number | undefined
@@ -18,13 +19,11 @@ export interface SessionSetup {
   threads: number
 }
 
-export interface OutputInfo {
-  name: string
-  elementType: string
-  /** Numbers per image. */
-  dim: number
-  /** As the runtime gave it for one run. */
-  shape: readonly number[]
+/** What a model shows when it is run. */
+export interface Probe {
+  outputs: OutputInfo[]
+  /** Images per forward pass where the model fixes that number, whatever it declares. */
+  fixedBatch: number | undefined
 }
 
 export interface RunRequest {
@@ -37,6 +36,8 @@ export interface RunRequest {
 }
 
 const SEVERITY_ERROR = 3
+/** For what is tried: that it fails is an answer. */
+const SEVERITY_FATAL = 4
 
 /** A session of ONNX Runtime. It blocks the thread that it runs in. */
 export class Session {
@@ -45,6 +46,7 @@ export class Session {
   readonly #session: InferenceSession
   readonly #imageBytes: number
   readonly #parts: PartRunner
+  #fixedBatch: number | undefined
 
   private constructor(setup: SessionSetup, context: ServiceContext<number>, session: InferenceSession) {
     const { fixedBatch, padTo, width, height } = setup
@@ -52,6 +54,7 @@ export class Session {
     this.#context = context
     this.#session = session
     this.#imageBytes = width * height * 3
+    this.#fixedBatch = fixedBatch
     this.#parts = new PartRunner(fixedBatch ?? padTo ?? Infinity, fixedBatch === undefined, (limit) =>
       context.notify(limit),
     )
@@ -68,25 +71,40 @@ export class Session {
       extra: {
         session: {
           ...(extra?.['session'] as object | undefined),
-          ...(setup.modelFolder && { model_external_initializers_file_folder_path: setup.modelFolder }),
+          ...(setup.dataFolder && { model_external_initializers_file_folder_path: setup.dataFolder }),
         },
       },
     })
     return new Session(setup, context, session)
   }
 
-  /** One blank image tells the dimensions of the outputs whatever the file says of them. */
-  async outputs(): Promise<OutputInfo[]> {
-    const [first] = await this.#parts.run(1, () =>
-      this.#runOnce(new Uint8Array(this.#imageBytes), 1, this.#session.outputNames),
+  /** Two pictures tell what the outputs are, whatever the file says of them. */
+  async probe(): Promise<Probe> {
+    try {
+      return { outputs: await this.#probeOutputs(), fixedBatch: this.#fixedBatch }
+    } catch (error) {
+      if (this.#fixedBatch !== undefined) throw error
+      // Some exports declare their batch free and have a reshape to one image inside.
+      this.#fixedBatch = 1
+      this.#parts.limit = 1
+      const outputs = await this.#probeOutputs().catch(() => {
+        throw error
+      })
+      return { outputs, fixedBatch: 1 }
+    }
+  }
+
+  async #probeOutputs(): Promise<OutputInfo[]> {
+    const bytes = this.#imageBytes
+    const run = async (pixels: Uint8Array, count: number) =>
+      this.#runOnce(pixels, count, this.#session.outputNames, SEVERITY_FATAL)
+    const pictures = probePictures(bytes)
+    const [alone] = await this.#parts.run(1, async () => run(pictures.subarray(bytes), 1))
+    if (this.#fixedBatch === 1) return describeOutputs(alone!, undefined)
+    const [among] = await this.#parts.run(2, async (start, count) =>
+      run(pictures.subarray(start * bytes, (start + count) * bytes), count),
     )
-    const { results, batch } = first!
-    return Object.entries(results).map(([name, tensor]) => ({
-      name,
-      elementType: tensor.type,
-      dim: tensor.size / batch,
-      shape: this.#setup.fixedBatch === undefined ? [1, ...tensor.dims.slice(1)] : tensor.dims,
-    }))
+    return describeOutputs(alone!, among)
   }
 
   /** @returns rows × dim float32, row-major */
@@ -122,9 +140,10 @@ export class Session {
     pixels: Uint8Array,
     rows: number,
     outputs: readonly string[],
-  ): Promise<{ results: InferenceSession.OnnxValueMapType; batch: number }> {
-    const { fixedBatch, padTo, width, height } = this.#setup
-    const wanted = fixedBatch ?? (padTo === undefined ? rows : this.#parts.limit)
+    logSeverityLevel: 3 | 4 = SEVERITY_ERROR,
+  ): Promise<ForwardPass> {
+    const { padTo, width, height } = this.#setup
+    const wanted = this.#fixedBatch ?? (padTo === undefined ? rows : this.#parts.limit)
     const batch = Math.max(rows, wanted)
     let input = pixels
     if (rows < batch) {
@@ -133,6 +152,6 @@ export class Session {
     }
     const [name] = this.#session.inputNames
     const feeds = { [name!]: new Tensor('uint8', input, [batch, height, width, 3]) }
-    return { results: await this.#session.run(feeds, outputs), batch }
+    return { results: await this.#session.run(feeds, outputs, { logSeverityLevel }), batch }
   }
 }

@@ -6,7 +6,7 @@ import { Readable } from 'node:stream'
 import type { EmbeddingBatch, ImageBatch } from '@facekit/core'
 import { afterAll, describe, expect, it } from 'vitest'
 import { embed, openEmbedder, type EmbedderOptions } from '../src/index.js'
-import { channelMeans, severalOutputs, slow, takesVector } from './models.js'
+import { channelMeans, falselyFree, severalOutputs, slow, takesVector } from './models.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'facekit-embedder-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -81,8 +81,81 @@ describe('openEmbedder', () => {
 
   it('reads the size of its pictures from the model', async () => {
     const embedder = await openEmbedder({ model: channelMeans(folder, { height: 112, width: 96 }) })
-    expect(embedder).toMatchObject({ height: 112, width: 96, dim: 3, fixedBatch: undefined })
+    expect(embedder).toMatchObject({
+      height: 112,
+      width: 96,
+      freeSize: false,
+      dim: 3,
+      fixedBatch: undefined,
+    })
     await embedder.close()
+  })
+
+  it.each([
+    [undefined, { width: 112, height: 112 }],
+    [
+      { width: 6, height: 4 },
+      { width: 6, height: 4 },
+    ],
+  ])('feeds a model of free size the size asked for: %o', async (size, taken) => {
+    for (const layout of ['NCHW', 'NHWC'] as const) {
+      const model = channelMeans(folder, { layout, height: 'H', width: 'W' })
+      const embedder = await openEmbedder({ model, size, threads: 1 })
+      expect(embedder).toMatchObject({ ...taken, freeSize: true })
+      await embedder.close()
+    }
+  })
+
+  it('refuses a size that the model does not take', async () => {
+    const model = channelMeans(folder, { height: 112, width: 'W' })
+    const size = { width: 96, height: 96 }
+    await expect(openEmbedder({ model, size })).rejects.toMatchObject({
+      code: 'OPTION',
+      message: expect.stringMatching(/96×112 pixels for .*takes no others.*96×96/),
+    })
+    const embedder = await openEmbedder({ model, size: { width: 96, height: 112 }, threads: 1 })
+    expect(embedder).toMatchObject({ width: 96, height: 112 })
+    await embedder.close()
+    await expect(openEmbedder({ model, size: { width: 0, height: 112 } })).rejects.toMatchObject({
+      code: 'OPTION',
+    })
+  })
+
+  it('says that there is --size where a model of free size does not run at the usual one', async () => {
+    const model = falselyFree(folder)
+    await expect(openEmbedder({ model, threads: 1 })).rejects.toMatchObject({
+      code: 'MODEL_FILE',
+      message: expect.stringMatching(/falsely-free.*112×112 pixels: --size/s),
+    })
+    const embedder = await openEmbedder({ model, threads: 1, size: { width: 6, height: 4 } })
+    expect(embedder.dim).toBe(2)
+    await embedder.close()
+  })
+
+  it.each([0, -1])('takes a size of %i for one that is free', async (free) => {
+    const pixels = { mean: 0, std: 1 }
+    const model = channelMeans(folder, { batch: free, height: free, width: free })
+    const embedder = await openEmbedder({ model, pixels, threads: 1 })
+    expect(embedder).toMatchObject({ width: 112, height: 112, fixedBatch: undefined })
+    await embedder.close()
+    const size = { width: 6, height: 4 }
+    expect(await embeddingsOf({ model, pixels, size }, 3)).toEqual([
+      [0, 0, 0],
+      [1, 2, 3],
+      [2, 4, 6],
+    ])
+  })
+
+  it.each([
+    ['a batch', { batch: 2 ** 31 }],
+    ['a height', { height: 10 ** 6, width: 1000 }],
+    ['both', { batch: 2 ** 20, height: 2 ** 20, width: 2 ** 20 }],
+  ])('refuses a model whose input no memory would hold: %s', async (_case, shape) => {
+    const model = channelMeans(folder, shape)
+    await expect(openEmbedder({ model })).rejects.toMatchObject({
+      code: 'MODEL_INPUT',
+      message: expect.stringContaining(model),
+    })
   })
 
   it('fills up the last run of a model with a fixed batch', async () => {

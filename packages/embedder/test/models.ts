@@ -6,8 +6,8 @@ export interface TestModel {
   layout?: 'NCHW' | 'NHWC'
   elementType?: ElementType
   batch?: number | string
-  height?: number
-  width?: number
+  height?: number | string
+  width?: number | string
   /** What the embedding is made of. */
   outputType?: ElementType
 }
@@ -70,6 +70,26 @@ export function severalOutputs(folder: string): string {
         { opType: 'Identity', inputs: ['image'], outputs: ['map'] },
       ],
       initializers: [],
+    }),
+  )
+  return file
+}
+
+/** A model that declares its size free and takes 6×4 pixels only. */
+export function falselyFree(folder: string): string {
+  const file = join(folder, 'falsely-free.onnx')
+  const graph = new GraphBuilder()
+  const weights = graph.constant('float32', [72, 2], new Float32Array(144).fill(0.5))
+  graph.node('MatMul', [graph.node('Flatten', ['image']), weights], {}, 'embedding')
+  const { nodes, initializers } = graph
+  writeFileSync(
+    file,
+    buildModel({
+      name: 'falsely-free',
+      inputs: [{ name: 'image', elementType: 'float32', shape: ['N', 3, 'H', 'W'] }],
+      outputs: [{ name: 'embedding', elementType: 'float32', shape: ['N', 2] }],
+      nodes,
+      initializers,
     }),
   )
   return file

@@ -1,4 +1,4 @@
-import { buildModel, ELEMENT_TYPES, NORMALIZED } from '@facekit/onnx'
+import { buildModel, ELEMENT_TYPES, NORMALIZED, PREPROCESSING } from '@facekit/onnx'
 import { OptionError } from '@facekit/core'
 import { foldNorms } from './fold.js'
 import { quantizedOperators, type ActivationRanges } from './int8.js'
@@ -136,7 +136,7 @@ function describe(network: Network, precision: Precision, normalize: boolean): R
     'facekit.dialect': dialect,
     'facekit.depths': depths.join(','),
     'facekit.widths': widthsOf(network).join(','),
-    'facekit.preprocessing': `uint8 RGB, resized to ${network.width}×${network.height}; the graph normalises: mean ${pixels.mean.join(',')}, std ${pixels.std.join(',')}`,
+    [PREPROCESSING]: `uint8 RGB, resized to ${network.width}×${network.height}; the graph normalises: mean ${pixels.mean.join(',')}, std ${pixels.std.join(',')}`,
     'facekit.precision': precision,
     [NORMALIZED]: String(normalize),
   }

@@ -4,7 +4,7 @@ import {
   ATTRIBUTE_TYPE,
   DIMENSION,
   GRAPH,
-  METADATA,
+  ENTRY,
   MODEL,
   NODE,
   OPERATOR_SET,
@@ -46,10 +46,7 @@ export function buildModel(graph: Graph, options: BuildOptions = {}): Uint8Array
     writeMessage(model, MODEL.opsetImport, set.finish())
   }
   for (const [key, value] of Object.entries(metadata)) {
-    const entry = new BinaryWriter()
-    writeText(entry, METADATA.key, key)
-    writeText(entry, METADATA.value, value)
-    writeMessage(model, MODEL.metadata, entry.finish())
+    writeMessage(model, MODEL.metadata, encodeEntry(key, value))
   }
   return Buffer.concat([model.finish(), ...messageParts(MODEL.graph, graphParts(graph))])
 }
@@ -68,6 +65,14 @@ function graphParts({ name, nodes, initializers, inputs, outputs }: Graph): Uint
   for (const input of inputs) writeMessage(head, GRAPH.input, encodeTensorInfo(input))
   for (const output of outputs) writeMessage(head, GRAPH.output, encodeTensorInfo(output))
   return [head.finish(), ...initializers.flatMap(initializerParts)]
+}
+
+/** An entry of metadata or of external data. */
+export function encodeEntry(key: string, value: string): Uint8Array {
+  const entry = new BinaryWriter()
+  writeText(entry, ENTRY.key, key)
+  writeText(entry, ENTRY.value, value)
+  return entry.finish()
 }
 
 export function encodeNode(node: Node): Uint8Array {

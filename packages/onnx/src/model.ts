@@ -60,5 +60,8 @@ export interface Model {
   metadata: Readonly<Record<string, string>>
 }
 
+/** Key of a model's metadata: how pixels are brought into its graph, all of it inside, from uint8 RGB on. */
+export const PREPROCESSING = 'facekit.preprocessing'
+
 /** Key of a model's metadata: `true` where its embeddings have length 1. */
 export const NORMALIZED = 'facekit.normalized'

@@ -1,8 +1,8 @@
-import { OnnxError } from './errors.js'
+import { asOnnx, notAModel } from './not-a-model.js'
 import {
   DIMENSION,
+  ENTRY,
   GRAPH,
-  METADATA,
   MODEL,
   OPERATOR_SET,
   SHAPE,
@@ -22,31 +22,24 @@ import { contentsOf, fieldsOf, textOf, valueOf } from './wire.js'
  * @throws OnnxError `ONNX_INVALID`
  */
 export function readModel(bytes: Uint8Array, source = 'model'): Model {
-  try {
+  return asOnnx(bytes, source, () => {
     const graph = contentsOf(bytes, MODEL.graph)[0]
     const opset = contentsOf(bytes, MODEL.opsetImport).find((set) =>
       isDefaultDomain(textOf(set, OPERATOR_SET.domain)),
     )
-    if (graph && opset) {
-      const { inputs, outputs } = readInterface(graph)
-      if (outputs.length > 0) {
-        return { inputs, outputs, opset: valueOf(opset, OPERATOR_SET.version), metadata: readMetadata(bytes) }
-      }
-    }
-  } catch (cause) {
-    throw notAModel(source, bytes, cause)
-  }
-  throw notAModel(source, bytes)
+    if (!graph || !opset) throw notAModel(source, bytes)
+    const { inputs, outputs } = readInterface(graph)
+    if (outputs.length === 0) throw notAModel(source, bytes)
+    return { inputs, outputs, opset: valueOf(opset, OPERATOR_SET.version), metadata: readMetadata(bytes) }
+  })
 }
 
 function readMetadata(model: Uint8Array): Record<string, string> {
   const entries = contentsOf(model, MODEL.metadata)
-  return Object.fromEntries(
-    entries.map((entry) => [textOf(entry, METADATA.key), textOf(entry, METADATA.value)]),
-  )
+  return Object.fromEntries(entries.map((entry) => [textOf(entry, ENTRY.key), textOf(entry, ENTRY.value)]))
 }
 
-function isDefaultDomain(domain: string): boolean {
+export function isDefaultDomain(domain: string): boolean {
   return domain === '' || domain === 'ai.onnx'
 }
 
@@ -73,27 +66,13 @@ function readTensorInfo(valueInfo: Uint8Array): TensorInfo {
   }
 }
 
+/** Exporters write −1 or 0, too, for a size that is free. */
 function readDimension(dimension: Uint8Array): number | string {
-  return valueOf(dimension, DIMENSION.value) || textOf(dimension, DIMENSION.param)
+  const size = valueOf(dimension, DIMENSION.value)
+  return size > 0 ? size : textOf(dimension, DIMENSION.param)
 }
 
 function elementTypeOf(number: number): ElementType | undefined {
   const names = Object.keys(ELEMENT_TYPES) as ElementType[]
   return names.find((name) => ELEMENT_TYPES[name] === number)
-}
-
-function notAModel(source: string, bytes: Uint8Array, cause?: unknown): OnnxError {
-  return new OnnxError(
-    'ONNX_INVALID',
-    `Expected an ONNX model in ${source} but got ${describe(bytes)}. Check that the file is complete and was exported with torch.onnx.export or an equal.`,
-    { cause },
-  )
-}
-
-function describe(bytes: Uint8Array): string {
-  const head = Buffer.from(bytes.subarray(0, 8)).toString('latin1')
-  if (bytes.length === 0) return 'an empty file'
-  if (head.startsWith('PK')) return `a zip file of ${bytes.length} bytes (a PyTorch checkpoint?)`
-  if (head.startsWith('version ')) return 'a Git LFS pointer (run git lfs pull)'
-  return `${bytes.length} bytes that do not parse as one`
 }

@@ -2,6 +2,7 @@ import { BinaryWriter } from '@bufbuild/protobuf/wire'
 import { encodeNode, encodeTensorInfo, initializerParts, messageParts, writeMessage } from './build-model.js'
 import { OnnxError } from './errors.js'
 import { GRAPH, MODEL, VALUE_INFO } from './fields.js'
+import { asOnnx } from './not-a-model.js'
 import type { Graph } from './model.js'
 import { fieldsOf, textOf } from './wire.js'
 
@@ -10,22 +11,21 @@ import { fieldsOf, textOf } from './wire.js'
  * `prelude` by its nodes, one of which must have `name` among its outputs. Everything else in the file stays as it is,
  * to the byte, parts that this package does not know included.
  *
- * @throws OnnxError `ONNX_INPUT` if the model has no such input
+ * @throws OnnxError `ONNX_INPUT` if the model has no such input, `ONNX_INVALID` if it is none
  */
 export function replaceInput(
   bytes: Uint8Array,
   name: string,
   prelude: Omit<Graph, 'name' | 'outputs'>,
 ): Uint8Array {
-  const parts: Uint8Array[] = []
-  for (const field of fieldsOf(bytes)) {
-    if (field.number !== MODEL.graph) {
-      parts.push(field.raw)
-      continue
-    }
-    parts.push(...messageParts(MODEL.graph, replaceInGraph(field.content, name, prelude)))
-  }
-  return Buffer.concat(parts)
+  return asOnnx(bytes, 'model', () => {
+    const parts = [...fieldsOf(bytes)].flatMap((field) =>
+      field.number === MODEL.graph
+        ? messageParts(MODEL.graph, replaceInGraph(field.content, name, prelude))
+        : [field.raw],
+    )
+    return Buffer.concat(parts)
+  })
 }
 
 function replaceInGraph(

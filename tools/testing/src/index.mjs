@@ -1,4 +1,5 @@
 export { compare } from './compare.mjs'
+export { externalModel } from './external-model.mjs'
 export { People } from './people.mjs'
 export { findPythons } from './python.mjs'
 export { seededRandom } from './random.mjs'

@@ -89,8 +89,8 @@ export async function handler(
   const talk = createTalk(streams.stderr, args.quiet)
   const folder =
     args.output === '-' ? undefined : (args.output ?? (streams.stdout.isTTY ? DEFAULT_OUTPUT : undefined))
-  const { embDim, precision, calibration, pixelMean, pixelStd, outputName, maxPixels } = args
-  const optional = { embDim, precision, calibration, pixelMean, pixelStd, outputName, maxPixels }
+  const { embDim, precision, calibration, pixelMean, pixelStd, size, outputName, maxPixels } = args
+  const optional = { embDim, precision, calibration, pixelMean, pixelStd, size, outputName, maxPixels }
   const summary = await extract(
     { ...args, ...optional, output: folder ?? streams.stdout, device: deviceWish(args) },
     talk,

@@ -86,10 +86,9 @@ async function run(
   signal: AbortSignal | undefined,
 ): Promise<ExtractSummary> {
   const batchSize = options.batchSize === 'auto' ? autoBatch(embedder, devices) : options.batchSize
-  const { width, height, dim, normalized } = embedder
-  talk.info(
-    `${options.weights}: ${width}×${height} pixels to ${dim} numbers, ${where}, ${batchSize} images at once`,
-  )
+  const { width, height, freeSize, dim, normalized } = embedder
+  const size = `${width}×${height} pixels${freeSize && !options.size ? ' (the model leaves its size free: see --size)' : ''}`
+  talk.info(`${options.weights}: ${size} to ${dim} numbers, ${where}, ${batchSize} images at once`)
 
   const startMs = Date.now()
   const progress = new Progress('extract', 'images')

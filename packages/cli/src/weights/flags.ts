@@ -1,4 +1,4 @@
-import { count, oneOrThreeNumbers } from '../flags.js'
+import { count, oneOrThreeNumbers, pixelSize } from '../flags.js'
 
 /** Flags of `WeightsOptions`, for the commands that take weights. */
 export const WEIGHTS_FLAGS = {
@@ -26,6 +26,12 @@ export const WEIGHTS_FLAGS = {
     type: 'string',
     coerce: oneOrThreeNumbers('pixel-std'),
     describe: 'Each channel is divided by it: one number or three  [default: 127.5]',
+  },
+  size: {
+    type: 'string',
+    coerce: pixelSize('size'),
+    describe:
+      'Size of the images, for a model that leaves it free: 112, or width x height: 112x96  [default: 112]',
   },
   channels: { choices: ['rgb', 'bgr'] as const, default: 'rgb' as const, describe: 'Order of the channels' },
 } as const

@@ -32,14 +32,23 @@ export async function openWeights(options: OpenWeightsOptions, talk: Talk): Prom
     ...(deviceBatch !== undefined && { deviceBatch }),
     onSmallerBatch: (images: number) =>
       talk.warn(`The memory of a device does not suffice: going on with ${images} images at once`),
+    onWarning: (line: string) => talk.warn(line),
   }
   if (!(await isTorchFile(weights))) {
     if (precision !== undefined && precision !== 'fp32') {
       throw new OptionError(`Expected PyTorch weights for --precision ${precision} but received ${weights}`)
     }
-    const { outputName, embDim, useL2Norm, pixelMean, pixelStd, channels } = options
+    const { outputName, embDim, useL2Norm, pixelMean, pixelStd, channels, size } = options
     const pixels = { mean: pixelMean, std: pixelStd, channels }
-    return openEmbedder({ ...running, model: weights, outputName, embDim, normalize: useL2Norm, pixels })
+    return openEmbedder({
+      ...running,
+      model: weights,
+      outputName,
+      embDim,
+      normalize: useL2Norm,
+      pixels,
+      size,
+    })
   }
   const convert = async (wanted: NonNullable<typeof precision>) =>
     convertWeights(

@@ -18,4 +18,6 @@ export interface WeightsOptions {
   /** Each channel is divided by it. */
   pixelStd?: readonly number[] | undefined
   channels: 'rgb' | 'bgr'
+  /** Of the images, in pixels, for a model that leaves it free. */
+  size?: { width: number; height: number } | undefined
 }
