@@ -1,5 +1,5 @@
-import { Message } from 'apache-arrow'
-import { ArrowError } from './errors.js'
+import { ArrowError, checkMessage, MalformedError } from './errors.js'
+import { readMessage, type Message } from './message.js'
 
 // Encapsulated message format, https://arrow.apache.org/docs/format/Columnar.html#encapsulated-message-format:
 // a continuation marker, the length of the metadata (0 ends the stream), the metadata, the body.
@@ -12,40 +12,40 @@ export const END_OF_STREAM = Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0)
 /** The metadata of a schema or batch of ours is a few hundred bytes: a longer one is no Arrow but a random number. */
 const MAX_METADATA_BYTES = 16 * 1024 * 1024
 
+/** What a buffer of Node 20 holds. */
+const MAX_BODY_BYTES = 2 ** 32
+
 /** A message of the stream, as it came. */
 export interface Frame {
+  /** Of the message, from 0. */
+  number: number
   message: Message
-  bytes: Uint8Array
+  body: Uint8Array
 }
 
 /**
  * Cuts a byte stream into messages, up to the end marker.
  *
- * apache-arrow's own reader takes the end of the bytes for the end of the stream, wherever it falls between two
- * messages; here only the marker ends it.
+ * The end of the bytes is not the end of the stream, wherever it falls between two messages: only the marker is.
  *
  * @throws ArrowError `ARROW_TRUNCATED`, `ARROW_INVALID`
  */
 export async function* readFrames(source: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Frame> {
   const bytes = new ByteQueue(source, name)
   try {
-    for (;;) {
-      const prefix = await bytes.take(PREFIX_BYTES)
-      const view = new DataView(prefix.buffer, prefix.byteOffset)
-      const metadataLength = view.getInt32(4, true)
-      if (
-        view.getUint32(0, true) !== CONTINUATION ||
-        metadataLength < 0 ||
-        metadataLength > MAX_METADATA_BYTES
-      ) {
-        throw invalid(name)
-      }
+    for (let number = 0; ; number++) {
+      const metadataLength = readPrefix(await bytes.take(PREFIX_BYTES), name, number)
       if (metadataLength === 0) break
       const metadata = await bytes.take(metadataLength)
-      const message = decodeMetadata(metadata, name)
-      if (!(message.bodyLength >= 0)) throw invalid(name)
-      const body = await bytes.take(message.bodyLength)
-      yield { message, bytes: Buffer.concat([prefix, metadata, body]) }
+      const message = checkMessage(name, number, () => readMessage(metadata))
+      const { bodyLength } = message
+      if (bodyLength > MAX_BODY_BYTES) {
+        throw new ArrowError(
+          'ARROW_INVALID',
+          `Expected at most ${MAX_BODY_BYTES} bytes a message on ${name} but message ${number} has ${bodyLength}. Write smaller batches.`,
+        )
+      }
+      yield { number, message, body: await bytes.take(bodyLength) }
     }
     if (!(await bytes.isExhausted())) {
       throw new ArrowError(
@@ -58,19 +58,22 @@ export async function* readFrames(source: AsyncIterable<Uint8Array>, name: strin
   }
 }
 
-function decodeMetadata(metadata: Uint8Array, name: string): Message {
-  try {
-    return Message.decode(metadata)
-  } catch (cause) {
-    throw invalid(name, cause)
-  }
+/** @returns the length of the metadata */
+function readPrefix(prefix: Uint8Array, name: string, number: number): number {
+  const view = new DataView(prefix.buffer, prefix.byteOffset)
+  const length = view.getUint32(4, true)
+  if (view.getUint32(0, true) === CONTINUATION && length <= MAX_METADATA_BYTES) return length
+  if (number === 0) throw noArrow(name)
+  return checkMessage(name, number, () => {
+    throw new MalformedError('it does not begin as one')
+  })
 }
 
-export function invalid(name: string, cause?: unknown): ArrowError {
+/** @returns the error for bytes that are something else */
+export function noArrow(name: string): ArrowError {
   return new ArrowError(
     'ARROW_INVALID',
     `Expected an Arrow IPC stream on ${name} but got other bytes. Pipe from facekit extract without --output, or give --input.`,
-    { cause },
   )
 }
 
@@ -96,10 +99,12 @@ class ByteQueue {
         )
       }
     }
-    const all = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks)
-    this.#chunks = [all.subarray(count)]
     this.#available -= count
-    return all.subarray(0, count)
+    const last = this.#chunks.at(-1) ?? new Uint8Array()
+    const taken = this.#chunks.length === 1 ? last.subarray(0, count) : Buffer.concat(this.#chunks, count)
+    // The others were not enough: what is left over is of the last.
+    this.#chunks = [last.subarray(last.length - this.#available)]
+    return taken
   }
 
   async isExhausted(): Promise<boolean> {

@@ -1,33 +1,50 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { PassThrough, Readable } from 'node:stream'
-import type { EmbeddingBatch } from '@facekit/core'
-import { tableFromIPC, tableToIPC, tableFromArrays } from 'apache-arrow'
+import {
+  Binary,
+  Bool,
+  DenseUnion,
+  Dictionary,
+  Field,
+  FixedSizeList,
+  Float32,
+  Int16,
+  Int32,
+  Int64,
+  Int8,
+  LargeUtf8,
+  List,
+  makeData,
+  Null,
+  SparseUnion,
+  Struct,
+  tableFromArrays,
+  tableFromIPC,
+  tableToIPC,
+  TimestampMillisecond,
+  Uint16,
+  Uint32,
+  Uint64,
+  Uint8,
+  Utf8,
+  vectorFromArray,
+  type Data,
+  type DataType,
+} from 'apache-arrow'
 import { describe, expect, it } from 'vitest'
 import { readArrow, writeArrow } from '../src/index.js'
+import { batchesFrom, batchOf, bytesOf, streamOf } from './streams.js'
 
-function batchOf(start: number, rows: number, dim = 4): EmbeddingBatch {
-  return {
-    indices: Uint32Array.from({ length: rows }, (_, i) => start + i),
-    paths: Array.from({ length: rows }, (_, i) => `faces/größe 😀/${start + i}.jpg`),
-    embeddings: Float32Array.from({ length: rows * dim }, (_, i) => (start + i) / 7),
-    dim,
-    normalized: true,
-  }
+function columnOf(values: readonly unknown[], type: DataType): Data {
+  return vectorFromArray(values, type).data[0]!
 }
 
-const METADATA = { dim: 4, normalized: true, modelHash: 'c0ffee' }
-
-async function bytesOf(batches: EmbeddingBatch[]): Promise<Buffer> {
-  const chunks = await Readable.from(batches).pipe(writeArrow(METADATA)).toArray()
-  return Buffer.concat(chunks as Uint8Array[])
-}
-
-async function batchesFrom(bytes: Uint8Array, chunkBytes = bytes.length || 1): Promise<EmbeddingBatch[]> {
-  const chunks = function* () {
-    for (let at = 0; at < bytes.length; at += chunkBytes) yield bytes.subarray(at, at + chunkBytes)
-  }
-  return (await readArrow(Readable.from(chunks())).toArray()) as EmbeddingBatch[]
+function unionOf(Union: typeof SparseUnion | typeof DenseUnion): Data {
+  const type = new Union([0, 1], [new Field('a', new Int32()), new Field('b', new Utf8())])
+  const children = [columnOf([1, 2, 3], new Int32()), columnOf(['x', 'y', 'z'], new Utf8())]
+  const [typeIds, valueOffsets] = [Int8Array.of(0, 1, 0), Int32Array.of(0, 1, 2)]
+  return makeData({ type, length: 3, typeIds, valueOffsets, children })
 }
 
 describe('writeArrow', () => {
@@ -50,7 +67,7 @@ describe('writeArrow', () => {
 
   it('writes no end marker when its source fails', async () => {
     const source = new Readable({ objectMode: true, read() {} })
-    const stage = writeArrow(METADATA)
+    const stage = writeArrow({ dim: 4, normalized: true, modelHash: 'c0ffee' })
     const chunks: Uint8Array[] = []
     stage.on('data', (chunk: Uint8Array) => chunks.push(chunk))
     stage.on('error', () => {})
@@ -118,6 +135,50 @@ describe('readArrow', () => {
     })
   })
 
+  it('finds its columns among others of every type, whichever integers and characters they are of', async () => {
+    const indices = [3, 1, 2]
+    const paths = ['ä', '', 'c']
+    const integers = [new Int8(), new Int16(), new Int32(), new Int64()]
+    const naturals = [new Uint8(), new Uint16(), new Uint32(), new Uint64()]
+    for (const type of [...integers, ...naturals]) {
+      for (const characters of [new Utf8(), new LargeUtf8()]) {
+        const bytes = streamOf(
+          {
+            nothing: makeData({ type: new Null(), length: 3 }),
+            words: columnOf(['x', 'y', 'x'], new Dictionary(new Utf8(), new Int32())),
+            path: columnOf(paths, characters),
+            lists: columnOf([['x'], [], ['y', 'z']], new List(new Field('item', new Utf8()))),
+            either: unionOf(SparseUnion),
+            index: columnOf(type.bitWidth === 64 ? indices.map(BigInt) : indices, type),
+            or: unionOf(DenseUnion),
+            record: columnOf([{ a: 1 }, { a: 2 }, { a: 3 }], new Struct([new Field('a', new Int32())])),
+            bytes: columnOf([Uint8Array.of(1), Uint8Array.of(), Uint8Array.of(2)], new Binary()),
+            yes: columnOf([true, false, true], new Bool()),
+            embedding: columnOf(
+              [
+                [1, 0],
+                [0, 1],
+                [1, 0],
+              ],
+              new FixedSizeList(2, new Field('item', new Float32())),
+            ),
+            time: columnOf([1, 2, 3], new TimestampMillisecond()),
+          },
+          3,
+        )
+        expect(await batchesFrom(bytes), `${type}, ${characters}`).toEqual([
+          {
+            indices: Uint32Array.from(indices),
+            paths,
+            embeddings: Float32Array.of(1, 0, 0, 1, 1, 0),
+            dim: 2,
+            normalized: true,
+          },
+        ])
+      }
+    }
+  })
+
   it('closes at once when it is destroyed, and its source with it, also while that is silent', async () => {
     const source = new PassThrough()
     source.write((await bytesOf([batchOf(0, 3), batchOf(3, 2)])).subarray(0, 900))
@@ -146,5 +207,46 @@ describe.skipIf(!pyarrow)('with pyarrow', () => {
     const bytes = await bytesOf([batchOf(0, 3), batchOf(3, 2)])
     const { stdout } = spawnSync('python3', ['-c', script], { input: bytes, encoding: 'utf8' })
     expect(stdout.trim()).toBe('5 faces/größe 😀/4.jpg')
+  })
+
+  // Types of which apache-arrow has none, and streams as they were before 2020.
+  it.each(['V4', 'V5'])('is understood, metadata %s', async (version) => {
+    const script = `
+import sys, pyarrow as pa
+columns = {
+  'views': pa.array(['a', 'b' * 40, None, 'c' * 50], pa.string_view()),
+  'nothing': pa.nulls(4),
+  'index': pa.array([0, 1, 2, 3]),
+  'lists': pa.array([[1, 2]] * 4, pa.list_view(pa.int32())),
+  'deep': pa.array([{'a': ['x' * 20]}] * 4, pa.struct([('a', pa.large_list(pa.string_view()))])),
+  'runs': pa.RunEndEncodedArray.from_arrays(pa.array([2, 4], pa.int32()), pa.array(['u', 'v'])),
+  'map': pa.array([[('k', 1)]] * 4, pa.map_(pa.string(), pa.int32())),
+  'path': pa.array(['p', 'ä', '', 's'], pa.large_string()),
+  'union': pa.UnionArray.from_sparse(pa.array([0] * 4, pa.int8()), [pa.array([1] * 4), pa.array(['s'] * 4)]),
+  'words': pa.array(['x', 'y', 'x', 'y']).dictionary_encode(),
+  'embedding': pa.FixedSizeListArray.from_arrays(pa.array(range(8), pa.float32()), 2),
+}
+table = pa.table(columns).slice(1)
+options = pa.ipc.IpcWriteOptions(metadata_version=pa.ipc.MetadataVersion.${version})
+with pa.ipc.new_stream(sys.stdout.buffer, table.schema, options=options) as writer:
+  writer.write_table(table, max_chunksize=2)`
+    const { stdout, stderr } = spawnSync('python3', ['-c', script])
+    const batch = { dim: 2, normalized: false }
+    expect(await batchesFrom(stdout), String(stderr)).toEqual([
+      { ...batch, indices: Uint32Array.of(1, 2), paths: ['ä', ''], embeddings: Float32Array.of(2, 3, 4, 5) },
+      { ...batch, indices: Uint32Array.of(3), paths: ['s'], embeddings: Float32Array.of(6, 7) },
+    ])
+  })
+
+  it('is told when it compressed a stream', async () => {
+    const script = `
+import sys, pyarrow as pa
+embedding = pa.FixedSizeListArray.from_arrays(pa.array(range(8), pa.float32()), 2)
+table = pa.table({'index': pa.array(range(4)), 'path': pa.array(['p'] * 4), 'embedding': embedding})
+options = pa.ipc.IpcWriteOptions(compression='lz4')
+with pa.ipc.new_stream(sys.stdout.buffer, table.schema, options=options) as writer:
+  writer.write_table(table)`
+    const { stdout } = spawnSync('python3', ['-c', script])
+    await expect(batchesFrom(stdout)).rejects.toMatchObject({ code: 'ARROW_UNSUPPORTED' })
   })
 })
