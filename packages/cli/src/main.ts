@@ -1,4 +1,4 @@
-import { format } from 'node:util'
+import { inspect } from 'node:util'
 import { FacekitError, OptionError } from '@facekit/core'
 import yargs from 'yargs'
 import * as clusterCommand from './cluster/command.js'
@@ -9,6 +9,7 @@ import * as extractCommand from './extract/command.js'
 import { canonicalFlags, type Flags } from './flags.js'
 import { Interruption, orStopped } from './interruption.js'
 import { ownVersion } from './own-version.js'
+import { printable } from './printable.js'
 import { silence, type Output, type StandardStreams } from './standard-streams.js'
 
 const FLAGS_OF = new Map<string, Flags>(
@@ -79,9 +80,10 @@ export async function main(
   }
 }
 
-/** yargs ends some of its messages with a full stop, and some not. */
+/** yargs breaks some of its messages into lines, and ends some with a full stop. */
 function sentence(message: string): string {
-  return /[.!?]\s*$/.test(message) ? message : `${message}.`
+  const line = message.trim().replaceAll(/\n\s*/g, ' ')
+  return /[.!?]$/.test(line) ? line : `${line}.`
 }
 
 /** Puts the command first, also where flags stand before it, and its flags into their usual spelling. */
@@ -94,18 +96,18 @@ function canonicalArgs(args: readonly string[]): string[] {
 }
 
 function report(error: unknown, stderr: Output): number {
-  const say = (...words: unknown[]) => stderr.write(`facekit: ${format(...words)}\n`)
+  const say = (text: string) => stderr.write(`facekit: ${printable(text)}\n`)
   if (isBrokenPipe(error)) return EXIT.brokenPipe
   if (error instanceof Interruption) {
     say(error.message)
     return error.status
   }
   if (error instanceof FacekitError) {
-    say(`${error.message} [${error.code}]`)
+    say(`${error.message.trimEnd()} [${error.code}]`)
     return error instanceof OptionError ? EXIT.usage : EXIT.failure
   }
   if (isSystemError(error)) say(error.message)
-  else say('unexpected error', error)
+  else stderr.write(`facekit: unexpected error ${inspect(error).split('\n').map(printable).join('\n')}\n`)
   return EXIT.failure
 }
 

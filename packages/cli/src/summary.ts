@@ -1,3 +1,4 @@
+import { printable } from './printable.js'
 import type { StandardStreams } from './standard-streams.js'
 
 /**
@@ -11,9 +12,12 @@ export async function printSummary(
   to: 'stdout' | 'stderr' = 'stdout',
 ): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    streams[to].write(`${JSON.stringify(summary)}\n`, (error: NodeJS.ErrnoException | null | undefined) => {
-      if (error && !(to === 'stderr' && error.code === 'EPIPE')) reject(error)
-      else resolve()
-    })
+    streams[to].write(
+      `${printable(JSON.stringify(summary))}\n`,
+      (error: NodeJS.ErrnoException | null | undefined) => {
+        if (error && !(to === 'stderr' && error.code === 'EPIPE')) reject(error)
+        else resolve()
+      },
+    )
   })
 }

@@ -1,7 +1,8 @@
+import { printable } from './printable.js'
 import type { Progress } from './progress.js'
 import type { Output } from './standard-streams.js'
 
-/** What a command says to a person. Everything goes to stderr: stdout is data. */
+/** What a command says to a person, made printable. Everything goes to stderr: stdout is data. */
 export interface Talk {
   /** Said unless --quiet. */
   info(line: string): void
@@ -13,6 +14,7 @@ export interface Talk {
 
 const TERMINAL_INTERVAL_MS = 200
 const LINE_INTERVAL_MS = 5000
+const CLEAR_LINE = '\r\x1b[K'
 /** Where a terminal does not say how wide it is. */
 const TERMINAL_COLUMNS = 80
 
@@ -24,7 +26,7 @@ export function createTalk(stderr: Output, quiet: boolean): Talk {
   let drawn = false
 
   const say = (line: string) => {
-    stderr.write(drawn ? `\r\x1b[K${line}\n` : `${line}\n`)
+    stderr.write(`${drawn ? CLEAR_LINE : ''}${printable(line)}\n`)
     drawn = false
   }
   return {
@@ -36,11 +38,9 @@ export function createTalk(stderr: Output, quiet: boolean): Talk {
       const now = Date.now()
       if (quiet || (now - lastMs < intervalMs && !progress.finished)) return
       lastMs = now
-      const line = progress.describe()
-      if (!terminal) return say(line)
-      stderr.write(
-        `\r\x1b[K${line.slice(0, (stderr.columns ?? TERMINAL_COLUMNS) - 1)}${progress.finished ? '\n' : ''}`,
-      )
+      if (!terminal) return say(progress.describe())
+      const line = printable(progress.describe()).slice(0, (stderr.columns ?? TERMINAL_COLUMNS) - 1)
+      stderr.write(`${CLEAR_LINE}${line}${progress.finished ? '\n' : ''}`)
       drawn = !progress.finished
     },
   }

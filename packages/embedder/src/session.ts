@@ -35,9 +35,8 @@ export interface RunRequest {
   normalize: boolean
 }
 
-const SEVERITY_ERROR = 3
-/** For what is tried: that it fails is an answer. */
-const SEVERITY_FATAL = 4
+/** Errors are thrown as well; ONNX Runtime would print them past the program, with the names in the model as they are. */
+const FATAL_ONLY = 4
 
 /** A session of ONNX Runtime. It blocks the thread that it runs in. */
 export class Session {
@@ -67,7 +66,7 @@ export class Session {
       executionProviders,
       intraOpNumThreads: setup.threads,
       interOpNumThreads: 1,
-      logSeverityLevel: SEVERITY_ERROR,
+      logSeverityLevel: FATAL_ONLY,
       extra: {
         session: {
           ...(extra?.['session'] as object | undefined),
@@ -97,7 +96,7 @@ export class Session {
   async #probeOutputs(): Promise<OutputInfo[]> {
     const bytes = this.#imageBytes
     const run = async (pixels: Uint8Array, count: number) =>
-      this.#runOnce(pixels, count, this.#session.outputNames, SEVERITY_FATAL)
+      this.#runOnce(pixels, count, this.#session.outputNames)
     const pictures = probePictures(bytes)
     const [alone] = await this.#parts.run(1, async () => run(pictures.subarray(bytes), 1))
     if (this.#fixedBatch === 1) return describeOutputs(alone!, undefined)
@@ -140,7 +139,6 @@ export class Session {
     pixels: Uint8Array,
     rows: number,
     outputs: readonly string[],
-    logSeverityLevel: 3 | 4 = SEVERITY_ERROR,
   ): Promise<ForwardPass> {
     const { padTo, width, height } = this.#setup
     const wanted = this.#fixedBatch ?? (padTo === undefined ? rows : this.#parts.limit)
@@ -152,6 +150,6 @@ export class Session {
     }
     const [name] = this.#session.inputNames
     const feeds = { [name!]: new Tensor('uint8', input, [batch, height, width, 3]) }
-    return { results: await this.#session.run(feeds, outputs, { logSeverityLevel }), batch }
+    return { results: await this.#session.run(feeds, outputs, { logSeverityLevel: FATAL_ONLY }), batch }
   }
 }

@@ -13,6 +13,7 @@ import { chooseEngine } from '@facekit/index-faiss'
 import { imageLibrary } from '@facekit/preprocess'
 import { defaultMemoryLimit } from '../cluster/memory.js'
 import { ownVersion } from '../own-version.js'
+import { printable } from '../printable.js'
 import { cacheFolder } from '../weights/model-cache.js'
 
 /** What libuv takes where UV_THREADPOOL_SIZE does not say. */
@@ -116,7 +117,7 @@ export function describeExamination(examination: Examination): string {
     ['cache', examination.cacheFolder ?? 'none: there is no home folder'],
   ]
   const width = Math.max(...facts.map(([name]) => name.length))
-  return facts.map(([name, fact]) => `${name.padEnd(width)}  ${fact}\n`).join('')
+  return facts.map(([name, fact]) => `${name.padEnd(width)}  ${printable(fact)}\n`).join('')
 }
 
 function outcome(reply: ProbeReply): string {
