@@ -24,14 +24,20 @@ const MAX_TYPO = 4
  * are `--no_use_gpu` and `--use-gpu False`.
  *
  * @throws OptionError for an unknown flag, with the most similar known one; for a flag given twice; for a value that is
- * missing or empty
+ * missing or empty; for words after `--`
  */
 export function canonicalFlags(args: readonly string[], flags: Flags): string[] {
   const canonical: string[] = []
   const seen = new Set<string>()
   for (let at = 0; at < args.length; at++) {
     const arg = args[at]!
-    if (arg === '--') return [...canonical, ...args.slice(at)]
+    // yargs does not look at what follows.
+    if (arg === '--') {
+      if (at + 1 === args.length) return canonical
+      throw new OptionError(
+        `Expected nothing after -- but received ${args[at + 1]}. Write ./ before the name of a file that begins with -.`,
+      )
+    }
     if (!arg.startsWith('--')) {
       canonical.push(arg)
       continue
@@ -99,6 +105,11 @@ function booleanFlag(name: string, negated: boolean, value: string | undefined):
   if (!isTrueOrFalse(value))
     throw new OptionError(`Expected true or false for --${name} but received ${value}`)
   return value.toLowerCase() === 'true' ? `--${name}` : `--no-${name}`
+}
+
+/** The name of a flag, however it is spelled; undefined for any other word. */
+export function flagName(word: string): string | undefined {
+  return word.startsWith('--') ? kebabCase(word.slice(2).split('=')[0]!) : undefined
 }
 
 function kebabCase(name: string): string {

@@ -3,17 +3,23 @@ import { FacekitError, OptionError } from '@facekit/core'
 import yargs from 'yargs'
 import * as clusterCommand from './cluster/command.js'
 import { EXIT } from './exit-codes.js'
+import { COMPLETION_FLAG, completionsOf, describeCompletions, type CommandSketch } from './completion.js'
 import * as convertCommand from './convert/command.js'
 import * as doctorCommand from './doctor/command.js'
 import * as extractCommand from './extract/command.js'
-import { canonicalFlags, type Flags } from './flags.js'
-import { Interruption, orStopped } from './interruption.js'
+import { canonicalFlags } from './flags.js'
+import { Interruption } from './interruption.js'
 import { ownVersion } from './own-version.js'
 import { printable } from './printable.js'
 import { silence, type Output, type StandardStreams } from './standard-streams.js'
 
-const FLAGS_OF = new Map<string, Flags>(
-  [extractCommand, clusterCommand, convertCommand, doctorCommand].map(({ name, flags }) => [name, flags]),
+const COMPLETION = { name: 'completion', describe: 'Print a completion script for bash or zsh', flags: {} }
+
+const COMMANDS = new Map<string, CommandSketch>(
+  [extractCommand, clusterCommand, convertCommand, doctorCommand, COMPLETION].map((command) => [
+    command.name,
+    command,
+  ]),
 )
 
 export interface MainOptions {
@@ -38,6 +44,11 @@ export async function main(
   let status: number = EXIT.ok
   silence(stdout, stderr)
   try {
+    if (args[0] === COMPLETION_FLAG) {
+      const completions = completionsOf(args.slice(1), COMMANDS)
+      stdout.write(describeCompletions(completions, process.env['ZSH_NAME'] ?? process.env['SHELL']))
+      return EXIT.ok
+    }
     await yargs()
       .scriptName('facekit')
       .usage('$0 <command>\n\nMillions of unlabelled face crops to training labels.')
@@ -53,7 +64,7 @@ export async function main(
       .command(doctorCommand.name, doctorCommand.describe, doctorCommand.builder, async (argv) => {
         status = await doctorCommand.handler(argv, context)
       })
-      .completion('completion', 'Print a completion script for bash or zsh')
+      .completion(COMPLETION.name, COMPLETION.describe)
       .example(
         '$0 extract --input crops/ --weights model.onnx | $0 cluster --output labels/',
         'Crops to labels',
@@ -70,7 +81,7 @@ export async function main(
         if (error && error.name !== 'YError') throw error
         throw new OptionError(`${sentence(message ?? error.message)} See facekit --help.`)
       })
-      // Help, the version and completions; without this function yargs prints them itself.
+      // Help, the version and the script for completion; without this function yargs prints them itself.
       .parseAsync(canonicalArgs(args), {}, (_error, _argv, output) => {
         if (output) stdout.write(`${output}\n`)
       })
@@ -88,11 +99,16 @@ function sentence(message: string): string {
 
 /** Puts the command first, also where flags stand before it, and its flags into their usual spelling. */
 function canonicalArgs(args: readonly string[]): string[] {
-  const at = args.findIndex((arg) => FLAGS_OF.has(arg))
-  // Completion is asked about a command line that is not finished.
-  if (at === -1 || args[0] === '--get-yargs-completions') return [...args]
+  const at = args.findIndex((arg) => COMMANDS.has(arg))
+  if (at === -1) {
+    // yargs would complete the line, and fail at some.
+    if (args.some((arg) => arg.includes(COMPLETION_FLAG.slice(2))))
+      throw new OptionError(`Expected ${COMPLETION_FLAG} before all other words`)
+    // yargs does not look at what follows this.
+    return args.filter((arg) => arg !== '--')
+  }
   const command = args[at]!
-  return [command, ...canonicalFlags(args.toSpliced(at, 1), FLAGS_OF.get(command)!)]
+  return [command, ...canonicalFlags(args.toSpliced(at, 1), COMMANDS.get(command)!.flags)]
 }
 
 function report(error: unknown, stderr: Output): number {

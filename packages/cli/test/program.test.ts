@@ -82,6 +82,9 @@ describe('facekit', () => {
     [['cluster', '--no-use_gpu', 'False'], 'Expected no value for --no-use-gpu but received False'],
     [['convert', 'a.pth', 'b.onnx', '--outputs'], 'Expected a value for --outputs but received none'],
     [['--json', 'cluster', '--cluster-tresh', '1'], 'Unknown flag --cluster-tresh'],
+    [['cluster', '--', '--input', 'e'], 'Expected nothing after -- but received --input.'],
+    [['--', 'clutser'], 'Did you mean cluster?'],
+    [['x', '--get-yargs-completions', '--constructor'], 'Expected --get-yargs-completions before all'],
   ])('refuses %j as usage', async (args, message) => {
     const { status, stdout, stderr } = await facekit(args)
     expect(stderr.replaceAll(/\s+/g, ' ')).toContain(message)
