@@ -1,70 +1,22 @@
 import { rounds, seededRandom } from '@facekit/testing'
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { facekit } from './program.js'
 
 // None of them starts work: what they name is not there.
-const WORDS = [
-  ...[
-    '',
-    ' ',
-    '\n',
-    '\x1b',
-    'ä',
-    '😀',
-    '"',
-    "'",
-    '$0',
-    '*',
-    '.',
-    '[',
-    'x',
-    'a=b',
-    '=',
-    '0',
-    '-1',
-    '1e9',
-    'NaN',
-  ],
-  ...[
-    '-',
-    '--',
-    '---',
-    '--=',
-    '--=x',
-    '-=',
-    '--.',
-    '--..',
-    '-.',
-    '--_',
-    '--_=1',
-    '--$0',
-    '--1',
-    '--"',
-    "--'",
-  ],
-  ...['-h', '-v', '-x', '-xyz', '-a.b', '--a.b', '--a.b=c', '--no-', '--no-no-', '--show-hidden'],
-  ...['__proto__', 'constructor', 'toString', 'valueOf', 'hasOwnProperty', '--__proto__', '--__proto__.x=1'],
-  ...['--constructor', '--constructor=1', '--toString', '--valueOf', '--no-__proto__', '-__proto__'],
-  ...[
-    '--get-yargs-completions',
-    '--no-get-yargs-completions',
-    '--get-yargs-completions.x',
-    '-get-yargs-completions',
-  ],
-  ...['--help', '--version', '--help=x', '--json', '--json=', '--quiet', '--no-json', '--use_gpu', 'False'],
-  ...[
-    '--output=nowhere',
-    '--outputs',
-    '--outputs=',
-    '--topK',
-    '--top-k=5',
-    '--weights',
-    '--devices',
-    '--devices=',
-  ],
-  ...['--precision', '--precision=int8', '--engine', 'int8', '--provider', '--pixel-mean', '--memory-limit'],
-  ...['facekit', 'extract', 'cluster', 'convert', 'completion'],
-]
+const WORDS = `
+ä 😀 " ' $0 * . [ x a=b = 0 -1 1e9 NaN
+- -- --- --= --=x -= --. --.. -. --_ --_=1 --$0 --1 --" --'
+-h -v -x -xyz -a.b --a.b --a.b=c --no- --no-no- --show-hidden
+__proto__ constructor toString valueOf hasOwnProperty --__proto__ --__proto__.x=1 --no-__proto__ -__proto__
+--constructor --constructor=1 --toString --valueOf
+--get-yargs-completions --no-get-yargs-completions --get-yargs-completions.x -get-yargs-completions
+--help --version --help=x --json --json= --quiet --no-json --use_gpu False
+--output=nowhere --outputs --outputs= --topK --top-k=5 --weights --devices --devices= --pixel-mean --memory-limit
+--precision --precision=int8 int8 --engine --provider
+facekit extract cluster convert completion`
+  .trim()
+  .split(/\s+/)
+  .concat('', ' ', '\n', '\x1b')
 
 function randomLines(seed: number): () => string[] {
   const random = seededRandom(seed)
@@ -81,6 +33,12 @@ describe('completion', () => {
       expect({ status, stderr }, JSON.stringify(words)).toEqual({ status: 0, stderr: '' })
     }
   })
+
+  beforeEach(() => {
+    vi.stubEnv('SHELL', '/bin/bash')
+    vi.stubEnv('ZSH_NAME', undefined)
+  })
+  afterEach(() => void vi.unstubAllEnvs())
 
   const completed = async (...words: string[]) => {
     const { stdout } = await facekit(['--get-yargs-completions', 'facekit', ...words])
@@ -102,6 +60,14 @@ describe('completion', () => {
     expect(flags.filter((flag) => /top-k|use-gpu|cluster-thresh/.test(flag))).toEqual([])
     expect(await completed('cluster', '--input', '')).toEqual([])
     expect(await completed('cluster', '--top-k', 'half a number', '--eng')).toContain('--engine')
+  })
+
+  it('speaks as the script for the shell expects', async () => {
+    vi.stubEnv('SHELL', '/bin/fish')
+    expect(await completed('')).toContain('cluster\tEmbeddings to training labels')
+    vi.stubEnv('ZSH_NAME', 'zsh')
+    expect(await completed('')).toContain('cluster:Embeddings to training labels')
+    expect(await completed('extract', '--precision', '')).toContain('int8')
   })
 })
 
