@@ -6,6 +6,9 @@ import { MalformedError } from './errors.js'
  */
 const MAX_READINGS = 4
 
+/** A table of a few bytes becomes an object of some hundred: these are 40,000 columns. */
+const MAX_TABLES = 100_000
+
 /**
  * A table of a flatbuffer. Every offset and length is checked against the bytes when it is followed, so that no more
  * than these is ever read or allocated. All methods throw MalformedError.
@@ -29,6 +32,7 @@ export class FlatTable {
     this.#length = bytes.view.getUint16(this.#vtable + 2, true)
     bytes.check(this.#vtable, this.#vtableLength)
     bytes.spend(at, this.#length)
+    bytes.countTable()
   }
 
   /** The table that a flatbuffer begins with. */
@@ -133,6 +137,7 @@ function readCount(view: DataView, at: number): number {
 class CheckedBytes {
   readonly view: DataView
   #unspent: number
+  #tables = 0
 
   constructor(bytes: Uint8Array) {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
@@ -151,6 +156,10 @@ class CheckedBytes {
     this.#unspent -= size
     if (this.#unspent < 0) throw new MalformedError('its offsets lead to the same bytes again and again')
     return at
+  }
+
+  countTable(): void {
+    if (++this.#tables > MAX_TABLES) throw new MalformedError(`it has more than ${MAX_TABLES} tables`)
   }
 
   /** Where the offset at `at` leads. */

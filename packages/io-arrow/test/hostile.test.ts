@@ -174,10 +174,13 @@ describe('a damaged stream', () => {
     }
   })
 
-  it('is refused where few offsets unfold to many fields', async () => {
-    await expect(batchesFrom(unfoldingSchema(60))).rejects.toMatchObject({
+  it.each([
+    ['each of the same two', 2, 60],
+    ['all of them one', 1_000_000, 1],
+  ])('is refused where few tables unfold to many fields, %s', async (_case, width, levels) => {
+    await expect(batchesFrom(unfoldingSchema(width, levels))).rejects.toMatchObject({
       code: 'ARROW_INVALID',
-      message: expect.stringContaining('again and again'),
+      message: expect.stringMatching(/again and again|more than 100000 tables/),
     })
   })
 
@@ -257,11 +260,10 @@ describe('an index', () => {
   })
 })
 
-/** A schema of two fields, both the same, which has two children, both the same, and so on. */
-function unfoldingSchema(levels: number): Uint8Array {
-  const [messageTable, messageHeader, schemaTable, schemaFields, firstLevel, levelBytes] = [
-    16, 24, 36, 40, 60, 20,
-  ]
+/** A schema of `width` fields, all the same one, whose children are `width` fields, all the same one, and so on. */
+function unfoldingSchema(width: number, levels: number): Uint8Array {
+  const [messageTable, messageHeader, schemaTable, schemaFields, firstLevel] = [16, 24, 36, 40, 60]
+  const levelBytes = 4 + 4 * width + 8
   const metadata = Buffer.alloc(firstLevel + levels * levelBytes + 4)
   const vtable = (at: number, ...entries: number[]) =>
     entries.forEach((entry, i) => metadata.writeUInt16LE(entry, at + 2 * i))
@@ -277,10 +279,9 @@ function unfoldingSchema(levels: number): Uint8Array {
   vtable(44, 16, 8, 0, 0, 0, 0, 0, 4)
   for (let level = 0; level < levels; level++) {
     const vector = firstLevel + level * levelBytes
-    const table = vector + 12
-    metadata.writeUInt32LE(2, vector)
-    offset(vector + 4, table)
-    offset(vector + 8, table)
+    const table = vector + 4 + 4 * width
+    metadata.writeUInt32LE(width, vector)
+    for (let at = vector + 4; at < table; at += 4) offset(at, table)
     metadata.writeInt32LE(table - 44, table)
     offset(table + 4, vector + levelBytes)
   }
