@@ -1,5 +1,4 @@
-import { inspect } from 'node:util'
-import { FacekitError, OptionError } from '@facekit/core'
+import { OptionError } from '@facekit/core'
 import yargs from 'yargs'
 import * as clusterCommand from './cluster/command.js'
 import { EXIT } from './exit-codes.js'
@@ -8,10 +7,9 @@ import * as convertCommand from './convert/command.js'
 import * as doctorCommand from './doctor/command.js'
 import * as extractCommand from './extract/command.js'
 import { canonicalFlags } from './flags.js'
-import { Interruption } from './interruption.js'
 import { ownVersion } from './own-version.js'
-import { printable } from './printable.js'
-import { silence, type Output, type StandardStreams } from './standard-streams.js'
+import { report } from './report.js'
+import { silence, type StandardStreams } from './standard-streams.js'
 
 const COMPLETION = { name: 'completion', describe: 'Print a completion script for bash or zsh', flags: {} }
 
@@ -109,28 +107,4 @@ function canonicalArgs(args: readonly string[]): string[] {
   }
   const command = args[at]!
   return [command, ...canonicalFlags(args.toSpliced(at, 1), COMMANDS.get(command)!.flags)]
-}
-
-function report(error: unknown, stderr: Output): number {
-  const say = (text: string) => stderr.write(`facekit: ${printable(text)}\n`)
-  if (isBrokenPipe(error)) return EXIT.brokenPipe
-  if (error instanceof Interruption) {
-    say(error.message)
-    return error.status
-  }
-  if (error instanceof FacekitError) {
-    say(`${error.message.trimEnd()} [${error.code}]`)
-    return error instanceof OptionError ? EXIT.usage : EXIT.failure
-  }
-  if (isSystemError(error)) say(error.message)
-  else stderr.write(`facekit: unexpected error ${inspect(error).split('\n').map(printable).join('\n')}\n`)
-  return EXIT.failure
-}
-
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'syscall' in error
-}
-
-function isBrokenPipe(error: unknown): boolean {
-  return isSystemError(error) && error.code === 'EPIPE'
 }

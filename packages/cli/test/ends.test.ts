@@ -132,7 +132,7 @@ describe('on a disk that is full', () => {
     ['the summary', '"$@" --json > /dev/full', ['--output', inFolder('full-summary')]],
   ])('says so when %s cannot be printed', async (_what, script, args) => {
     const { status, stderr } = await shell(script, ...extract, ...args)
-    expect(stderr).toMatch(/facekit: .*ENOSPC.*\n$/)
+    expect(stderr).toMatch(/facekit: .*ENOSPC.*The disk is full: make room, and run again\..*\n$/)
     expect(stderr).not.toContain('    at ')
     expect(status).toBe(3)
   })

@@ -28,25 +28,43 @@ export interface ErrorData {
   code: string | undefined
   message: string
   stack: string | undefined
+  /** Of an error of the system: what was asked of it. */
+  syscall: string | undefined
+  cause: ErrorData | undefined
 }
 
 export function errorToData(error: unknown): ErrorData {
-  if (!(error instanceof Error))
-    return { name: 'Error', code: undefined, message: String(error), stack: undefined }
-  const code = error instanceof FacekitError ? error.code : undefined
-  return { name: error.name, code, message: error.message, stack: error.stack }
+  if (!(error instanceof Error)) {
+    const nothing = { code: undefined, stack: undefined, syscall: undefined, cause: undefined }
+    return { name: 'Error', message: String(error), ...nothing }
+  }
+  const { name, message, stack, cause } = error
+  const { syscall, code } = error as NodeJS.ErrnoException
+  return {
+    name,
+    code: error instanceof FacekitError || syscall !== undefined ? code : undefined,
+    message,
+    stack,
+    syscall,
+    cause: cause === undefined ? undefined : errorToData(cause),
+  }
 }
 
 /**
- * What `errorToData` was given: FacekitErrors with their code and, where it is known here, their class.
+ * What `errorToData` was given: FacekitErrors with their code and, where it is known here, their class; errors of the
+ * system with what tells them.
  *
  * @param classes that are known beside those of core
  */
-export function errorFrom({ name, code, message, stack }: ErrorData, classes: readonly ErrorClass[]): Error {
-  const error = code === undefined ? new Error(message) : new FacekitError(code, message)
+export function errorFrom(data: ErrorData, classes: readonly ErrorClass[]): Error {
+  const { name, code, message, stack, syscall } = data
+  const options = data.cause && { cause: errorFrom(data.cause, classes) }
+  const isOurs = code !== undefined && syscall === undefined
+  const error = isOurs ? new FacekitError(code, message, options) : new Error(message, options)
   if (stack !== undefined) error.stack = stack
-  const known = [OptionError, ...classes].find((one) => code !== undefined && one.name === name)
+  if (syscall !== undefined) return Object.assign(error, { code, syscall })
+  const known = [OptionError, ...classes].find((one) => isOurs && one.name === name)
   if (known) Object.setPrototypeOf(error, known.prototype)
-  if (code !== undefined) error.name = name
+  if (isOurs) error.name = name
   return error
 }

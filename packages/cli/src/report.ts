@@ -1,0 +1,47 @@
+import { inspect } from 'node:util'
+import { FacekitError, OptionError } from '@facekit/core'
+import { EXIT } from './exit-codes.js'
+import { Interruption } from './interruption.js'
+import { printable } from './printable.js'
+import type { Output } from './standard-streams.js'
+
+/** What mends an error of the system, wherever it was met. */
+const ADVICE: Readonly<Record<string, string>> = {
+  ENOSPC: 'The disk is full: make room, and run again.',
+  EDQUOT: 'Your share of the disk is used up: make room, and run again.',
+  EMFILE: 'This process may not open more files: raise ulimit -n.',
+  ENFILE: 'The system may not open more files.',
+}
+
+/** Says what went wrong, in one line where it was foreseen. @returns the exit status */
+export function report(error: unknown, stderr: Output): number {
+  const say = (text: string) => stderr.write(`facekit: ${printable(text)}\n`)
+  if (isSystemError(error) && error.code === 'EPIPE') return EXIT.brokenPipe
+  if (error instanceof Interruption) {
+    say(error.message)
+    return error.status
+  }
+  const advice = adviceOn(error)
+  const said = (message: string) =>
+    advice ? `${message.trimEnd().replace(/\.$/, '')}. ${advice}` : message.trimEnd()
+  if (error instanceof FacekitError) {
+    say(`${said(error.message)} [${error.code}]`)
+    return error instanceof OptionError ? EXIT.usage : EXIT.failure
+  }
+  if (isSystemError(error)) say(said(error.message))
+  else stderr.write(`facekit: unexpected error ${inspect(error).split('\n').map(printable).join('\n')}\n`)
+  return EXIT.failure
+}
+
+/** By the error, or what caused it. */
+function adviceOn(error: unknown): string | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const advice = isSystemError(at) && ADVICE[at.code ?? '']
+    if (advice) return advice
+  }
+  return undefined
+}
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error
+}
