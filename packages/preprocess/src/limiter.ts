@@ -1,22 +1,39 @@
-/** Lets at most `limit` tasks run at once; the others wait in the order in which they came. */
-export class Limiter {
-  #free: number
-  readonly #waiting: (() => void)[] = []
+interface Waiting {
+  weight: number
+  start(): void
+}
 
-  constructor(limit: number) {
-    this.#free = limit
+/**
+ * Shares `capacity` among tasks, each of a weight. Those for which there is no room wait in the order in which they
+ * came, so that a heavy one gets its turn; one that outweighs the capacity runs alone.
+ */
+export class Limiter {
+  readonly #capacity: number
+  #free: number
+  readonly #waiting: Waiting[] = []
+
+  constructor(capacity: number) {
+    this.#capacity = capacity
+    this.#free = capacity
   }
 
-  async run<T>(task: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
+  async run<T>(weight: number, task: () => Promise<T>): Promise<T> {
+    const taken = Math.min(weight, this.#capacity)
+    if (this.#waiting.length === 0 && taken <= this.#free) this.#free -= taken
+    else await new Promise<void>((start) => this.#waiting.push({ weight: taken, start }))
     try {
       return await task()
     } finally {
-      const next = this.#waiting.shift()
-      // The place goes straight to the next in line.
-      if (next) next()
-      else this.#free++
+      this.#free += taken
+      this.#startNext()
+    }
+  }
+
+  #startNext(): void {
+    for (let next = this.#waiting[0]; next && next.weight <= this.#free; next = this.#waiting[0]) {
+      this.#waiting.shift()
+      this.#free -= next.weight
+      next.start()
     }
   }
 }

@@ -6,7 +6,7 @@ import {
   type ImageBatch,
   type PathBatch,
 } from '@facekit/core'
-import { decodeImage, DEFAULT_MAX_PIXELS } from './decode-image.js'
+import { decodeWithin, DEFAULT_MAX_PIXELS, type DecodeOptions } from './decode-image.js'
 import { ImageError } from './errors.js'
 import { Limiter } from './limiter.js'
 
@@ -18,7 +18,14 @@ export interface PreprocessOptions {
   workers: number
   /** Images of more pixels fail. */
   maxPixels?: number | undefined
+  /**
+   * Bytes that decoding may take, over all workers: few large images are decoded at once, and one that takes more alone
+   * is decoded alone. 1 GiB unless given, with which hundreds of face crops are decoded at once.
+   */
+  decodeMemoryBytes?: number | undefined
 }
+
+const DEFAULT_DECODE_MEMORY_BYTES = 2 ** 30
 
 /**
  * Batches in the making at once: while the images of one are finished, the decoders that are free begin the next. It
@@ -31,29 +38,31 @@ const BATCHES_IN_FLIGHT = 2
  * row.
  */
 export function preprocess(options: PreprocessOptions): Duplex {
-  const { maxPixels = DEFAULT_MAX_PIXELS } = options
+  const { maxPixels = DEFAULT_MAX_PIXELS, decodeMemoryBytes = DEFAULT_DECODE_MEMORY_BYTES } = options
   const width = checkPositiveInteger('width', options.width)
   const height = checkPositiveInteger('height', options.height)
-  const decoders = new Limiter(checkPositiveInteger('workers', options.workers))
+  const workers = new Limiter(checkPositiveInteger('workers', options.workers))
+  const memory = new Limiter(checkPositiveInteger('decodeMemoryBytes', decodeMemoryBytes))
   const size = { width, height, maxPixels: checkPositiveInteger('maxPixels', maxPixels) }
   return mapBatches({
     concurrency: BATCHES_IN_FLIGHT,
     map: async (batch: PathBatch, signal) => {
-      const decode = (path: string) => decoders.run(() => decodeOrFail(path, size, signal))
+      const decode = (path: string) => workers.run(1, () => decodeOrFail(memory, path, size, signal))
       return toImageBatch(batch, await Promise.all(batch.paths.map(decode)), width, height)
     },
   })
 }
 
 async function decodeOrFail(
+  memory: Limiter,
   path: string,
-  size: { width: number; height: number; maxPixels: number },
+  size: DecodeOptions,
   signal: AbortSignal,
 ): Promise<Uint8Array | ImageError> {
-  // What waits for a decoder when the stage is destroyed is not begun.
+  // What waits for a worker when the stage is destroyed is not begun.
   signal.throwIfAborted()
   try {
-    return await decodeImage(path, size)
+    return await decodeWithin(memory, path, size, signal)
   } catch (error) {
     if (error instanceof ImageError) return error
     throw error

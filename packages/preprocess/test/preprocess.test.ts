@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import type { ImageBatch, PathBatch } from '@facekit/core'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { decodeWithin } from '../src/decode-image.js'
 import { preprocess } from '../src/index.js'
 import { Limiter } from '../src/limiter.js'
 
@@ -116,31 +117,22 @@ describe('preprocess', () => {
     expect(source.destroyed).toBe(true)
   })
 
+  it('does not begin what waits for memory when it is stopped', async () => {
+    const memory = new Limiter(1)
+    let release = (): void => {}
+    const held = memory.run(1, () => new Promise<void>((resolve) => (release = resolve)))
+    const stop = new AbortController()
+    const waiting = decodeWithin(memory, pathOf(1), OPTIONS, stop.signal)
+    stop.abort()
+    release()
+    await held
+    await expect(waiting).rejects.toThrow(/aborted/)
+  })
+
   it('checks its options', () => {
     expect(() => preprocess({ ...OPTIONS, workers: 0 })).toThrow('Expected positive integer for workers')
     expect(() => preprocess({ ...OPTIONS, width: 1.5 })).toThrow('width')
     expect(() => preprocess({ ...OPTIONS, maxPixels: -1 })).toThrow('maxPixels')
-  })
-})
-
-describe('Limiter', () => {
-  it('runs at most its limit at once, in order, also when tasks fail', async () => {
-    const limiter = new Limiter(3)
-    const started: number[] = []
-    let running = 0
-    let most = 0
-    await Promise.allSettled(
-      Array.from({ length: 20 }, (_, i) =>
-        limiter.run(async () => {
-          started.push(i)
-          most = Math.max(most, ++running)
-          await new Promise((resolve) => setTimeout(resolve, (i * 7) % 5))
-          running--
-          if (i % 4 === 0) throw new Error('some fail')
-        }),
-      ),
-    )
-    expect(most).toBe(3)
-    expect(started).toEqual(Array.from({ length: 20 }, (_, i) => i))
+    expect(() => preprocess({ ...OPTIONS, decodeMemoryBytes: 0 })).toThrow('decodeMemoryBytes')
   })
 })

@@ -1,3 +1,13 @@
+import type { PictureFormat, PictureHeader, RawImage } from './format.js'
+
+export const BMP: PictureFormat = {
+  name: 'BMP',
+  isIn: (bytes) => bytes.toString('latin1', 0, 2) === 'BM',
+  readHeader: readPictureHeader,
+  isWhole: (bytes) => headerEnd(bytes) <= bytes.length,
+  toInput: decodeBmp,
+}
+
 const FILE_HEADER_BYTES = 14
 const CORE_HEADER_BYTES = 12
 const INFO_HEADER_BYTES = 40
@@ -6,17 +16,6 @@ const CUT_OFF = 'cut off: the BMP ends before its last row'
 
 const UNCOMPRESSED = 0
 const BIT_FIELDS = 3
-
-export interface RawImage {
-  /** height × width × 3 uint8, RGB. */
-  data: Buffer
-  width: number
-  height: number
-}
-
-export function isBmp(bytes: Buffer): boolean {
-  return bytes.length >= 2 && bytes.toString('latin1', 0, 2) === 'BM'
-}
 
 interface Header {
   width: number
@@ -35,43 +34,59 @@ interface Palette {
   colours: number
 }
 
+const RGB_BYTES = 3
+
+function readPictureHeader(bytes: Buffer): PictureHeader | undefined {
+  const header = readHeader(bytes)
+  if (!header) return undefined
+  const { width, height: signedHeight } = header
+  const height = Math.abs(signedHeight)
+  return { width, height, pixelBytes: RGB_BYTES, wholeBytes: RGB_BYTES * width * height }
+}
+
 /**
  * Decodes an uncompressed BMP of 1, 4, 8, 16, 24 or 32 bits a pixel, palettes and bit fields included: sharp's libvips
  * reads none. Alpha is ignored, as viewers do. Run-length compression is refused.
  *
  * Layout: Microsoft's BITMAPINFOHEADER and its V2–V5 extensions, and the BITMAPCOREHEADER of OS/2.
  *
- * @throws Error with a short phrase for people, for more than `maxPixels` or fewer bytes than the header promises before any pixel is decoded
+ * @throws Error with a short phrase for people, for fewer bytes than the header promises before any pixel is decoded
  */
-export function decodeBmp(bytes: Buffer, maxPixels: number): RawImage {
-  const { width, height: signedHeight, bits, compression, palette } = readHeader(bytes)
+function decodeBmp(bytes: Buffer): RawImage {
+  const header = readHeader(bytes)
+  if (!header) throw new Error('damaged: the header of the BMP makes no sense')
+  const { width, height: signedHeight, bits, compression, palette } = header
   const height = Math.abs(signedHeight)
   if (compression !== UNCOMPRESSED && compression !== BIT_FIELDS)
     throw new Error('a compressed BMP, which cannot be read')
-  if (width * height > maxPixels) throw new Error('BMP exceeds pixel limit')
 
   const rowBytes = Math.ceil((width * bits) / 32) * 4
   const start = bytes.readUInt32LE(10)
   if (start + rowBytes * height > bytes.length) throw new Error(CUT_OFF)
 
   const colour = colourReader(bytes, bits, compression, palette)
-  const data = Buffer.allocUnsafe(width * height * 3)
+  const data = Buffer.allocUnsafe(width * height * RGB_BYTES)
   for (let y = 0; y < height; y++) {
     // Rows come bottom first unless the height is negative.
     const row = start + (signedHeight > 0 ? height - 1 - y : y) * rowBytes
-    for (let x = 0; x < width; x++) colour(row, x, data, (y * width + x) * 3)
+    for (let x = 0; x < width; x++) colour(row, x, data, (y * width + x) * RGB_BYTES)
   }
   return { data, width, height }
 }
 
-function readHeader(bytes: Buffer): Header {
-  const headerBytes = bytes.length < FILE_HEADER_BYTES + 4 ? Infinity : bytes.readUInt32LE(14)
-  const at = FILE_HEADER_BYTES + headerBytes
-  if (at > bytes.length) throw new Error(CUT_OFF)
-  const header = headerBytes === CORE_HEADER_BYTES ? coreHeader(bytes, at) : infoHeader(bytes, at)
-  if (header.width <= 0 || header.height === 0)
-    throw new Error('damaged: the header of the BMP makes no sense')
-  return header
+/** @returns undefined where it makes no sense, or goes on after these bytes */
+function readHeader(bytes: Buffer): Header | undefined {
+  const at = headerEnd(bytes)
+  if (at > bytes.length) return undefined
+  const isCore = at === FILE_HEADER_BYTES + CORE_HEADER_BYTES
+  if (!isCore && at < FILE_HEADER_BYTES + INFO_HEADER_BYTES) return undefined
+  const header = isCore ? coreHeader(bytes, at) : infoHeader(bytes, at)
+  return header.width <= 0 || header.height === 0 ? undefined : header
+}
+
+/** Infinity where the bytes end before they say. */
+function headerEnd(bytes: Buffer): number {
+  return bytes.length < FILE_HEADER_BYTES + 4 ? Infinity : FILE_HEADER_BYTES + bytes.readUInt32LE(14)
 }
 
 function coreHeader(bytes: Buffer, at: number): Header {
@@ -86,8 +101,6 @@ function coreHeader(bytes: Buffer, at: number): Header {
 }
 
 function infoHeader(bytes: Buffer, at: number): Header {
-  if (at < FILE_HEADER_BYTES + INFO_HEADER_BYTES)
-    throw new Error('damaged: the header of the BMP makes no sense')
   const bits = bytes.readUInt16LE(28)
   return {
     width: bytes.readInt32LE(18),
