@@ -186,6 +186,37 @@ function isSide(pixels: number | undefined): pixels is number {
   return pixels !== undefined && Number.isSafeInteger(pixels) && pixels >= 1
 }
 
+const UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  B: 1,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KIB: 2 ** 10,
+  MIB: 2 ** 20,
+  GIB: 2 ** 30,
+  TIB: 2 ** 40,
+}
+
+/** Less is not worth the trouble. */
+const MIN_BYTES = 2 ** 26
+
+/** For `coerce`: a number of bytes such as 4GB or 512MiB. */
+export function memorySize(name: string): (value: string) => number {
+  return (value) => {
+    const [, number, unit = ''] = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(value) ?? []
+    const factor = UNITS[unit.toUpperCase()]
+    const bytes = Number(number) * (factor ?? NaN)
+    if (!(bytes >= MIN_BYTES)) {
+      throw new OptionError(
+        `Expected a size such as 4GB, from ${MIN_BYTES / 2 ** 20}MiB, for --${name} but received ${value}`,
+      )
+    }
+    return Math.floor(bytes)
+  }
+}
+
 /** NaN for a blank: `Number` takes it for 0. */
 function toNumber(text: string): number {
   return text.trim() === '' ? NaN : Number(text)

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clustering, PendingFiles } from '@facekit/core'
 import sharp from 'sharp'
@@ -12,7 +12,7 @@ const SIZE = 112
 export interface PreviewOptions {
   /** Largest classes to show; 0 for none. */
   groups: number
-  /** Decodes an image to 112 × 112 × 3 uint8, RGB. */
+  /** Decodes an image to 112 × 112 × 3 uint8, RGB. Called for one image at a time. */
   decode: (path: string) => Promise<Uint8Array>
 }
 
@@ -21,28 +21,40 @@ export interface PreviewSummary {
   previews: number
   /** Images that could not be decoded any more. */
   failedPreviews: number
+  /** Why the previews of further classes were given up: one could not be written. */
+  previewsGivenUp?: string
 }
 
-/** Writes a folder of pictures for each of the largest classes: its first images, 112×112. */
+/**
+ * Writes a folder of pictures for each of the largest classes: its first images, 112×112. Where one cannot be written,
+ * such as on a full disk, that class and those after it get none: previews are not worth the labels.
+ */
 export async function writePreviews(
   pending: PendingFiles,
   paths: PathSource,
   clustering: Clustering,
   { groups, decode }: PreviewOptions,
+  signal: AbortSignal,
 ): Promise<PreviewSummary> {
   const summary: PreviewSummary = { folders: [], previews: 0, failedPreviews: 0 }
   const chosen = await choosePaths(paths, clustering, groups)
   for (const [number, images] of chosen.entries()) {
-    const folder = className(number)
-    const target = pending.path(folder)
-    await mkdir(target)
-    summary.folders.push(folder)
-    const names = previewNames(images)
-    const written = await Promise.all(
-      images.map((path, i) => writePreview(path, join(target, names[i]!), decode)),
-    )
-    summary.previews += written.filter(Boolean).length
-    summary.failedPreviews += written.filter((done) => !done).length
+    const name = className(number)
+    // It becomes one of the files to commit when all of it is there.
+    const folder = pending.scratchPath(name)
+    try {
+      await mkdir(folder)
+      const previews = await writeClass(folder, images, decode, signal)
+      pending.path(name)
+      summary.folders.push(name)
+      summary.previews += previews
+      summary.failedPreviews += images.length - previews
+    } catch (error) {
+      signal.throwIfAborted()
+      // Room for the rest of the labels.
+      await rm(folder, { recursive: true, force: true }).catch(() => {})
+      return { ...summary, previewsGivenUp: error instanceof Error ? error.message : String(error) }
+    }
   }
   return summary
 }
@@ -61,12 +73,28 @@ async function choosePaths(paths: PathSource, clustering: Clustering, groups: nu
   return chosen
 }
 
-/** @returns whether the image could be decoded */
-async function writePreview(path: string, file: string, decode: PreviewOptions['decode']): Promise<boolean> {
-  const pixels = await decode(path).catch(() => undefined)
-  if (!pixels) return false
-  await sharp(pixels, { raw: { width: SIZE, height: SIZE, channels: 3 } })
-    .jpeg({ quality: 90 })
-    .toFile(file)
-  return true
+/**
+ * One image at a time: many large ones at once would take more memory than the search.
+ *
+ * @returns how many could be decoded
+ */
+async function writeClass(
+  folder: string,
+  images: readonly string[],
+  decode: PreviewOptions['decode'],
+  signal: AbortSignal,
+): Promise<number> {
+  const names = previewNames(images)
+  let written = 0
+  for (const [i, path] of images.entries()) {
+    signal.throwIfAborted()
+    const pixels = await decode(path).catch(() => undefined)
+    if (!pixels) continue
+    const jpeg = await sharp(pixels, { raw: { width: SIZE, height: SIZE, channels: 3 } })
+      .jpeg({ quality: 90 })
+      .toBuffer()
+    await writeFile(join(folder, names[i]!), jpeg)
+    written++
+  }
+  return written
 }

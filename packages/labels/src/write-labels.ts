@@ -38,6 +38,8 @@ export interface LabelSummary extends Committed {
   previews: number
   /** Images that could not be decoded for their preview. */
   failedPreviews: number
+  /** Why the previews of further classes were given up, where one could not be written. */
+  previewsGivenUp?: string
   /** Names of the files and folders in the output folder. */
   files: string[]
 }
@@ -101,8 +103,10 @@ class LabelWritable extends Writable {
     _encoding: BufferEncoding,
     callback: (error?: Error | null) => void,
   ): void {
-    const paths = () => untilStopped(this.#options.paths(), this.#stop.signal)
-    this.#writing = writeAll(this.#pending!, clustering, { ...this.#options, paths }).then((written) => {
+    const { signal } = this.#stop
+    const paths = () => untilStopped(this.#options.paths(), signal)
+    const options = { ...this.#options, paths }
+    this.#writing = writeAll(this.#pending!, clustering, options, signal).then((written) => {
       this.#written = written
     })
     this.#writing.then(() => callback(), callback)
@@ -147,6 +151,7 @@ async function writeAll(
   pending: PendingFiles,
   clustering: Clustering,
   { paths, arrays, previews, removedDuplicates }: LabelOptions,
+  signal: AbortSignal,
 ): Promise<Omit<LabelSummary, keyof Committed>> {
   const { classOf, duplicateOf, sizes } = clustering
   const labelled = classOf.reduce((count, number) => count + (number === NO_CLASS ? 0 : 1), 0)
@@ -159,6 +164,6 @@ async function writeAll(
   await arrays.writeRecords(dataListFile!, labelled, dataList(paths, clustering))
   await writeFile(resultFile!, describeDistribution(sizes, removedDuplicates ? duplicates : undefined))
   await writeAssignments(assignmentsFile!, paths, clustering)
-  const { folders, ...counts } = await writePreviews(pending, paths, clustering, previews)
+  const { folders, ...counts } = await writePreviews(pending, paths, clustering, previews, signal)
   return { classes: sizes.length, labelled, duplicates, ...counts, files: [...files, ...folders] }
 }

@@ -1,9 +1,10 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { NO_CLASS } from '@facekit/core'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { writeLabels } from '../src/index.js'
+import { writeLabels, type LabelWriter } from '../src/index.js'
 import {
   closing,
   clusteringOf,
@@ -152,6 +153,63 @@ describe('previews', () => {
     expect(summary).toMatchObject({ classes: 2, labelled: 4, previews: 2, failedPreviews: 2 })
     expect((await readdir(join(output, 'group_0000'))).sort()).toEqual(['0.jpg', '2.jpg'])
   })
+})
+
+describe('a preview that cannot be written', () => {
+  /** Takes the folder away from under the preview of one image. */
+  const sabotage = (output: string, image: string) => async (path: string) => {
+    if (path === image) {
+      const pending = (await readdir(output)).find((name) => name.startsWith('.facekit-'))!
+      await rm(join(output, pending, 'group_0001'), { recursive: true })
+    }
+    return decodeGrey()
+  }
+
+  it('costs the previews of its class and those after it, never the labels', async () => {
+    const output = await temporaryFolder()
+    const summary = await write(output, clusteringOf([0, 0, 0, 1, 1, 2]), {
+      previews: { groups: 50, decode: sabotage(output, '/faces/4.png') },
+    })
+    expect(summary).toMatchObject({ classes: 3, labelled: 6, previews: 3, failedPreviews: 0 })
+    expect(summary.previewsGivenUp).toMatch(/ENOENT/)
+    expect(await visible(output)).toEqual(summary.files.toSorted())
+    expect(summary.files.slice(4)).toEqual(['group_0000'])
+    expect((await readdir(join(output, 'group_0000'))).sort()).toEqual(['0.jpg', '1.jpg', '2.jpg'])
+  })
+
+  it('takes the previews of an earlier run with it', async () => {
+    const output = await temporaryFolder()
+    const clustering = clusteringOf([0, 0, 1, 1])
+    await write(output, clustering, { previews: { groups: 2, decode: decodeGrey } })
+    await write(output, clustering, { previews: { groups: 2, decode: sabotage(output, '/faces/2.png') } })
+    expect(await groupFolders(output)).toEqual(['group_0000'])
+  })
+})
+
+it('one image is decoded at a time, and none after the end', async () => {
+  const output = await temporaryFolder()
+  const clustering = clusteringOf([0, 0, 0, 0, 1, 1, 1])
+  let decoding = 0
+  let decoded = 0
+  const stage: LabelWriter = writeLabels(
+    labelOptions(output, clustering, {
+      previews: {
+        groups: 2,
+        async decode() {
+          expect(++decoding).toBe(1)
+          await sleep(2)
+          decoding--
+          if (++decoded === 5) stage.destroy()
+          return decodeGrey()
+        },
+      },
+    }),
+  )
+  const closed = closing(stage)
+  stage.end(clustering)
+  await closed
+  expect(decoded).toBe(5)
+  expect(await readdir(output)).toEqual([])
 })
 
 describe('a second run into the same folder', () => {

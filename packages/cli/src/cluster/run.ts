@@ -52,8 +52,10 @@ export interface ClusterSummary {
   /** Images in a class. */
   labelled: number
   edges: number
-  /** Images left out of the previews: they cannot be read. */
+  /** Images left out of the previews: they cannot be read, or take too much memory to decode. */
   failedPreviews: number
+  /** Why the previews of further classes were given up, where one could not be written. */
+  previewsGivenUp?: string
   engine: string
   /** GPUs that held the gallery; 0 for the CPU. */
   gpus: number
@@ -130,7 +132,7 @@ async function clusterFileSet(
     arrays: npyLabelArrays,
     previews: {
       groups: options.saveGroups,
-      decode: (path) => decodeImage(path, { width: 112, height: 112 }),
+      decode: (path) => decodeImage(path, { width: 112, height: 112, maxDecodeBytes: memory.preview }),
     },
     removedDuplicates: removeDuplicates,
   })
@@ -177,9 +179,14 @@ async function clusterFileSet(
     signal,
   )
   sayCommitted(labels.result, talk)
-  const { failedPreviews } = labels.result
-  if (failedPreviews > 0)
-    talk.warn(`Left out of the previews: ${grouped(failedPreviews)} images that cannot be read`)
+  const { failedPreviews, previewsGivenUp } = labels.result
+  if (failedPreviews > 0) {
+    talk.warn(
+      `Left out of the previews: ${grouped(failedPreviews)} images that cannot be read, or not in a quarter of --memory-limit`,
+    )
+  }
+  if (previewsGivenUp !== undefined)
+    talk.warn(`Gave up the previews of further classes, since one cannot be written: ${previewsGivenUp}`)
   return { images: rows, unusable: unusable.length, ...labels.result, edges, engine: search.engine, gpus }
 }
 

@@ -1,6 +1,6 @@
 import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
 import { EXIT } from '../exit-codes.js'
-import { COMMON_FLAGS, count, countOrAuto } from '../flags.js'
+import { COMMON_FLAGS, count, countOrAuto, memorySize } from '../flags.js'
 import { printSummary } from '../summary.js'
 import type { CommandContext } from '../standard-streams.js'
 import { DEVICE_FLAGS, deviceWish } from '../device-flags.js'
@@ -59,6 +59,11 @@ export const flags = {
     coerce: count('max-pixels'),
     describe: 'Larger images count as failed: they may be decompression bombs',
   },
+  'decode-memory': {
+    type: 'string',
+    coerce: memorySize('decode-memory'),
+    describe: 'Memory for decoding, such as 4GB; an image that takes more is decoded alone  [default: 1GiB]',
+  },
   cache: {
     type: 'boolean',
     default: true,
@@ -89,8 +94,19 @@ export async function handler(
   const talk = createTalk(streams.stderr, args.quiet)
   const folder =
     args.output === '-' ? undefined : (args.output ?? (streams.stdout.isTTY ? DEFAULT_OUTPUT : undefined))
-  const { embDim, precision, calibration, pixelMean, pixelStd, size, outputName, maxPixels } = args
-  const optional = { embDim, precision, calibration, pixelMean, pixelStd, size, outputName, maxPixels }
+  const { embDim, precision, calibration, pixelMean, pixelStd, size, outputName, maxPixels, decodeMemory } =
+    args
+  const optional = {
+    embDim,
+    precision,
+    calibration,
+    pixelMean,
+    pixelStd,
+    size,
+    outputName,
+    maxPixels,
+    decodeMemory,
+  }
   const summary = await extract(
     { ...args, ...optional, output: folder ?? streams.stdout, device: deviceWish(args) },
     talk,

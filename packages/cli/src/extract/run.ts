@@ -29,6 +29,8 @@ export interface ExtractOptions extends WeightsOptions {
   cache: boolean
   /** Larger images count as failed. */
   maxPixels?: number | undefined
+  /** Bytes that decoding may take, over all workers; an image that takes more is decoded alone. */
+  decodeMemory?: number | undefined
 }
 
 export interface ExtractSummary {
@@ -106,6 +108,7 @@ async function run(
           height,
           workers: options.numWorkers === 'auto' ? availableParallelism() : options.numWorkers,
           maxPixels: options.maxPixels,
+          decodeMemoryBytes: options.decodeMemory,
         }),
         embed(embedder),
         tap(async (batch: EmbeddingBatch) => {
