@@ -21,13 +21,13 @@ export interface PreviewSummary {
   previews: number
   /** Images that could not be decoded any more. */
   failedPreviews: number
-  /** Why the previews of further classes were given up: one could not be written. */
+  /** Why there are none: one could not be written. */
   previewsGivenUp?: string
 }
 
 /**
- * Writes a folder of pictures for each of the largest classes: its first images, 112×112. Where one cannot be written,
- * such as on a full disk, that class and those after it get none: previews are not worth the labels.
+ * Writes a folder of pictures for each of the largest classes: its first images, 112×112. Where one cannot be written
+ * there are none: they are worth less than the labels, which need what is left of a full disk.
  */
 export async function writePreviews(
   pending: PendingFiles,
@@ -36,27 +36,21 @@ export async function writePreviews(
   { groups, decode }: PreviewOptions,
   signal: AbortSignal,
 ): Promise<PreviewSummary> {
-  const summary: PreviewSummary = { folders: [], previews: 0, failedPreviews: 0 }
   const chosen = await choosePaths(paths, clustering, groups)
-  for (const [number, images] of chosen.entries()) {
-    const name = className(number)
-    // It becomes one of the files to commit when all of it is there.
-    const folder = pending.scratchPath(name)
-    try {
-      await mkdir(folder)
-      const previews = await writeClass(folder, images, decode, signal)
-      pending.path(name)
-      summary.folders.push(name)
-      summary.previews += previews
-      summary.failedPreviews += images.length - previews
-    } catch (error) {
-      signal.throwIfAborted()
-      // Room for the rest of the labels.
-      await rm(folder, { recursive: true, force: true }).catch(() => {})
-      return { ...summary, previewsGivenUp: error instanceof Error ? error.message : String(error) }
-    }
+  const folders = chosen.map((_, number) => className(number))
+  let previews = 0
+  try {
+    for (const [number, images] of chosen.entries())
+      previews += await writeClass(pending.scratchPath(folders[number]!), images, decode, signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    for (const folder of folders) await rm(pending.scratchPath(folder), { recursive: true, force: true })
+    const previewsGivenUp = error instanceof Error ? error.message : String(error)
+    return { folders: [], previews: 0, failedPreviews: 0, previewsGivenUp }
   }
-  return summary
+  // They are to be committed only now that all are there.
+  for (const folder of folders) pending.path(folder)
+  return { folders, previews, failedPreviews: chosen.flat().length - previews }
 }
 
 /** The first images of each of the largest classes. */
@@ -77,6 +71,7 @@ async function choosePaths(paths: PathSource, clustering: Clustering, groups: nu
  * One image at a time: many large ones at once would take more memory than the search.
  *
  * @returns how many could be decoded
+ * @throws where one cannot be written
  */
 async function writeClass(
   folder: string,
@@ -84,6 +79,7 @@ async function writeClass(
   decode: PreviewOptions['decode'],
   signal: AbortSignal,
 ): Promise<number> {
+  await mkdir(folder)
   const names = previewNames(images)
   let written = 0
   for (const [i, path] of images.entries()) {

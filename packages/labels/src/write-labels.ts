@@ -38,7 +38,7 @@ export interface LabelSummary extends Committed {
   previews: number
   /** Images that could not be decoded for their preview. */
   failedPreviews: number
-  /** Why the previews of further classes were given up, where one could not be written. */
+  /** Why there are no previews, where one could not be written. */
   previewsGivenUp?: string
   /** Names of the files and folders in the output folder. */
   files: string[]

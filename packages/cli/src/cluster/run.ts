@@ -54,7 +54,7 @@ export interface ClusterSummary {
   edges: number
   /** Images left out of the previews: they cannot be read, or take too much memory to decode. */
   failedPreviews: number
-  /** Why the previews of further classes were given up, where one could not be written. */
+  /** Why there are no previews, where one could not be written. */
   previewsGivenUp?: string
   engine: string
   /** GPUs that held the gallery; 0 for the CPU. */
@@ -186,7 +186,7 @@ async function clusterFileSet(
     )
   }
   if (previewsGivenUp !== undefined)
-    talk.warn(`Gave up the previews of further classes, since one cannot be written: ${previewsGivenUp}`)
+    talk.warn(`Wrote no previews, since one could not be written: ${previewsGivenUp}`)
   return { images: rows, unusable: unusable.length, ...labels.result, edges, engine: search.engine, gpus }
 }
 
