@@ -78,14 +78,14 @@ export async function decodeWithin(
       signal?.throwIfAborted()
       return isAll ? head : file.readFirst(file.bytes)
     }
+    checkMemory(path, file.bytes, maxDecodeBytes)
     // The whole of a file is not kept while there is no room to decode it.
     const header =
       format.readHeader(head) ??
       (await memory.run(file.bytes, async () => headerOf(path, format, await readAll())))
     checkSize(path, header, maxPixels)
     const bytes = decodeBytes(header, file.bytes, width, height)
-    if (bytes > maxDecodeBytes)
-      throw new ImageError(path, `takes ${bytes} bytes to decode, of at most ${maxDecodeBytes}`)
+    checkMemory(path, bytes, maxDecodeBytes)
     return await memory.run(bytes, async () => decode(path, format, await readAll(), options))
   } finally {
     await file.close()
@@ -102,6 +102,11 @@ function checkSize(path: string, { width, height }: PictureHeader, maxPixels: nu
   if (width * height > maxPixels) throw new ImageError(path, `more than ${maxPixels} pixels`)
   if (Math.max(width, height) > MAX_SIDE)
     throw new ImageError(path, `${width}×${height} pixels, of at most ${MAX_SIDE} a side`)
+}
+
+function checkMemory(path: string, bytes: number, maxDecodeBytes: number): void {
+  if (bytes > maxDecodeBytes)
+    throw new ImageError(path, `takes ${bytes} bytes to decode, of at most ${maxDecodeBytes}`)
 }
 
 async function decode(

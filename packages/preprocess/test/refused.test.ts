@@ -97,6 +97,10 @@ describe('sizes', () => {
       /^takes \d+ bytes to decode, of at most 33554432$/,
     )
     expect(await reasonOf(path, { maxDecodeBytes: 2 ** 26 })).toBeUndefined()
+    // Its header is not among its first bytes, and all of it is not read to find it.
+    const long = write('long.jpg', Buffer.from([0xff, 0xd8, 0xff, 0xef, 0xff, 0xff]))
+    truncateSync(long, 2 ** 27)
+    expect(await reasonOf(long, { maxDecodeBytes: 2 ** 26 })).toMatch(/^takes 134217728 bytes/)
   })
 })
 
