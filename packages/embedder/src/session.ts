@@ -135,11 +135,7 @@ export class Session {
   }
 
   /** Runs `rows` images; as many more blank ones as make the batch that the model or the device wants. */
-  async #runOnce(
-    pixels: Uint8Array,
-    rows: number,
-    outputs: readonly string[],
-  ): Promise<ForwardPass> {
+  async #runOnce(pixels: Uint8Array, rows: number, outputs: readonly string[]): Promise<ForwardPass> {
     const { padTo, width, height } = this.#setup
     const wanted = this.#fixedBatch ?? (padTo === undefined ? rows : this.#parts.limit)
     const batch = Math.max(rows, wanted)

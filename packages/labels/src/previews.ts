@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clustering, PendingFiles } from '@facekit/core'
@@ -8,6 +9,8 @@ import { previewNames } from './preview-names.js'
 
 const IMAGES_PER_CLASS = 10
 const SIZE = 112
+/** Of the journal and the record of a set of labels, more than enough. */
+const RESERVE_BYTES = 2 ** 18
 
 export interface PreviewOptions {
   /** Largest classes to show; 0 for none. */
@@ -38,18 +41,21 @@ export async function writePreviews(
 ): Promise<PreviewSummary> {
   const chosen = await choosePaths(paths, clustering, groups)
   const folders = chosen.map((_, number) => className(number))
+  const reserve = pending.scratchPath('reserve')
   let previews = 0
   try {
+    // What the commit needs after them. Zeros might take no room.
+    if (folders.length > 0) await writeFile(reserve, randomBytes(RESERVE_BYTES))
     for (const [number, images] of chosen.entries())
-      previews += await writeClass(pending.scratchPath(folders[number]!), images, decode, signal)
+      previews += await writeClass(pending.path(folders[number]!), images, decode, signal)
   } catch (error) {
     signal.throwIfAborted()
-    for (const folder of folders) await rm(pending.scratchPath(folder), { recursive: true, force: true })
+    for (const folder of folders) await pending.withdraw(folder)
     const previewsGivenUp = error instanceof Error ? error.message : String(error)
     return { folders: [], previews: 0, failedPreviews: 0, previewsGivenUp }
+  } finally {
+    await rm(reserve, { force: true })
   }
-  // They are to be committed only now that all are there.
-  for (const folder of folders) pending.path(folder)
   return { folders, previews, failedPreviews: chosen.flat().length - previews }
 }
 

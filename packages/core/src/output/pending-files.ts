@@ -1,4 +1,4 @@
-import { lstat, readdir } from 'node:fs/promises'
+import { lstat, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FacekitError, OptionError } from '../errors.js'
 import { Claim, HIDDEN_PREFIX } from './claim.js'
@@ -81,6 +81,12 @@ export class PendingFiles {
     if (!isNameOf(this.kind, name)) throw new Error(`${name} is no name of ${this.kind}`)
     this.#names.add(name)
     return join(this.folder, name)
+  }
+
+  /** Takes back a name that `path` gave, and removes what was written there. */
+  async withdraw(name: string): Promise<void> {
+    this.#names.delete(name)
+    await rm(join(this.folder, name), { recursive: true, force: true })
   }
 
   /** The hidden folder itself, for what is never committed. */
