@@ -1,16 +1,13 @@
 import type { BatchNorm, Convolution } from './network.js'
 
-/** PyTorch's default, which both dialects use. */
-const EPSILON = 1e-5
-
 /** x · scale + shift per channel, in float64: what a batch norm computes at inference. */
 export interface Affine {
   scale: Float64Array
   shift: Float64Array
 }
 
-export function affineOf({ weight, bias, mean, variance }: BatchNorm): Affine {
-  const scale = Float64Array.from(weight, (value, i) => value / Math.sqrt(variance[i]! + EPSILON))
+export function affineOf({ weight, bias, mean, variance, epsilon }: BatchNorm): Affine {
+  const scale = Float64Array.from(weight, (value, i) => value / Math.sqrt(variance[i]! + epsilon))
   return { scale, shift: Float64Array.from(bias, (value, i) => value - mean[i]! * scale[i]!) }
 }
 
@@ -18,20 +15,28 @@ export function affineOf({ weight, bias, mean, variance }: BatchNorm): Affine {
 export function foldAfter(conv: Convolution, norm: BatchNorm | undefined): Convolution {
   if (!norm) return conv
   const { scale, shift } = affineOf(norm)
-  const { weights, outputs, bias } = conv
-  const perOutput = weights.length / outputs
+  const { bias } = conv
   return {
     ...conv,
-    weights: weights.map((value, at) => value * scale[Math.floor(at / perOutput)]!),
+    weights: scaleRuns(conv.weights, scale, conv.inputs * conv.kernel ** 2),
     bias: Float32Array.from(shift, (value, output) => value + (bias?.[output] ?? 0) * scale[output]!),
   }
 }
 
 /** The convolution that gives conv(x · scale), exact whatever the padding. */
 export function foldScaleBefore(conv: Convolution, scale: ArrayLike<number>): Convolution {
-  const { weights, inputs, kernel } = conv
-  const taps = kernel ** 2
-  return { ...conv, weights: weights.map((value, at) => value * scale[Math.floor(at / taps) % inputs]!) }
+  return { ...conv, weights: scaleRuns(conv.weights, scale, conv.kernel ** 2) }
+}
+
+/** Each run of so many numbers times the next factor, which begin again after the last. */
+function scaleRuns(values: Float32Array, factors: ArrayLike<number>, run: number): Float32Array {
+  const scaled = new Float32Array(values.length)
+  for (let start = 0, next = 0; start < values.length; start += run, next++) {
+    if (next === factors.length) next = 0
+    const factor = factors[next]!
+    for (let at = start; at < start + run; at++) scaled[at] = values[at]! * factor
+  }
+  return scaled
 }
 
 /** The convolution that gives conv(x · scale + shift); it must not pad, since padding comes after the shift. */

@@ -51,6 +51,7 @@ const SHIFT_LIMITS = { fp32: 32, fp16: 0, int8: 0 } as const
  * them in the graph.
  *
  * @throws OptionError for int8 without ranges
+ * @throws IresnetError `IRESNET_RANGE` for weights that the precision does not reach, naming the layer
  */
 export function buildIresnet(network: Network, options: BuildIresnetOptions = {}): Uint8Array {
   const { outputs = ['embedding'], precision = 'fp32', normalize = false, fold = true } = options
@@ -99,8 +100,9 @@ function writeHead(
   const features = once(() => graph.node('Flatten', [batchNorm(graph, blocks, head.featuresNorm)]))
   const embedding = once(() => {
     const input = head.linearTakes === 'features' ? features() : graph.node('Flatten', [blocks])
-    const weights = graph.float([dim, head.weights.length / dim], head.weights)
-    let x = graph.node('Gemm', [input, weights, graph.float([dim], head.bias)], { transB: 1 })
+    const weights = graph.float([dim, head.weights.length / dim], head.weights, head.name)
+    const bias = graph.float([dim], head.bias, head.name)
+    let x = graph.node('Gemm', [input, weights, bias], { transB: 1 })
     if (head.embeddingNorm) x = batchNorm(graph, x, head.embeddingNorm, 'row')
     return normalize ? writeNormalization(graph, x) : x
   })
@@ -137,6 +139,7 @@ function describe(network: Network, precision: Precision, normalize: boolean): R
     'facekit.depths': depths.join(','),
     'facekit.widths': widthsOf(network).join(','),
     [PREPROCESSING]: `uint8 RGB, resized to ${network.width}×${network.height}; the graph normalises: mean ${pixels.mean.join(',')}, std ${pixels.std.join(',')}`,
+    'facekit.bn_eps': String(network.head.featuresNorm.epsilon),
     'facekit.precision': precision,
     [NORMALIZED]: String(normalize),
   }

@@ -1,4 +1,5 @@
 import { buildModel } from '@facekit/onnx'
+import { IresnetError } from './errors.js'
 import { foldNorms } from './fold.js'
 import { isQuantized, type ActivationRanges, type Range } from './int8.js'
 import type { Network } from './network.js'
@@ -12,6 +13,7 @@ export interface Calibration {
   /**
    * @param rows n × numbers float32, row-major: what the model gave for n pictures
    * @returns what `buildIresnet` takes
+   * @throws IresnetError `IRESNET_RANGE` for activations that are not finite
    */
   rangesOf(rows: Float32Array): ActivationRanges
 }
@@ -23,6 +25,8 @@ export interface Calibration {
 export function calibrationModel(network: Network): Calibration {
   const graph = new FloatGraph()
   const layers: string[] = []
+  /** What their tensors are called. */
+  const names: string[] = []
   const measured: string[] = []
   const measure = (x: string) => {
     for (const reduce of ['ReduceMin', 'ReduceMax']) {
@@ -35,6 +39,7 @@ export function calibrationModel(network: Network): Calibration {
       const result = convolve(graph, x, conv)
       if (isQuantized(layer)) {
         layers.push(layer)
+        names.push(conv.name)
         measure(x)
         measure(result)
       }
@@ -58,6 +63,13 @@ export function calibrationModel(network: Network): Calibration {
     model,
     rangesOf(rows) {
       const extremes = extremesOf(rows, numbers)
+      const wrong = extremes.findIndex((extreme) => !Number.isFinite(extreme))
+      if (wrong !== -1) {
+        throw new IresnetError(
+          'IRESNET_RANGE',
+          `Expected finite activations but those of ${names[Math.floor(wrong / 4)]} reach ${extremes[wrong]}: the weights leave the range of float32`,
+        )
+      }
       const range = (at: number): Range => ({
         min: roundOutwards(extremes[at]!),
         max: roundOutwards(extremes[at + 1]!),

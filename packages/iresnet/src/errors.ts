@@ -7,6 +7,10 @@ export type IresnetErrorCode =
   | 'TORCH_GLOBAL'
   /** The tensors are not those of an iresnet. */
   | 'IRESNET_TENSORS'
+  /** The weights take pictures of another size than 112×112, which they leave open. */
+  | 'IRESNET_SIZE'
+  /** Numbers leave the range of the precision. */
+  | 'IRESNET_RANGE'
 
 /** Weights that cannot be used. */
 export class IresnetError extends FacekitError {

@@ -74,7 +74,7 @@ function unshifted(conv: Convolution, { scale, shift }: Affine, comes: Float64Ar
 }
 
 function foldHead(head: Head): Head {
-  const { featuresNorm, linearTakes, weights, bias, embeddingNorm } = head
+  const { featuresNorm, linearTakes, name, weights, bias, embeddingNorm } = head
   if (linearTakes === 'blocks') return head
   const { scale, shift } = affineOf(featuresNorm)
   const after = embeddingNorm ? affineOf(embeddingNorm) : identity(bias.length)
@@ -92,7 +92,7 @@ function foldHead(head: Head): Head {
     }
     return sum * after.scale[row]! + after.shift[row]!
   })
-  return { featuresNorm, linearTakes: 'blocks', weights: foldedWeights, bias: foldedBias }
+  return { featuresNorm, linearTakes: 'blocks', name, weights: foldedWeights, bias: foldedBias }
 }
 
 /** shift/scale of a norm. */

@@ -29,6 +29,9 @@ export function isQuantized(layer: string): boolean {
  */
 const LARGEST_WEIGHT = 64
 
+/** A bias is int32, of the scale of the products: where weights are next to nothing, it decides the scale. */
+const LARGEST_BIAS = 2 ** 30
+
 /**
  * Convolutions of 8-bit numbers: weights are signed, with one scale per output channel; activations unsigned, with one
  * range per layer. They are written as float32 convolutions between pairs of QuantizeLinear and DequantizeLinear, which
@@ -94,7 +97,8 @@ function quantizeWeights({ weights, bias, outputs }: Convolution, inputScale: nu
     let largest = 0
     for (let i = output * perOutput; i < (output + 1) * perOutput; i++)
       largest = Math.max(largest, Math.abs(weights[i]!))
-    return largest / LARGEST_WEIGHT || 1
+    const forBias = Math.abs(bias?.[output] ?? 0) / (LARGEST_BIAS * inputScale)
+    return Math.max(largest / LARGEST_WEIGHT, forBias) || 1
   })
   return {
     scales,

@@ -1,29 +1,45 @@
-import { pixelNormalization, type PixelFormat } from '@facekit/core'
+import { OptionError, pixelNormalization, type PixelFormat } from '@facekit/core'
 import { ARCFACE, REVISED, type Dialect } from './dialects.js'
 import { IresnetError } from './errors.js'
-import { mapSize } from './map-size.js'
 import type { Block, Convolution, Network, Shortcut } from './network.js'
+import { pictureSize, type PictureSize } from './picture-size.js'
 import { TensorReader } from './tensor-reader.js'
 import type { StateDict } from './torch-file/state-dict.js'
 
+/** PyTorch's default, which both dialects use. */
+const EPSILON = 1e-5
+/** More is no guard against dividing by zero. */
+const MAX_EPSILON = 0.01
+
+export interface LoadIresnetOptions extends PixelFormat {
+  /** Of the pictures, in pixels, for weights that take others than 112×112. */
+  size?: PictureSize | undefined
+  /** Of the batch norms, which no tensor tells; 1e-5 if left out. MagFace trains with 2e-5. */
+  epsilon?: number | undefined
+  /** Stops the reading, with its reason. */
+  signal?: AbortSignal | undefined
+}
+
 /**
- * Reads an iresnet of either dialect. Depth, widths (pruned ones too), length of the embedding and size of the picture
- * follow from the tensors.
+ * Reads an iresnet of either dialect. Depth, widths (pruned ones too) and length of the embedding follow from the
+ * tensors. The size of the pictures does not: all of a range give the same map.
  *
- * @throws IresnetError `IRESNET_TENSORS`, naming the first tensor that is missing, surplus or of the wrong shape;
- * `TORCH_FILE` for damaged data
- * @throws OptionError for a mean or std that is not one or three numbers
+ * @throws IresnetError `IRESNET_TENSORS`, naming the first tensor that is missing, surplus or of the wrong shape, or has
+ * a number that cannot be; `IRESNET_SIZE` for weights that do not take 112×112, where no size is given; `TORCH_FILE` for
+ * damaged data
+ * @throws OptionError for a mean or std that is not one or three numbers, an epsilon out of range, a size that the
+ * weights do not take
  */
-export async function loadIresnet(stateDict: StateDict, format: PixelFormat = {}): Promise<Network> {
-  const { mean, std } = pixelNormalization(format)
+export async function loadIresnet(stateDict: StateDict, options: LoadIresnetOptions = {}): Promise<Network> {
+  const { mean, std } = pixelNormalization(options)
   const dialect = recognize(stateDict)
-  const reader = new TensorReader(stateDict)
+  const reader = new TensorReader(stateDict, checkEpsilon(options.epsilon ?? EPSILON), options.signal)
   const { stem: names, head } = dialect
 
   const width = reader.shapeOf(`${names.conv}.weight`, 4)[0]!
   const conv = await reader.convolution(names.conv, { inputs: 3, outputs: width, kernel: 3, stride: 1 })
   const stem = {
-    conv: format.channels === 'bgr' ? swapChannels(conv) : conv,
+    conv: options.channels === 'bgr' ? swapChannels(conv) : conv,
     norm: await reader.batchNorm(names.norm, width),
     activation: await reader.activation(names.activation, width),
   }
@@ -40,27 +56,34 @@ export async function loadIresnet(stateDict: StateDict, format: PixelFormat = {}
   }
 
   const [dim, features] = reader.shapeOf(`${head.linear}.weight`, 2) as [number, number]
-  const map = mapSize(features, channels)
-  if (!map) {
+  const cells = features / channels
+  if (!Number.isInteger(cells)) {
     throw new IresnetError(
       'IRESNET_TENSORS',
       `Expected ${head.linear}.weight of ${stateDict.source} to take ${channels} channels of a map but its shape is ${dim}×${features}`,
     )
   }
+  const { source } = stateDict
   const network: Network = {
     dialect: dialect.name,
     depths,
-    height: map.height * 2 ** depths.length,
-    width: map.width * 2 ** depths.length,
+    ...pictureSize({
+      size: options.size,
+      cells,
+      stages: depths.length,
+      source,
+      linear: `${head.linear}.weight`,
+    }),
     dim,
     features,
     // The channels of a picture come as RGB: what is said of BGR is turned round, as the stem's weights are.
-    pixels: format.channels === 'bgr' ? { mean: mean.toReversed(), std: std.toReversed() } : { mean, std },
+    pixels: options.channels === 'bgr' ? { mean: mean.toReversed(), std: std.toReversed() } : { mean, std },
     stem,
     blocks,
     head: {
       featuresNorm: await reader.batchNorm(head.featuresNorm, channels),
       linearTakes: 'features',
+      name: head.linear,
       weights: await reader.tensor(`${head.linear}.weight`, [dim, features]),
       bias: await reader.tensor(`${head.linear}.bias`, [dim]),
       embeddingNorm: await reader.batchNorm(head.embeddingNorm, dim),
@@ -68,6 +91,13 @@ export async function loadIresnet(stateDict: StateDict, format: PixelFormat = {}
   }
   reader.refuseSurplus()
   return network
+}
+
+function checkEpsilon(epsilon: number): number {
+  if (epsilon > 0 && epsilon <= MAX_EPSILON) return epsilon
+  throw new OptionError(
+    `Expected a number above 0, up to ${MAX_EPSILON}, for epsilon but received ${epsilon}`,
+  )
 }
 
 function recognize({ tensors, source }: StateDict): Dialect {

@@ -1,14 +1,19 @@
-/** Batch normalisation at inference: weight · (x − mean) / √(variance + 1e-5) + bias, per channel. */
+/** Batch normalisation at inference: weight · (x − mean) / √(variance + epsilon) + bias, per channel. */
 export interface BatchNorm {
+  /** What its tensors are called, for messages. */
+  name: string
   /** Each channels × float32. */
   weight: Float32Array
   bias: Float32Array
   mean: Float32Array
   variance: Float32Array
+  epsilon: number
 }
 
 /** A square convolution; 3×3 ones pad with a zero on each side, 1×1 ones do not pad. */
 export interface Convolution {
+  /** What its tensors are called, for messages. */
+  name: string
   inputs: number
   outputs: number
   kernel: 1 | 3
@@ -21,6 +26,8 @@ export interface Convolution {
 
 /** Parametric ReLU: x where it is positive, slope · x where it is not, plus a shift. */
 export interface Activation {
+  /** What its tensors are called, for messages. */
+  name: string
   /** channels × float32. */
   slopes: Float32Array
   /** channels × float32. */
@@ -52,6 +59,8 @@ export interface Head {
   featuresNorm: BatchNorm
   /** Whether the linear layer takes the features; if not, what the last block gives, `featuresNorm` being folded. */
   linearTakes: 'features' | 'blocks'
+  /** What the tensors of the linear layer are called, for messages. */
+  name: string
   /** dim × features float32, row-major. */
   weights: Float32Array
   /** dim × float32. */

@@ -5,13 +5,21 @@ import type { StateDict } from './torch-file/state-dict.js'
 /** Counters that training keeps beside batch norms. */
 const IGNORED = /(^|\.)num_batches_tracked$/
 
-/** Reads the tensors of a network by name, checks their shapes, and knows which were left over. */
+/** Reads the tensors of a network by name, checks shapes and numbers, and knows which were left over. */
 export class TensorReader {
   readonly #stateDict: StateDict
+  readonly #epsilon: number
+  readonly #signal: AbortSignal | undefined
   readonly #taken = new Set<string>()
 
-  constructor(stateDict: StateDict) {
+  /**
+   * @param epsilon of the batch norms
+   * @param signal stops the reading before the next tensor
+   */
+  constructor(stateDict: StateDict, epsilon: number, signal?: AbortSignal) {
     this.#stateDict = stateDict
+    this.#epsilon = epsilon
+    this.#signal = signal
   }
 
   /** @throws IresnetError if there is no such tensor or it has another number of axes */
@@ -21,25 +29,37 @@ export class TensorReader {
     return shape
   }
 
-  /** @returns row-major float32 */
-  async tensor(name: string, shape: readonly number[]): Promise<Float32Array> {
+  /** @returns row-major float32, all finite and none below `least` */
+  async tensor(name: string, shape: readonly number[], least = -Infinity): Promise<Float32Array> {
     const tensor = this.#find(name)
     if (tensor.shape.join() !== shape.join()) this.#refuseShape(name, shape.join('×'), tensor.shape)
-    return tensor.read()
+    this.#signal?.throwIfAborted()
+    const values = await tensor.read()
+    for (let i = 0; i < values.length; i++) {
+      // False for NaN, too.
+      if (!(values[i]! >= least && Math.abs(values[i]!) < Infinity))
+        this.#refuseNumber(name, i, values[i]!, least)
+    }
+    return values
   }
 
-  async convolution(name: string, layer: Omit<Convolution, 'weights' | 'bias'>): Promise<Convolution> {
+  async convolution(
+    name: string,
+    layer: Omit<Convolution, 'name' | 'weights' | 'bias'>,
+  ): Promise<Convolution> {
     const { inputs, outputs, kernel } = layer
-    return { ...layer, weights: await this.tensor(`${name}.weight`, [outputs, inputs, kernel, kernel]) }
+    return { ...layer, name, weights: await this.tensor(`${name}.weight`, [outputs, inputs, kernel, kernel]) }
   }
 
   async batchNorm(name: string, channels: number): Promise<BatchNorm> {
-    const read = (part: string) => this.tensor(`${name}.${part}`, [channels])
+    const read = (part: string, least?: number) => this.tensor(`${name}.${part}`, [channels], least)
     return {
+      name,
       weight: await read('weight'),
       bias: await read('bias'),
       mean: await read('running_mean'),
-      variance: await read('running_var'),
+      variance: await read('running_var', 0),
+      epsilon: this.#epsilon,
     }
   }
 
@@ -47,7 +67,10 @@ export class TensorReader {
   async activation(name: string, channels: number): Promise<Activation> {
     const [count] = this.shapeOf(`${name}.weight`, 1)
     const slopes = await this.tensor(`${name}.weight`, [count === 1 ? 1 : channels])
-    return { slopes: slopes.length === channels ? slopes : new Float32Array(channels).fill(slopes[0]!) }
+    return {
+      name,
+      slopes: slopes.length === channels ? slopes : new Float32Array(channels).fill(slopes[0]!),
+    }
   }
 
   /** @throws IresnetError for a tensor that the network has no place for */
@@ -73,6 +96,14 @@ export class TensorReader {
     }
     this.#taken.add(name)
     return tensor
+  }
+
+  #refuseNumber(name: string, at: number, got: number, least: number): never {
+    const expected = Number.isFinite(got) ? `numbers from ${least}` : 'finite numbers'
+    throw new IresnetError(
+      'IRESNET_TENSORS',
+      `Expected ${expected} in ${name} of ${this.#stateDict.source} but number ${at} of it is ${got}: the weights are damaged, or training went astray`,
+    )
   }
 
   #refuseShape(name: string, expected: string, got: readonly number[]): never {

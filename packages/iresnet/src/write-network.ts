@@ -26,9 +26,15 @@ function writePixels(graph: FloatGraph, { pixels: { mean, std } }: Network): str
   const perChannel = [3, 1, 1]
   const planes = graph.node('Transpose', [PIXELS], { perm: [0, 3, 1, 2] })
   const cast = graph.node('Cast', [planes], { to: ELEMENT_TYPES[graph.precision] })
-  const centred = graph.node('Sub', [cast, graph.float(perChannel, Float32Array.from(mean))])
+  const centred = graph.node('Sub', [
+    cast,
+    graph.float(perChannel, Float32Array.from(mean), 'the mean of the pixels'),
+  ])
   if (std.every((value) => value === 1)) return centred
-  return graph.node('Div', [centred, graph.float(perChannel, Float32Array.from(std))])
+  return graph.node('Div', [
+    centred,
+    graph.float(perChannel, Float32Array.from(std), 'the std of the pixels'),
+  ])
 }
 
 function writeBlock(

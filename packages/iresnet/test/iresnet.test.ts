@@ -13,6 +13,8 @@ import {
   loadIresnet,
   openStateDict,
   type BuildIresnetOptions,
+  type IresnetError,
+  type LoadIresnetOptions,
   type Network,
 } from '../src/index.js'
 import { quantizedOperators } from '../src/int8.js'
@@ -41,6 +43,14 @@ async function run(
   return Object.fromEntries(Object.entries(results).map(([name, { data }]) => [name, data as Float32Array]))
 }
 
+type Weights = Parameters<typeof randomWeights>[0]
+
+/** Loads random weights for pictures of the size that they were made for. */
+async function loadRandom(weights: Weights, options: LoadIresnetOptions = {}): Promise<Network> {
+  const [height, width] = weights.picture ?? [112, 112]
+  return loadIresnet(randomWeights(weights), { ...options, size: { width, height } })
+}
+
 async function embeddingsOf(network: Network, options: BuildIresnetOptions = {}): Promise<Float32Array> {
   return (await run(buildIresnet(network, options), network))['embedding']!
 }
@@ -65,6 +75,7 @@ const SHAPES = {
   arcface: { dialect: 'arcface', seed: 2 },
   'pruned inner widths': { inner: (stage: number, block: number) => 3 + 5 * stage + block },
   'one slope for all': { depths: [1, 1], widths: [6, 8, 10], picture: [32, 32] },
+  'odd maps': { picture: [97, 113], dialect: 'revised' },
   'another size, depth and dim': { depths: [2, 1, 3], widths: [4, 8, 12, 20], dim: 10, picture: [112, 96] },
 } as const
 
@@ -83,9 +94,80 @@ describe('loadIresnet', () => {
     expect(network).toMatchObject({ dialect: shape.dialect, depths, dim, height: 112, width: 112 })
   })
 
-  it('reads the size of the picture off the linear layer', async () => {
-    const network = await loadIresnet(randomWeights({ picture: [112, 96] }))
-    expect([network.height, network.width]).toEqual([112, 96])
+  it('takes the size that it is told, where it gives the map that the linear layer takes', async () => {
+    const sizeOf = async (picture: [number, number], size?: { width: number; height: number }) => {
+      const { width, height } = await loadIresnet(randomWeights({ picture }), { size })
+      return [width, height]
+    }
+    expect(await sizeOf([112, 112])).toEqual([112, 112])
+    expect(await sizeOf([112, 112], { width: 100, height: 108 })).toEqual([100, 108])
+    expect(await sizeOf([112, 96], { width: 96, height: 112 })).toEqual([96, 112])
+    expect(await sizeOf([112, 96], { width: 112, height: 96 })).toEqual([112, 96])
+    expect(await sizeOf([128, 128], { width: 113, height: 120 })).toEqual([113, 120])
+  })
+
+  it.each([
+    [
+      [128, 128],
+      undefined,
+      /IRESNET_SIZE.*map of 8×8, but .*112×112.*7×7; 113…128 a side fit, usually 120 or 128$/,
+    ],
+    [[112, 96], undefined, /IRESNET_SIZE.*map of 6×7.*; 81…96 across and 97…112 down fit, usually 96x112$/],
+    [[16, 208], undefined, /IRESNET_SIZE.*map of 13 cells/],
+    [
+      [112, 112],
+      [113, 112],
+      /OPTION.*113×112 pixels give one of 8×7, .*7×7; 97…112 a side fit, usually 100 or 108 or 112$/,
+    ],
+    [[112, 96], [112, 112], /OPTION.*7×7/],
+    [[112, 112], [0, 112], /OPTION.*positive integer for width but received 0/],
+  ] as const)('guesses no size: %j with %j', async (picture, size, message) => {
+    const options = size ? { size: { width: size[0], height: size[1] } } : {}
+    const failure = await loadIresnet(randomWeights({ picture: [...picture] }), options).catch(
+      (e: unknown) => e,
+    )
+    const { code, message: said } = failure as IresnetError
+    expect(`${code} ${said}`).toMatch(message)
+  })
+
+  it.each([0, -1e-5, 0.02, NaN])('takes no epsilon of %s', async (epsilon) => {
+    await expect(loadIresnet(randomWeights({}), { epsilon })).rejects.toThrow(`received ${epsilon}`)
+  })
+
+  it.each([
+    [
+      'body.1.0.conv2.weight',
+      NaN,
+      /finite numbers in body\.1\.0\.conv2\.weight of random\.pth but number 2 .* NaN/,
+    ],
+    ['head.3.bias', -Infinity, /finite numbers in head\.3\.bias .*-Infinity/],
+    ['stem.2.weight', Infinity, /stem\.2\.weight/],
+    ['head.4.running_var', -1e-5, /numbers from 0 in head\.4\.running_var .*number 2 .*-0\.0000/],
+    ['body.0.0.bn1.running_var', NaN, /finite numbers in body\.0\.0\.bn1\.running_var/],
+  ])('refuses a number that cannot be: %s with %s', async (name, value, message) => {
+    const weights = randomWeights({})
+    const tensor = weights.tensors.get(name)!
+    const values = (await tensor.read()).fill(value, 2, 3)
+    weights.tensors.set(name, { ...tensor, read: async () => values })
+    const failure = loadIresnet(weights)
+    await expect(failure).rejects.toMatchObject({ code: 'IRESNET_TENSORS' })
+    await expect(failure).rejects.toThrow(message)
+  })
+
+  it('stops at the next tensor when it is told to', async () => {
+    const weights = randomWeights({})
+    const controller = new AbortController()
+    const read: string[] = []
+    for (const [name, tensor] of weights.tensors) {
+      const watched = async () => {
+        read.push(name)
+        if (read.length === 5) controller.abort(new Error('enough'))
+        return tensor.read()
+      }
+      weights.tensors.set(name, { ...tensor, read: watched })
+    }
+    await expect(loadIresnet(weights, { signal: controller.signal })).rejects.toThrow('enough')
+    expect(read.length).toBe(5)
   })
 
   it('takes one slope for all channels', async () => {
@@ -134,7 +216,7 @@ describe('buildIresnet', () => {
   it.each(Object.entries(SHAPES))(
     'folded gives what PyTorch’s own operations give: %s',
     async (_name, shape) => {
-      const network = await loadIresnet(randomWeights(shape as Parameters<typeof randomWeights>[0]))
+      const network = await loadRandom(shape as Weights)
       const plain = await embeddingsOf(network, { fold: false })
       expect(plain.length).toBe(PICTURES * network.dim)
       expect(relativeError(await embeddingsOf(network), plain)).toBeLessThan(3e-6)
@@ -261,7 +343,68 @@ describe.skipIf(!existsSync(FIXTURES))('PyTorch’s own results', () => {
   })
 })
 
+describe('ranges', () => {
+  /** Weights of which one tensor holds this number twice. */
+  const weightsWith = async (name: string, value: number) => {
+    const weights = randomWeights({})
+    const tensor = weights.tensors.get(name)!
+    const values = (await tensor.read()).fill(value, 1, 3)
+    weights.tensors.set(name, { ...tensor, read: async () => values })
+    return loadIresnet(weights)
+  }
+
+  it.each([
+    [
+      'body.1.0.conv2.weight',
+      1e6,
+      'fp16',
+      /float16, up to 65504, in body\.1\.0\.conv2 .* but got .*fix: fp32/,
+    ],
+    ['head.3.bias', 1e6, 'fp16', /in head\.3 /],
+    ['stem.2.weight', -1e5, 'fp16', /in stem\.2 /],
+    ['head.0.bias', 7e4, 'fp16', /in head\.0 /],
+    // The norm after it has a variance near 1, the one here none.
+    ['body.0.0.conv2.weight', 3e38, 'fp32', /float32, up to 3\.4.*in body\.0\.0\.conv2 /],
+  ] as const)(
+    'that the precision does not reach are refused: %s with %f in %s',
+    async (name, value, precision, message) => {
+      const network = await weightsWith(name, value)
+      network.blocks[0]!.norm3!.variance.fill(0)
+      const build = () => buildIresnet(network, { precision, outputs: ['embedding', 'features'] })
+      expect(build).toThrow(
+        expect.objectContaining({ code: 'IRESNET_RANGE', message: expect.stringMatching(message) }),
+      )
+    },
+  )
+
+  it('of activations that are not finite are refused', async () => {
+    const { model, rangesOf } = calibrationModel(await loadIresnet(randomWeights({})))
+    const numbers = readModel(model).outputs[0]!.shape[1] as number
+    for (const wrong of [NaN, Infinity]) {
+      const row = new Float32Array(numbers).fill(1).fill(wrong, 5, 6)
+      expect(() => rangesOf(row)).toThrow(expect.objectContaining({ code: 'IRESNET_RANGE' }))
+    }
+  })
+})
+
 describe('int8', () => {
+  it('keeps the bias of a channel whose weights are next to nothing', async () => {
+    const weights = randomWeights({})
+    for (const { name, value } of [
+      { name: 'body.1.1.conv2.weight', value: 1e-12 },
+      { name: 'body.1.1.bn3.bias', value: 3 },
+    ]) {
+      const tensor = weights.tensors.get(name)!
+      const values = (await tensor.read()).fill(value)
+      weights.tensors.set(name, { ...tensor, read: async () => values })
+    }
+    const network = await loadIresnet(weights)
+    const { model, rangesOf } = calibrationModel(network)
+    const { ranges } = await run(model, network)
+    const int8 = await embeddingsOf(network, { precision: 'int8', ranges: rangesOf(ranges!) })
+    for (const cosine of cosines(int8, await embeddingsOf(network))) expect(cosine).toBeGreaterThan(0.99)
+  })
+
   it('agrees with fp32 after calibration', async () => {
     for (const dialect of ['revised', 'arcface'] as const) {
       const network = await loadIresnet(randomWeights({ dialect }))

@@ -88,7 +88,7 @@ export function randomWeights({
       channels = width
     }
   })
-  const [height, width] = picture.map((size) => size / 2 ** depths.length)
+  const [height, width] = picture.map((size) => Math.ceil(size / 2 ** depths.length))
   const features = channels * (height ?? 1) * (width ?? 1)
   norm(revised ? 'head.0' : 'bn2', channels)
   const spread = Math.sqrt(3 / features)
