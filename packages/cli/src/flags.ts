@@ -157,6 +157,15 @@ export function cosine(name: string): (value: string) => number {
   }
 }
 
+/** For `coerce`: a number above 0. */
+export function positiveUpTo(name: string, most: number): (value: string) => number {
+  return (value) => {
+    const number = toNumber(value)
+    if (number > 0 && number <= most) return number
+    throw new OptionError(`Expected a number above 0, up to ${most}, for --${name} but received ${value}`)
+  }
+}
+
 /** For `coerce`: one number or three, separated by commas. */
 export function oneOrThreeNumbers(name: string): (value: string) => number[] {
   return (value) => {

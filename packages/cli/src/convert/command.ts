@@ -32,14 +32,14 @@ export function builder(yargs: Argv) {
 
 export async function handler(
   args: ArgumentsCamelCase<InferredOptionTypes<typeof flags> & { weights: string; model: string }>,
-  { streams }: CommandContext,
+  { streams, signal }: CommandContext,
 ): Promise<number> {
   const { convert } = await import('./run.js')
   const talk = createTalk(streams.stderr, args.quiet)
-  const summary = await convert({ ...args, precision: args.precision, channels: args.channels }, talk)
-  const { model, dialect, depths, bytes, seconds } = summary
+  const summary = await convert({ ...args, precision: args.precision, channels: args.channels }, talk, signal)
+  const { model, dialect, depths, size, bnEps, bytes, seconds } = summary
   talk.info(
-    `Wrote ${model}: iresnet (${dialect}, blocks ${depths}), ${(bytes / 1e6).toFixed(1)} MB, in ${seconds.toFixed(1)} s`,
+    `Wrote ${model}: iresnet (${dialect}, blocks ${depths}, ${size} pixels, batch norm epsilon ${bnEps}), ${(bytes / 1e6).toFixed(1)} MB, in ${seconds.toFixed(1)} s`,
   )
   if (args.json) await printSummary(summary, streams)
   return EXIT.ok

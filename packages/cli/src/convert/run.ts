@@ -21,12 +21,20 @@ export interface ConvertSummary {
   depths: string
   /** Output channels of the stem and of each stage. */
   widths: string
+  /** Of the pictures that the model takes: width × height. */
+  size: string
+  /** Epsilon of the batch norms. */
+  bnEps: number
   bytes: number
   seconds: number
 }
 
 /** @throws FacekitError */
-export async function convert(options: ConvertOptions, talk: Talk): Promise<ConvertSummary> {
+export async function convert(
+  options: ConvertOptions,
+  talk: Talk,
+  signal?: AbortSignal,
+): Promise<ConvertSummary> {
   const startMs = Date.now()
   const { weights, model, outputs, embDim } = options
   if (outputs !== undefined && embDim !== undefined)
@@ -34,16 +42,18 @@ export async function convert(options: ConvertOptions, talk: Talk): Promise<Conv
   const bytes = await convertWeights(
     options,
     (network) => outputs ?? [chooseIresnetOutput(network, options, weights)],
-    options.calibration,
-    talk,
+    { pictures: options.calibration, compareHalf: true, talk, signal },
   )
   await writeAtomically(model, async ({ path }) => writeFile(path, bytes))
-  const { metadata } = readModel(bytes)
+  const { inputs, metadata } = readModel(bytes)
+  const [, height, width] = inputs[0]?.shape ?? []
   return {
     model,
     dialect: metadata['facekit.dialect'] ?? '',
     depths: metadata['facekit.depths'] ?? '',
     widths: metadata['facekit.widths'] ?? '',
+    size: `${width}×${height}`,
+    bnEps: Number(metadata['facekit.bn_eps']),
     bytes: bytes.length,
     seconds: (Date.now() - startMs) / 1000,
   }

@@ -94,21 +94,8 @@ export async function handler(
   const talk = createTalk(streams.stderr, args.quiet)
   const folder =
     args.output === '-' ? undefined : (args.output ?? (streams.stdout.isTTY ? DEFAULT_OUTPUT : undefined))
-  const { embDim, precision, calibration, pixelMean, pixelStd, size, outputName, maxPixels, decodeMemory } =
-    args
-  const optional = {
-    embDim,
-    precision,
-    calibration,
-    pixelMean,
-    pixelStd,
-    size,
-    outputName,
-    maxPixels,
-    decodeMemory,
-  }
   const summary = await extract(
-    { ...args, ...optional, output: folder ?? streams.stdout, device: deviceWish(args) },
+    { ...args, output: folder ?? streams.stdout, device: deviceWish(args) },
     talk,
     signal,
   )

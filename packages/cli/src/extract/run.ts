@@ -70,7 +70,7 @@ export async function extract(
     const deviceBatch = options.batchSize === 'auto' ? undefined : options.batchSize
     // What was read of a pipe to calibrate or compare would be lost to the work.
     const pictures = canBeReadAgain(input) ? input : undefined
-    embedder = await openWeights({ ...options, pictures, devices, deviceBatch }, talk)
+    embedder = await openWeights({ ...options, pictures, devices, deviceBatch, signal }, talk)
     return await run(options, embedder, devices, reason, await target.begin(embedder), talk, signal)
   } finally {
     await embedder?.close()

@@ -21,13 +21,14 @@ export interface CalibrationPictures {
 export async function calibrationPictures(
   input: string | undefined,
   size: { width: number; height: number },
+  signal: AbortSignal | undefined,
 ): Promise<CalibrationPictures> {
   if (input === undefined || input === '-') {
     throw new OptionError(
       'Expected --calibration with a folder or list of images: int8 is calibrated on them',
     )
   }
-  const pictures = await firstPictures(input, CALIBRATION_PICTURES + HELD_OUT_PICTURES, size)
+  const pictures = await firstPictures(input, CALIBRATION_PICTURES + HELD_OUT_PICTURES, size, signal)
   const isHeldOut = (_: unknown, i: number) => i % HELD_OUT_EVERY === HELD_OUT_EVERY - 1
   const heldOut = pictures.filter(isHeldOut)
   if (heldOut.length === 0) {
@@ -41,9 +42,10 @@ export async function calibrationPictures(
 export async function measureRanges(
   network: Network,
   pictures: readonly Uint8Array[],
+  signal: AbortSignal | undefined,
 ): Promise<ActivationRanges> {
   const { model, rangesOf } = calibrationModel(network)
-  return rangesOf(await embedAll(model, pictures))
+  return rangesOf(await embedAll(model, pictures, signal))
 }
 
 /** How much the embeddings of two models agree: mean and lowest cosine over the pictures. */
@@ -51,13 +53,18 @@ export async function compareModels(
   a: Uint8Array,
   b: Uint8Array,
   pictures: readonly Uint8Array[],
+  signal: AbortSignal | undefined,
 ): Promise<{ mean: number; worst: number }> {
-  const [ofA, ofB] = [await embedAll(a, pictures), await embedAll(b, pictures)]
+  const [ofA, ofB] = [await embedAll(a, pictures, signal), await embedAll(b, pictures, signal)]
   const each = cosines(ofA, ofB, ofA.length / pictures.length)
   return { mean: each.reduce((sum, value) => sum + value, 0) / each.length, worst: Math.min(...each) }
 }
 
-async function embedAll(bytes: Uint8Array, pictures: readonly Uint8Array[]): Promise<Float32Array> {
+async function embedAll(
+  bytes: Uint8Array,
+  pictures: readonly Uint8Array[],
+  signal: AbortSignal | undefined,
+): Promise<Float32Array> {
   const embedder = await openEmbedder({ model: { bytes, name: 'the calibration' } })
-  return embedPictures(embedder, pictures).finally(async () => embedder.close())
+  return embedPictures(embedder, pictures, signal).finally(async () => embedder.close())
 }

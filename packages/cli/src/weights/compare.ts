@@ -3,24 +3,33 @@ import type { Embedder } from '@facekit/embedder'
 /** What `extract` takes on a CPU. */
 export const BATCH_SIZE = 4
 
-/** @returns pictures × dim float32 */
+/**
+ * One batch at a time for every session, so that a signal is heard between them.
+ *
+ * @returns pictures × dim float32
+ */
 export async function embedPictures(
   embedder: Embedder,
   pictures: readonly Uint8Array[],
+  signal: AbortSignal | undefined,
 ): Promise<Float32Array> {
-  const embeddings = new Float32Array(pictures.length * embedder.dim)
-  const starts = Array.from({ length: Math.ceil(pictures.length / BATCH_SIZE) }, (_, i) => i * BATCH_SIZE)
-  await Promise.all(
-    starts.map(async (start) => {
-      const batch = pictures.slice(start, start + BATCH_SIZE)
-      const pixels = new Uint8Array(Buffer.concat(batch))
-      embeddings.set(await embedder.run(pixels, batch.length), start * embedder.dim)
-    }),
-  )
+  const { dim, sessions } = embedder
+  const embeddings = new Float32Array(pictures.length * dim)
+  let next = 0
+  const embedNext = async () => {
+    while (next < pictures.length) {
+      signal?.throwIfAborted()
+      const start = next
+      next += BATCH_SIZE
+      const batch = pictures.slice(start, next)
+      embeddings.set(await embedder.run(new Uint8Array(Buffer.concat(batch)), batch.length), start * dim)
+    }
+  }
+  await Promise.all(Array.from({ length: sessions }, embedNext))
   return embeddings
 }
 
-/** Cosine of each row of one with the same row of the other. */
+/** Cosine of each row of one with the same row of the other; -1 for rows with NaN or Infinity, which are no embeddings. */
 export function cosines(a: Float32Array, b: Float32Array, dim: number): number[] {
   return Array.from({ length: a.length / dim }, (_, row) => {
     let product = 0
@@ -31,11 +40,11 @@ export function cosines(a: Float32Array, b: Float32Array, dim: number): number[]
       squaresA += a[i]! ** 2
       squaresB += b[i]! ** 2
     }
-    return product / Math.sqrt(squaresA * squaresB || 1)
+    const cosine = product / Math.sqrt(squaresA * squaresB || 1)
+    return Number.isNaN(cosine) ? -1 : cosine
   })
 }
 
-/** NaN counts as -1: it is no embedding. */
 export function lowestCosine(a: Float32Array, b: Float32Array, dim: number): number {
-  return Math.min(...cosines(a, b, dim).map((cosine) => (Number.isNaN(cosine) ? -1 : cosine)))
+  return Math.min(...cosines(a, b, dim))
 }

@@ -1,43 +1,68 @@
 import { createHash } from 'node:crypto'
-import { buildIresnet, loadIresnet, openStateDict, type IresnetOutput, type Network } from '@facekit/iresnet'
+import { openEmbedder } from '@facekit/embedder'
+import {
+  buildIresnet,
+  loadIresnet,
+  openStateDict,
+  type IresnetOutput,
+  type Network,
+  type Precision,
+} from '@facekit/iresnet'
 import { readModel } from '@facekit/onnx'
 import { ownVersion } from '../own-version.js'
 import type { Talk } from '../talk.js'
 import { calibrationPictures, compareModels, measureRanges, type CalibrationPictures } from './calibrate.js'
+import { compareWithFull } from './half-precision.js'
 import { hashFile } from './model-cache.js'
 import type { WeightsOptions } from './options.js'
 
-/** Key of a model's metadata: how well its int8 embeddings agree with the fp32 ones. */
+/** Keys of a model's metadata: how well its int8 embeddings agree with the fp32 ones, to be said, and their mean cosine. */
 const AGREEMENT = 'facekit.int8'
+const MEAN_COSINE = 'facekit.int8_cosine'
+
+/** Less is no rounding: something in the network does not bear eight bits. */
+const LEAST_COSINE = 0.9
 
 /** Keeps a model under what it was made from; the default keeps nothing. */
 type Keep = (ingredients: unknown, make: () => Promise<Uint8Array>) => Promise<Uint8Array>
+
+export interface ConversionContext {
+  /** Folder or list of pictures that int8 is calibrated with, and fp16 compared. */
+  pictures: string | undefined
+  /** Whether to compare a model in fp16 with the one in fp32: for what is not opened here, where that is done. */
+  compareHalf?: boolean
+  talk: Talk
+  keep?: Keep
+  /** Stops the work between its steps, with its reason. */
+  signal?: AbortSignal | undefined
+}
 
 /**
  * Turns PyTorch weights into an ONNX model.
  *
  * @param outputsOf what the model gives
- * @param calibrationInput where the pictures for int8 come from
  * @throws FacekitError
  */
 export async function convertWeights(
   options: WeightsOptions,
   outputsOf: (network: Network) => readonly IresnetOutput[],
-  calibrationInput: string | undefined,
-  talk: Talk,
-  keep: Keep = async (_, make) => make(),
+  { pictures: input, compareHalf = false, talk, keep = async (_, make) => make(), signal }: ConversionContext,
 ): Promise<Uint8Array> {
   const { weights, useL2Norm, precision = 'fp32' } = options
-  const network = await readNetwork(options)
+  const network = await readNetwork(options, signal)
   const outputs = outputsOf(network)
-  const pictures = precision === 'int8' ? await calibrationPictures(calibrationInput, network) : undefined
-  const source = await hashFile(weights)
+  const pictures = precision === 'int8' ? await calibrationPictures(input, network, signal) : undefined
+  const source = await hashFile(weights, signal)
   const build = { outputs, normalize: useL2Norm, metadata: { 'facekit.source_sha256': source } }
-  const make = async () =>
-    pictures ? buildInt8(network, pictures, build) : buildIresnet(network, { ...build, precision })
+  const make = async () => {
+    if (pictures) return buildInt8(network, pictures, build, signal)
+    if (precision === 'fp16' && compareHalf)
+      talk.info(`fp16: ${await compareHalfOf(network, outputs, input, signal)}`)
+    return buildIresnet(network, { ...build, precision })
+  }
 
   // All that the bytes of the model follow from: whatever is missing here gives one model for another's options.
-  const { pixelMean, pixelStd, channels } = options
+  const { pixelMean, pixelStd, channels, size, bnEps } = options
   const ingredients = {
     facekit: ownVersion(),
     source,
@@ -45,18 +70,28 @@ export async function convertWeights(
     useL2Norm,
     precision,
     pixels: { mean: pixelMean, std: pixelStd, channels },
+    size,
+    bnEps,
     pictures: hashPictures(pictures),
   }
   const bytes = await keep(ingredients, make)
-  const agreement = readModel(bytes).metadata[AGREEMENT]
-  if (agreement) talk.info(`int8: ${agreement}`)
+  const { [AGREEMENT]: agreement, [MEAN_COSINE]: meanCosine } = readModel(bytes).metadata
+  if (agreement) {
+    if (Number(meanCosine) >= LEAST_COSINE) talk.info(`int8: ${agreement}`)
+    else talk.warn(`int8 gives other embeddings: ${agreement}; use --precision fp32`)
+  }
+  signal?.throwIfAborted()
   return bytes
 }
 
-async function readNetwork({ weights, pixelMean, pixelStd, channels }: WeightsOptions): Promise<Network> {
+async function readNetwork(
+  { weights, pixelMean, pixelStd, channels, size, bnEps }: WeightsOptions,
+  signal: AbortSignal | undefined,
+): Promise<Network> {
   const stateDict = await openStateDict(weights)
   try {
-    return await loadIresnet(stateDict, { mean: pixelMean, std: pixelStd, channels })
+    const pixels = { mean: pixelMean, std: pixelStd, channels }
+    return await loadIresnet(stateDict, { ...pixels, size, epsilon: bnEps, signal })
   } finally {
     await stateDict.close()
   }
@@ -66,15 +101,31 @@ async function buildInt8(
   network: Network,
   { calibration, heldOut }: CalibrationPictures,
   build: { outputs: readonly IresnetOutput[]; normalize: boolean; metadata: Record<string, string> },
+  signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
-  const int8 = { precision: 'int8', ranges: await measureRanges(network, calibration) } as const
-  const { mean, worst } = await compareModels(buildIresnet(network), buildIresnet(network, int8), heldOut)
+  const int8 = { precision: 'int8', ranges: await measureRanges(network, calibration, signal) } as const
+  const [full, quantized] = [buildIresnet(network), buildIresnet(network, int8)]
+  const { mean, worst } = await compareModels(full, quantized, heldOut, signal)
   const agreement = `calibrated on ${calibration.length} images; cosine to fp32 on ${heldOut.length} others: mean ${mean.toFixed(4)}, worst ${worst.toFixed(4)}`
   return buildIresnet(network, {
     ...build,
     ...int8,
-    metadata: { ...build.metadata, [AGREEMENT]: agreement },
+    metadata: { ...build.metadata, [AGREEMENT]: agreement, [MEAN_COSINE]: String(mean) },
   })
+}
+
+/** Of all numbers that the model gives: features hold what the embedding folds away. @throws FacekitError */
+async function compareHalfOf(
+  network: Network,
+  outputs: readonly IresnetOutput[],
+  input: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const all = [outputs.every((name) => name === 'embedding') ? 'embedding' : 'features_embedding'] as const
+  const open = async (precision: Precision) =>
+    openEmbedder({ model: { bytes: buildIresnet(network, { outputs: all, precision }), name: precision } })
+  const half = await open('fp16')
+  return compareWithFull(half, () => open('fp32'), input, signal).finally(async () => half.close())
 }
 
 function hashPictures(pictures: CalibrationPictures | undefined): string | undefined {

@@ -14,6 +14,7 @@ export async function firstPictures(
   input: string,
   count: number,
   size: { width: number; height: number },
+  signal?: AbortSignal,
 ): Promise<Uint8Array[]> {
   const pictures: Uint8Array[] = []
   const bytes = size.width * size.height * 3
@@ -26,7 +27,12 @@ export async function firstPictures(
           pictures.push(pixels.subarray(row * bytes, (row + 1) * bytes))
       }
     },
-  )
+    { ...(signal && { signal }) },
+  ).catch((error: unknown) => {
+    // The reason itself, where the pipeline has an AbortError.
+    signal?.throwIfAborted()
+    throw error
+  })
   return pictures.slice(0, count)
 }
 

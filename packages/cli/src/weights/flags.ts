@@ -1,4 +1,4 @@
-import { count, oneOrThreeNumbers, pixelSize } from '../flags.js'
+import { count, oneOrThreeNumbers, pixelSize, positiveUpTo } from '../flags.js'
 
 /** Flags of `WeightsOptions`, for the commands that take weights. */
 export const WEIGHTS_FLAGS = {
@@ -32,6 +32,11 @@ export const WEIGHTS_FLAGS = {
     coerce: pixelSize('size'),
     describe:
       'Size of the images, for a model that leaves it free: 112, or width x height: 112x96  [default: 112]',
+  },
+  'bn-eps': {
+    type: 'string',
+    coerce: positiveUpTo('bn-eps', 0.01),
+    describe: 'Epsilon of the batch norms of PyTorch weights; MagFace: 2e-5  [default: 1e-5]',
   },
   channels: { choices: ['rgb', 'bgr'] as const, default: 'rgb' as const, describe: 'Order of the channels' },
 } as const

@@ -1,7 +1,10 @@
+import { FacekitError } from '@facekit/core'
 import type { Embedder } from '@facekit/embedder'
+import type { Precision } from '@facekit/iresnet'
 import type { Talk } from '../talk.js'
 import { embedPictures, lowestCosine } from './compare.js'
 import { firstPictures } from './first-pictures.js'
+import { madeUpPictures } from './made-up-pictures.js'
 
 /** Enough to see whether numbers left the range of float16. */
 const PICTURES = 8
@@ -9,10 +12,13 @@ const PICTURES = 8
 /** Rounding alone leaves 0.9999 and more. */
 const LOWEST_COSINE = 0.999
 
+/** Why fp16 cannot be had: the device, the embeddings, the weights. All else is no matter of precision. */
+const REASONS = ['FP16_DEVICE', 'FP16_EMBEDDINGS', 'IRESNET_RANGE']
+
 export interface HalfPrecisionOptions {
-  /** The same model in fp16 and in fp32. */
-  half: Uint8Array
-  full: Uint8Array
+  /** Whether fp16 was asked for: nothing else will do then. */
+  required: boolean
+  convert: (precision: Precision) => Promise<Uint8Array>
   /** Where pictures to compare with come from; undefined where it can be read only once. */
   pictures: string | undefined
   /** On the devices. */
@@ -20,40 +26,71 @@ export interface HalfPrecisionOptions {
   /** On the CPU: of two WebGPU sessions in two threads one would spoil the other. */
   openOnCpu: (model: Uint8Array) => Promise<Embedder>
   talk: Talk
+  signal: AbortSignal | undefined
 }
 
-/** Opens a model in fp16 if the device runs that and it embeds the first pictures as fp32 does, else in fp32. */
+/**
+ * Opens a model in fp16 if the device runs that and it embeds the first pictures as fp32 does, else in fp32.
+ *
+ * @throws FacekitError `FP16_DEVICE`, `FP16_EMBEDDINGS`, `IRESNET_RANGE` instead of the latter where fp16 is required
+ */
 export async function openHalfPrecision(options: HalfPrecisionOptions): Promise<Embedder> {
-  const { half, full, open, talk } = options
-  const embedder = await open(half).catch((error: Error) => {
-    talk.warn(`Running in fp32: the device does not run fp16 (${error.message.split('\n')[0]})`)
-  })
-  if (!embedder) return open(full)
-  const lowest = await compareWithFull(options, embedder)
-  if (lowest === undefined || lowest >= LOWEST_COSINE) {
-    talk.info(
-      `Running in fp16${lowest === undefined ? '' : `: cosine to fp32 on the first images at least ${lowest.toFixed(5)}`}`,
-    )
-    return embedder
+  const { required, convert, open, talk } = options
+  try {
+    return await openCompared(options)
+  } catch (error) {
+    if (required || !(error instanceof FacekitError && REASONS.includes(error.code))) throw error
+    talk.warn(`Running in fp32: ${error.message}`)
+    return open(await convert('fp32'))
   }
-  await embedder.close()
-  talk.warn(
-    `Running in fp32: fp16 gives other embeddings, with a cosine of ${lowest.toFixed(3)} on the first images`,
-  )
-  return open(full)
 }
 
-async function compareWithFull(
-  { full, pictures, openOnCpu }: HalfPrecisionOptions,
-  half: Embedder,
-): Promise<number | undefined> {
-  if (pictures === undefined) return undefined
-  const first = await firstPictures(pictures, PICTURES, half)
-  if (first.length === 0) return undefined
-  const reference = await openOnCpu(full)
+async function openCompared(options: HalfPrecisionOptions): Promise<Embedder> {
+  const { convert, open, openOnCpu, pictures, talk, signal } = options
+  const model = await convert('fp16')
+  const half = await open(model).catch((cause: Error) => {
+    const reason = cause.message.split('\n')[0]
+    throw new FacekitError('FP16_DEVICE', `the device does not run fp16 (${reason})`, { cause })
+  })
   try {
-    return lowestCosine(await embedPictures(half, first), await embedPictures(reference, first), half.dim)
-  } finally {
-    await reference.close()
+    const openFull = async () => openOnCpu(await convert('fp32'))
+    talk.info(`Running in fp16: ${await compareWithFull(half, openFull, pictures, signal)}`)
+    return half
+  } catch (error) {
+    await half.close()
+    throw error
   }
+}
+
+/**
+ * Compares the embeddings of a model in fp16 with those in fp32, on the first pictures of an input or, without one, on
+ * made-up ones.
+ *
+ * @returns how much they agree, to be said
+ * @throws FacekitError `FP16_EMBEDDINGS` where they do not
+ */
+export async function compareWithFull(
+  half: Embedder,
+  openFull: () => Promise<Embedder>,
+  input: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const first = input === undefined ? [] : await firstPictures(input, PICTURES, half, signal)
+  const [pictures, which] =
+    first.length > 0 ? [first, 'the first images'] : [madeUpPictures(half), 'made-up images']
+  const ofHalf = await embedPictures(half, pictures, signal)
+  if (!ofHalf.every(Number.isFinite)) {
+    throw new FacekitError(
+      'FP16_EMBEDDINGS',
+      `fp16 gives embeddings with NaN or Infinity on ${which}: what is between the layers leaves its range; --precision fp32 does not`,
+    )
+  }
+  const full = await openFull()
+  const ofFull = await embedPictures(full, pictures, signal).finally(async () => full.close())
+  const lowest = lowestCosine(ofHalf, ofFull, half.dim)
+  if (lowest >= LOWEST_COSINE) return `cosine to fp32 on ${which} at least ${lowest.toFixed(5)}`
+  throw new FacekitError(
+    'FP16_EMBEDDINGS',
+    `fp16 gives other embeddings than fp32, with a cosine of ${lowest.toFixed(3)} on ${which}; use --precision fp32`,
+  )
 }

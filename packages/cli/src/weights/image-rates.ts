@@ -9,14 +9,17 @@ const LEAST_ROUNDS = 3
  * Images per second of two models: each in its fastest of several rounds, since whatever else the machine does only slows
  * rounds down. They take turns, so that it finds both alike.
  */
-export async function imageRates(a: Embedder, b: Embedder): Promise<[number, number]> {
+export async function imageRates(a: Embedder, b: Embedder, signal?: AbortSignal): Promise<[number, number]> {
   let [ofA, ofB] = [0, 0]
   // Sessions are slow at first.
   await round(a)
+  signal?.throwIfAborted()
   await round(b)
   const startMs = performance.now()
   for (let rounds = 0; rounds < LEAST_ROUNDS || performance.now() - startMs < LEAST_MS; rounds++) {
+    signal?.throwIfAborted()
     ofA = Math.max(ofA, await round(a))
+    signal?.throwIfAborted()
     ofB = Math.max(ofB, await round(b))
   }
   return [ofA, ofB]

@@ -8,17 +8,20 @@ export interface Int8Options {
   full: Uint8Array
   open: (model: Uint8Array) => Promise<Embedder>
   talk: Talk
+  signal?: AbortSignal | undefined
 }
 
 /**
  * Opens a model in int8, and says so where that is no faster than fp32. It depends on the CPU and on the model: in a
  * small one, converting between the layers takes what the products save.
  */
-export async function openInt8({ int8, full, open, talk }: Int8Options): Promise<Embedder> {
+export async function openInt8({ int8, full, open, talk, signal }: Int8Options): Promise<Embedder> {
   const embedder = await open(int8)
   try {
     const reference = await open(full)
-    const [rate, fullRate] = await imageRates(embedder, reference).finally(async () => reference.close())
+    const [rate, fullRate] = await imageRates(embedder, reference, signal).finally(async () =>
+      reference.close(),
+    )
     if (rate <= fullRate) {
       talk.warn(
         `int8 is no faster than fp32 on this CPU: ${Math.round(rate)} against ${Math.round(fullRate)} images/s; --precision fp32 is the better choice`,

@@ -2,13 +2,12 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { open, readFile } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { FacekitError, writeAtomically } from '@facekit/core'
 import envPaths from 'env-paths'
 import type { Talk } from '../talk.js'
 
 /** Counts changes of what is built from the same weights and options, so that no older model is taken for it. */
-const BUILDER_VERSION = 4
+const BUILDER_VERSION = 5
 
 const CHECKSUM_BYTES = 32
 
@@ -79,8 +78,11 @@ function checksumOf(model: Uint8Array): Buffer {
 }
 
 /** SHA-256 of a file, in hexadecimal. */
-export async function hashFile(path: string): Promise<string> {
+export async function hashFile(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
-  await pipeline(createReadStream(path), hash)
+  for await (const chunk of createReadStream(path)) {
+    signal?.throwIfAborted()
+    hash.update(chunk as Buffer)
+  }
   return hash.digest('hex')
 }

@@ -1,6 +1,6 @@
 import { OptionError, type Device } from '@facekit/core'
 import { openEmbedder, type Embedder } from '@facekit/embedder'
-import { isTorchFile } from '@facekit/iresnet'
+import { isTorchFile, type Precision } from '@facekit/iresnet'
 import type { Talk } from '../talk.js'
 import { chooseIresnetOutput } from './choose-output.js'
 import { convertWeights } from './convert-weights.js'
@@ -17,16 +17,19 @@ export interface OpenWeightsOptions extends WeightsOptions {
   devices: readonly Device[]
   /** Images per forward pass on devices other than the CPU. */
   deviceBatch?: number | undefined
+  /** Stops conversion, calibration and comparison, with its reason. */
+  signal?: AbortSignal | undefined
 }
 
 /**
  * Opens an ONNX model as it is, or PyTorch weights as the model that they are turned into: in fp16 on devices other than
- * the CPU, if the embeddings agree with those in fp32, unless a precision is asked for.
+ * the CPU, if the embeddings agree with those in fp32, unless a precision is asked for. fp16 that is asked for must
+ * agree.
  *
  * @throws FacekitError
  */
 export async function openWeights(options: OpenWeightsOptions, talk: Talk): Promise<Embedder> {
-  const { weights, precision, devices, deviceBatch } = options
+  const { weights, precision, devices, deviceBatch, signal } = options
   const running = {
     devices,
     ...(deviceBatch !== undefined && { deviceBatch }),
@@ -38,6 +41,8 @@ export async function openWeights(options: OpenWeightsOptions, talk: Talk): Prom
     if (precision !== undefined && precision !== 'fp32') {
       throw new OptionError(`Expected PyTorch weights for --precision ${precision} but received ${weights}`)
     }
+    if (options.bnEps !== undefined)
+      throw new OptionError(`Expected PyTorch weights for --bn-eps but received ${weights}`)
     const { outputName, embDim, useL2Norm, pixelMean, pixelStd, channels, size } = options
     const pixels = { mean: pixelMean, std: pixelStd, channels }
     return openEmbedder({
@@ -50,21 +55,34 @@ export async function openWeights(options: OpenWeightsOptions, talk: Talk): Prom
       size,
     })
   }
-  const convert = async (wanted: NonNullable<typeof precision>) =>
+  const convert = async (wanted: Precision) =>
     convertWeights(
       { ...options, precision: wanted },
       (network) => [chooseIresnetOutput(network, options, weights)],
-      options.calibration ?? options.pictures,
-      talk,
-      options.cache ? (ingredients, make) => cached(ingredients, make, talk) : undefined,
+      {
+        pictures: options.calibration ?? options.pictures,
+        talk,
+        signal,
+        ...(options.cache && { keep: (ingredients, make) => cached(ingredients, make, talk) }),
+      },
     )
   const open = async (bytes: Uint8Array) => openEmbedder({ ...running, model: { bytes, name: weights } })
   const openOnCpu = async (bytes: Uint8Array) => openEmbedder({ model: { bytes, name: weights } })
 
   const onGpu = devices.some(({ provider }) => provider !== 'cpu')
   if (precision === 'int8' && !onGpu)
-    return openInt8({ int8: await convert('int8'), full: await convert('fp32'), open, talk })
-  if (precision !== undefined || !onGpu) return open(await convert(precision ?? 'fp32'))
-  const [half, full] = [await convert('fp16'), await convert('fp32')]
-  return openHalfPrecision({ half, full, pictures: options.pictures, open, openOnCpu, talk })
+    return openInt8({ int8: await convert('int8'), full: await convert('fp32'), open, talk, signal })
+  if (precision === 'fp16' || (precision === undefined && onGpu)) {
+    const { pictures } = options
+    return openHalfPrecision({
+      required: precision === 'fp16',
+      convert,
+      pictures,
+      open,
+      openOnCpu,
+      talk,
+      signal,
+    })
+  }
+  return open(await convert(precision ?? 'fp32'))
 }

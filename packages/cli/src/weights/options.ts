@@ -18,6 +18,8 @@ export interface WeightsOptions {
   /** Each channel is divided by it. */
   pixelStd?: readonly number[] | undefined
   channels: 'rgb' | 'bgr'
-  /** Of the images, in pixels, for a model that leaves it free. */
+  /** Of the images, in pixels, for a model that leaves it free, or weights that take others than 112×112. */
   size?: { width: number; height: number } | undefined
+  /** What the batch norms of PyTorch weights add to their variances; 1e-5 if undefined. */
+  bnEps?: number | undefined
 }
