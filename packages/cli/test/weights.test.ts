@@ -116,6 +116,8 @@ describe('extract with PyTorch weights', () => {
     ['--pixel-mean', '100,110,120'],
     ['--pixel-mean', '120,110,100'],
     ['--pixel-std', '100'],
+    ['--bn-eps', '1e-3'],
+    ['--size', '100'],
     ['--use-l2-norm'],
     ['--output-name', 'features'],
     ['--emb-dim', String(FEATURES + 128)],

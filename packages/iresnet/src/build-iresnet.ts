@@ -57,8 +57,7 @@ export function buildIresnet(network: Network, options: BuildIresnetOptions = {}
   const { outputs = ['embedding'], precision = 'fp32', normalize = false, fold = true } = options
   const source = fold ? foldNorms(network, SHIFT_LIMITS[precision]) : network
   const graph = new FloatGraph(precision === 'fp16' ? 'float16' : 'float32')
-  const blocks = writeBlocks(graph, source, chooseOperators(graph, options))
-  const results = writeHead(graph, source, blocks, normalize)
+  const results = writeIresnet(graph, source, chooseOperators(graph, options), normalize)
   for (const name of outputs) graph.node('Cast', [results[name]()], { to: ELEMENT_TYPES.float32 }, name)
 
   const { height, width, dim, features } = network
@@ -90,7 +89,16 @@ function chooseOperators(
   }
 }
 
-/** The results, each written when it is first asked for. */
+/** Writes the blocks, and each of the results when it is first asked for: those give its name. */
+export function writeIresnet(
+  graph: FloatGraph,
+  network: Network,
+  operators: Operators,
+  normalize: boolean,
+): Record<IresnetOutput, () => string> {
+  return writeHead(graph, network, writeBlocks(graph, network, operators), normalize)
+}
+
 function writeHead(
   graph: FloatGraph,
   { dim, head }: Network,

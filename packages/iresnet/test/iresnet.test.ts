@@ -11,6 +11,7 @@ import {
   calibrationModel,
   foldNorms,
   loadIresnet,
+  magnitudeModel,
   openStateDict,
   type BuildIresnetOptions,
   type IresnetError,
@@ -376,6 +377,23 @@ describe('ranges', () => {
       )
     },
   )
+
+  it('of all that float16 would hold are measured', async () => {
+    const network = await loadIresnet(randomWeights({}))
+    const outputs = ['features', 'embedding'] as const
+    const { magnitudes } = await run(magnitudeModel(network, outputs), network)
+    const results = await run(buildIresnet(network, { outputs }), network)
+    const perRow = magnitudes!.length / PICTURES
+    for (let row = 0; row < PICTURES; row++) {
+      const measured = [...magnitudes!.subarray(row * perRow, (row + 1) * perRow)]
+      for (const name of outputs) {
+        const all = results[name]!
+        const of = all.subarray((row * all.length) / PICTURES, ((row + 1) * all.length) / PICTURES)
+        const largest = Math.max(...of.map(Math.abs))
+        expect(measured.some((value) => Math.abs(value / largest - 1) < 1e-4)).toBe(true)
+      }
+    }
+  })
 
   it('of activations that are not finite are refused', async () => {
     const { model, rangesOf } = calibrationModel(await loadIresnet(randomWeights({})))

@@ -60,7 +60,8 @@ export async function compareModels(
   return { mean: each.reduce((sum, value) => sum + value, 0) / each.length, worst: Math.min(...each) }
 }
 
-async function embedAll(
+/** What a model gives for pictures: pictures × dim float32. */
+export async function embedAll(
   bytes: Uint8Array,
   pictures: readonly Uint8Array[],
   signal: AbortSignal | undefined,

@@ -3,6 +3,7 @@ import { openEmbedder } from '@facekit/embedder'
 import {
   buildIresnet,
   loadIresnet,
+  magnitudeModel,
   openStateDict,
   type IresnetOutput,
   type Network,
@@ -11,8 +12,14 @@ import {
 import { readModel } from '@facekit/onnx'
 import { ownVersion } from '../own-version.js'
 import type { Talk } from '../talk.js'
-import { calibrationPictures, compareModels, measureRanges, type CalibrationPictures } from './calibrate.js'
-import { compareWithFull } from './half-precision.js'
+import {
+  calibrationPictures,
+  compareModels,
+  embedAll,
+  measureRanges,
+  type CalibrationPictures,
+} from './calibrate.js'
+import { compareWithFull, expectHalfHolds, trialPictures } from './half-precision.js'
 import { hashFile } from './model-cache.js'
 import type { WeightsOptions } from './options.js'
 
@@ -114,18 +121,29 @@ async function buildInt8(
   })
 }
 
-/** Of all numbers that the model gives: features hold what the embedding folds away. @throws FacekitError */
+/**
+ * Whether fp16 gives the numbers of fp32, here and where float16 is all that there is: on most CPUs, what is between the
+ * layers is float32. Features are compared where they are wanted, since the embedding alone folds their norm away.
+ *
+ * @throws FacekitError `FP16_EMBEDDINGS`
+ */
 async function compareHalfOf(
   network: Network,
-  outputs: readonly IresnetOutput[],
+  wanted: readonly IresnetOutput[],
   input: string | undefined,
   signal: AbortSignal | undefined,
 ): Promise<string> {
-  const all = [outputs.every((name) => name === 'embedding') ? 'embedding' : 'features_embedding'] as const
+  const outputs = [wanted.every((name) => name === 'embedding') ? 'embedding' : 'features_embedding'] as const
   const open = async (precision: Precision) =>
-    openEmbedder({ model: { bytes: buildIresnet(network, { outputs: all, precision }), name: precision } })
+    openEmbedder({ model: { bytes: buildIresnet(network, { outputs, precision }), name: precision } })
   const half = await open('fp16')
-  return compareWithFull(half, () => open('fp32'), input, signal).finally(async () => half.close())
+  try {
+    const trial = await trialPictures(input, network, signal)
+    expectHalfHolds(await embedAll(magnitudeModel(network, outputs), trial.pictures, signal), trial)
+    return await compareWithFull(half, () => open('fp32'), trial, signal)
+  } finally {
+    await half.close()
+  }
 }
 
 function hashPictures(pictures: CalibrationPictures | undefined): string | undefined {

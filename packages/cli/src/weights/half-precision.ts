@@ -12,6 +12,8 @@ const PICTURES = 8
 /** Rounding alone leaves 0.9999 and more. */
 const LOWEST_COSINE = 0.999
 
+const LARGEST_HALF = 65504
+
 /** Why fp16 cannot be had: the device, the embeddings, the weights. All else is no matter of precision. */
 const REASONS = ['FP16_DEVICE', 'FP16_EMBEDDINGS', 'IRESNET_RANGE']
 
@@ -54,7 +56,8 @@ async function openCompared(options: HalfPrecisionOptions): Promise<Embedder> {
   })
   try {
     const openFull = async () => openOnCpu(await convert('fp32'))
-    talk.info(`Running in fp16: ${await compareWithFull(half, openFull, pictures, signal)}`)
+    const trial = await trialPictures(pictures, half, signal)
+    talk.info(`Running in fp16: ${await compareWithFull(half, openFull, trial, signal)}`)
     return half
   } catch (error) {
     await half.close()
@@ -62,9 +65,27 @@ async function openCompared(options: HalfPrecisionOptions): Promise<Embedder> {
   }
 }
 
+/** What to try a model on. */
+export interface TrialPictures {
+  pictures: readonly Uint8Array[]
+  /** For messages. */
+  which: string
+}
+
+/** The first pictures of an input or, without one, made-up ones. */
+export async function trialPictures(
+  input: string | undefined,
+  size: { width: number; height: number },
+  signal: AbortSignal | undefined,
+): Promise<TrialPictures> {
+  const first = input === undefined ? [] : await firstPictures(input, PICTURES, size, signal)
+  return first.length > 0
+    ? { pictures: first, which: 'the first images' }
+    : { pictures: madeUpPictures(size), which: 'made-up images' }
+}
+
 /**
- * Compares the embeddings of a model in fp16 with those in fp32, on the first pictures of an input or, without one, on
- * made-up ones.
+ * Compares the embeddings of a model in fp16 with those in fp32.
  *
  * @returns how much they agree, to be said
  * @throws FacekitError `FP16_EMBEDDINGS` where they do not
@@ -72,25 +93,28 @@ async function openCompared(options: HalfPrecisionOptions): Promise<Embedder> {
 export async function compareWithFull(
   half: Embedder,
   openFull: () => Promise<Embedder>,
-  input: string | undefined,
+  { pictures, which }: TrialPictures,
   signal: AbortSignal | undefined,
 ): Promise<string> {
-  const first = input === undefined ? [] : await firstPictures(input, PICTURES, half, signal)
-  const [pictures, which] =
-    first.length > 0 ? [first, 'the first images'] : [madeUpPictures(half), 'made-up images']
   const ofHalf = await embedPictures(half, pictures, signal)
-  if (!ofHalf.every(Number.isFinite)) {
-    throw new FacekitError(
-      'FP16_EMBEDDINGS',
-      `fp16 gives embeddings with NaN or Infinity on ${which}: what is between the layers leaves its range; --precision fp32 does not`,
-    )
-  }
+  if (!ofHalf.every(Number.isFinite)) throw disagreement(`embeddings with NaN or Infinity on ${which}`)
   const full = await openFull()
   const ofFull = await embedPictures(full, pictures, signal).finally(async () => full.close())
   const lowest = lowestCosine(ofHalf, ofFull, half.dim)
   if (lowest >= LOWEST_COSINE) return `cosine to fp32 on ${which} at least ${lowest.toFixed(5)}`
-  throw new FacekitError(
-    'FP16_EMBEDDINGS',
-    `fp16 gives other embeddings than fp32, with a cosine of ${lowest.toFixed(3)} on ${which}; use --precision fp32`,
-  )
+  throw disagreement(`other embeddings than fp32, with a cosine of ${lowest.toFixed(3)} on ${which}`)
+}
+
+/**
+ * @param magnitudes of all that the network computes: see `magnitudeModel`
+ * @throws FacekitError `FP16_EMBEDDINGS` where float16 does not reach so far
+ */
+export function expectHalfHolds(magnitudes: Float32Array, { which }: TrialPictures): void {
+  const largest = magnitudes.reduce((most, value) => Math.max(most, value), 0)
+  if (!(largest <= LARGEST_HALF))
+    throw disagreement(`NaN or Infinity on ${which}, where numbers between its layers reach ${largest}`)
+}
+
+function disagreement(what: string): FacekitError {
+  return new FacekitError('FP16_EMBEDDINGS', `fp16 gives ${what}; --precision fp32 does not`)
 }
