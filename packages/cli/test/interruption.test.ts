@@ -4,6 +4,7 @@ import { PassThrough, Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import type * as EmbedderModule from '@facekit/embedder'
 import type * as IresnetModule from '@facekit/iresnet'
+import type * as PreprocessModule from '@facekit/preprocess'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { Interruption } from '../src/interruption.js'
 import { main } from '../src/main.js'
@@ -20,7 +21,7 @@ beforeAll(async () => {
 })
 
 /** What takes long, as it begins. */
-type Step = 'a tensor' | 'a batch'
+type Step = 'a tensor' | 'a list' | 'a batch'
 const watched = vi.hoisted(() => ({ begins: undefined as ((step: Step) => void) | undefined, open: 0 }))
 
 vi.mock('@facekit/iresnet', async (load) => {
@@ -37,6 +38,15 @@ vi.mock('@facekit/iresnet', async (load) => {
     return { ...stateDict, tensors: new Map(tensors) }
   }
   return { ...actual, openStateDict }
+})
+
+vi.mock('@facekit/preprocess', async (load) => {
+  const actual = await load<typeof PreprocessModule>()
+  const imageList: typeof actual.imageList = (...args) => {
+    watched.begins?.('a list')
+    return actual.imageList(...args)
+  }
+  return { ...actual, imageList }
 })
 
 vi.mock('@facekit/embedder', async (load) => {
@@ -90,6 +100,7 @@ const toInt8 = ['--precision', 'int8', '--calibration', album]
 describe('what is stopped ends at once, and leaves nothing', () => {
   it.each([
     ['convert, at a tensor', convert, toInt8, 'a tensor', [1, 50]],
+    ['convert, where its pictures are read', convert, toInt8, 'a list', [1]],
     ['convert to fp16, where it is tried out', convert, toFp16, 'a batch', [1, 2, 3]],
     ['convert to int8, where it is calibrated and compared', convert, toInt8, 'a batch', [1, 2, 3, 4]],
     ['extract, at a tensor', extract, [], 'a tensor', [1, 50]],

@@ -15,7 +15,7 @@ export const WEIGHTS_FLAGS = {
   calibration: {
     type: 'string',
     describe:
-      'Folder or list of images that int8 is calibrated with. Left out: the first images of the input of extract',
+      'Folder or list of images that int8 is calibrated with, and fp16 tried on. Left out: the first images of the input of extract',
   },
   'pixel-mean': {
     type: 'string',
@@ -31,7 +31,7 @@ export const WEIGHTS_FLAGS = {
     type: 'string',
     coerce: pixelSize('size'),
     describe:
-      'Size of the images, for a model that leaves it free: 112, or width x height: 112x96  [default: 112]',
+      'Size of the images, for a model that leaves it free, or PyTorch weights: 112, or width x height: 112x96  [default: 112]',
   },
   'bn-eps': {
     type: 'string',

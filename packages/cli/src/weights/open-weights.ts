@@ -73,16 +73,9 @@ export async function openWeights(options: OpenWeightsOptions, talk: Talk): Prom
   if (precision === 'int8' && !onGpu)
     return openInt8({ int8: await convert('int8'), full: await convert('fp32'), open, talk, signal })
   if (precision === 'fp16' || (precision === undefined && onGpu)) {
-    const { pictures } = options
-    return openHalfPrecision({
-      required: precision === 'fp16',
-      convert,
-      pictures,
-      open,
-      openOnCpu,
-      talk,
-      signal,
-    })
+    const pictures = options.pictures ?? options.calibration
+    const required = precision === 'fp16'
+    return openHalfPrecision({ required, convert, pictures, open, openOnCpu, talk, signal })
   }
   return open(await convert(precision ?? 'fp32'))
 }
