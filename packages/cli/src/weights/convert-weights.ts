@@ -134,16 +134,15 @@ async function compareHalfOf(
   signal: AbortSignal | undefined,
 ): Promise<string> {
   const outputs = [wanted.every((name) => name === 'embedding') ? 'embedding' : 'features_embedding'] as const
-  const open = async (precision: Precision) =>
-    openEmbedder({ model: { bytes: buildIresnet(network, { outputs, precision }), name: precision } })
-  const half = await open('fp16')
-  try {
-    const trial = await trialPictures(input, network, signal)
-    expectHalfHolds(await embedAll(magnitudeModel(network, outputs), trial.pictures, signal), trial)
-    return await compareWithFull(half, () => open('fp32'), trial, signal)
-  } finally {
-    await half.close()
+  const trial = await trialPictures(input, network, signal)
+  expectHalfHolds(await embedAll(magnitudeModel(network, outputs), trial.pictures, signal), trial)
+  // A few pictures: sessions on every core would take longer to start than they save.
+  const open = async (precision: Precision) => {
+    const bytes = buildIresnet(network, { outputs, precision })
+    return openEmbedder({ model: { bytes, name: precision }, threads: 1 })
   }
+  const half = await open('fp16')
+  return compareWithFull(half, () => open('fp32'), trial, signal).finally(async () => half.close())
 }
 
 function hashPictures(pictures: CalibrationPictures | undefined): string | undefined {
