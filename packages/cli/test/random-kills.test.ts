@@ -45,16 +45,16 @@ describe('killed at random moments', () => {
     for (let round = 0; round < ROUNDS; round++) {
       rmSync(output, { recursive: true })
       if (round % 2 === 0) cpSync(older, output, { recursive: true, preserveTimestamps: true })
-      const start = hashes(output)
+      const atFirst = hashes(output)
       await run(output)
       // Between two renames some are missing: the next run knows.
       const left = hashes(output)
       for (const [name, hash] of Object.entries(left))
         expect([before[name], whole[name]], name).toContain(hash)
       const isMixed =
-        Object.keys(left).some((name) => left[name] !== start[name]) &&
+        Object.keys(left).some((name) => left[name] !== atFirst[name]) &&
         Object.keys(left).some((name) => left[name] !== whole[name])
-      expect(isMixed, JSON.stringify({ left, start, whole })).toBe(false)
+      expect(isMixed, JSON.stringify({ left, atFirst, whole })).toBe(false)
       const { status, stderr } = await builtFacekit([...args, '--output', output])
       expect(status, stderr).toBe(0)
       expect(hashes(output)).toEqual(whole)
