@@ -8,7 +8,7 @@ import { buffer, text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterAll, onTestFinished } from 'vitest'
 
-const BIN = fileURLToPath(new URL('../bin/facekit.cjs', import.meta.url))
+export const BIN = fileURLToPath(new URL('../bin/facekit.cjs', import.meta.url))
 
 export interface Outcome {
   status: number | null

@@ -1,3 +1,4 @@
+import './no-telemetry.js'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { errorFrom, errorToData, FacekitError, type ErrorClass, type ErrorData } from './errors.js'
 
