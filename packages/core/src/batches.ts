@@ -51,6 +51,9 @@ export interface EdgeBatch {
   similarity: Float32Array
 }
 
+/** Rows of a clustering, at most: int32 numbers them. */
+export const MAX_ROWS = 2 ** 31 - 1
+
 /** In `Clustering.classOf`: the row is in no class (a duplicate, or a row without a usable embedding). */
 export const NO_CLASS = -1
 /** In `Clustering.duplicateOf`: the row is not a duplicate. */

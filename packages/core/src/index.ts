@@ -7,7 +7,7 @@ export type {
   PathBatch,
   RowFile,
 } from './batches.js'
-export { NO_CLASS, NOT_A_DUPLICATE } from './batches.js'
+export { MAX_ROWS, NO_CLASS, NOT_A_DUPLICATE } from './batches.js'
 export type { ByteInput } from './byte-reader.js'
 export { ByteReader } from './byte-reader.js'
 export type { LabelArrayWriter, LabelRecord } from './label-arrays.js'
@@ -15,7 +15,7 @@ export { FacekitError, OptionError } from './errors.js'
 export type { ErrorClass } from './errors.js'
 export { serve, startHere, startThread, threadFile } from './thread.js'
 export type { ServiceContext, ServiceFactory, Thread, ThreadOptions } from './thread.js'
-export { checkCosine, checkOneOf, checkPositiveInteger } from './options.js'
+export { checkCosine, checkOneOf, checkPositiveInteger, checkRows } from './options.js'
 export { readWhole, ScratchFile } from './scratch-file.js'
 export { PendingFiles, settleOutput } from './output/pending-files.js'
 export type { Committed } from './output/commit.js'

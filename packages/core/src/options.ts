@@ -1,4 +1,5 @@
-import { OptionError } from './errors.js'
+import { MAX_ROWS } from './batches.js'
+import { FacekitError, OptionError } from './errors.js'
 
 /** @throws OptionError unless `value` is an integer ≥ 1. */
 export function checkPositiveInteger(name: string, value: number): number {
@@ -23,4 +24,13 @@ export function checkOneOf<const T extends string>(name: string, value: string, 
     throw new OptionError(`Expected one of ${allowed.join(', ')} for ${name} but received ${value}`)
   }
   return found
+}
+
+/** @throws FacekitError `ROWS` for more than `MAX_ROWS` */
+export function checkRows(rows: number): number {
+  if (!Number.isSafeInteger(rows) || rows < 0)
+    throw new OptionError(`Expected a number of rows but received ${rows}`)
+  if (rows > MAX_ROWS)
+    throw new FacekitError('ROWS', `Expected at most ${MAX_ROWS} embeddings but got ${rows}: cluster parts of them`)
+  return rows
 }

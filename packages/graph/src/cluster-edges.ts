@@ -1,13 +1,13 @@
 import { Transform } from 'node:stream'
 import {
   checkCosine,
+  checkRows,
   NO_CLASS,
   NOT_A_DUPLICATE,
-  OptionError,
   type Clustering,
   type EdgeBatch,
 } from '@facekit/core'
-import { EdgeStore } from './edge-store.js'
+import { BLOCK_BYTES, EdgeStore } from './edge-store.js'
 import { GraphError } from './errors.js'
 import { numberClasses } from './number-classes.js'
 import { UnionFind } from './union-find.js'
@@ -28,18 +28,25 @@ export interface ClusterOptions {
 }
 
 /**
+ * What a clustering takes for each row: what it is a duplicate of, its person, and, in the end, its root's size and the
+ * size of a class.
+ */
+export const CLUSTER_ROW_BYTES = 16
+
+/** Of edges that may be in memory, at least: what is collected, and what is read again. */
+export const LEAST_EDGE_BYTES = 2 * BLOCK_BYTES
+
+/**
  * Stage: `EdgeBatch`es in, one `Clustering` out at the end.
  *
  * Components of the edges at or above `duplicateThreshold` are duplicates: the smallest row of each stays. Components
  * of the edges at or above `clusterThreshold` between rows that stay are the classes. Which rows stay is known only
- * after the last edge, so the edges of the second step are kept: 8 bytes each, beside 28 bytes a row.
+ * after the last edge, so the edges of the second step are kept: 8 bytes each, beside `CLUSTER_ROW_BYTES` a row.
  *
- * @throws OptionError; GraphError `EDGE` for rows out of range or a similarity that is NaN
+ * @throws OptionError; FacekitError `ROWS`; GraphError `EDGE` for rows out of range or a similarity that is NaN
  */
 export function clusterEdges(options: ClusterOptions): Transform {
-  const { rows } = options
-  if (!Number.isSafeInteger(rows) || rows < 0)
-    throw new OptionError(`Expected a number of rows but received ${rows}`)
+  const rows = checkRows(options.rows)
   // Similarities are float32: a threshold of 0.7 must let in the float32 that is nearest to 0.7.
   const clusterThreshold = Math.fround(checkCosine('clusterThreshold', options.clusterThreshold))
   const duplicateThreshold =
@@ -78,19 +85,14 @@ export function clusterEdges(options: ClusterOptions): Transform {
 }
 
 function conclude(rows: number, duplicates: UnionFind, edges: EdgeStore, excluded: Uint32Array): Clustering {
-  const duplicateOf = new Int32Array(rows)
-  for (let row = 0; row < rows; row++) {
-    const stays = duplicates.find(row)
-    duplicateOf[row] = stays === row ? NOT_A_DUPLICATE : stays
-  }
+  const duplicateOf = duplicates.toRoots()
+  for (let row = 0; row < rows; row++) if (duplicateOf[row] === row) duplicateOf[row] = NOT_A_DUPLICATE
   const persons = new UnionFind(rows)
   edges.forEach((a, b) => {
     if (duplicateOf[a] === NOT_A_DUPLICATE && duplicateOf[b] === NOT_A_DUPLICATE) persons.union(a, b)
   })
-  const left = new Uint8Array(rows)
-  for (const row of excluded) left[row] = 1
-  const classes = numberClasses(rows, (row) =>
-    left[row] === 1 || duplicateOf[row] !== NOT_A_DUPLICATE ? NO_CLASS : persons.find(row),
-  )
-  return { ...classes, duplicateOf }
+  const roots = persons.toRoots()
+  for (let row = 0; row < rows; row++) if (duplicateOf[row] !== NOT_A_DUPLICATE) roots[row] = NO_CLASS
+  for (const row of excluded) roots[row] = NO_CLASS
+  return { ...numberClasses(roots), duplicateOf }
 }

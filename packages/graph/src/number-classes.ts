@@ -10,42 +10,37 @@ export interface Classes {
 /**
  * Numbers the components of rows by size, largest first, ties by smallest row, in time linear in the rows.
  *
- * @param rows number of rows
- * @param rootOf the smallest row of the component of a row, or `NO_CLASS`
+ * @param roots rows × int32: the smallest row of the component of each row, or `NO_CLASS`; becomes `classOf`
  */
-export function numberClasses(rows: number, rootOf: (row: number) => number): Classes {
-  const sizeOfRoot = new Uint32Array(rows)
-  let largest = 0
-  for (let row = 0; row < rows; row++) {
-    const root = rootOf(row)
-    if (root === NO_CLASS) continue
-    const size = ++sizeOfRoot[root]!
-    if (size > largest) largest = size
-  }
+export function numberClasses(roots: Int32Array): Classes {
+  const ofRoot = new Uint32Array(roots.length)
+  for (const root of roots) if (root !== NO_CLASS) ofRoot[root]!++
 
-  // A counting sort by size, largest first; roots come in ascending order, which settles ties.
-  const firstOfSize = new Uint32Array(largest + 2)
-  for (const size of sizeOfRoot) if (size > 0) firstOfSize[size]!++
+  // A counting sort by size, largest first; roots come in ascending order, which settles ties. There are few sizes: n
+  // different ones take n²/2 rows.
+  const classesOfSize = new Map<number, number>()
+  for (const size of ofRoot) if (size > 0) classesOfSize.set(size, (classesOfSize.get(size) ?? 0) + 1)
+  const nextOfSize = new Map<number, number>()
   let classes = 0
-  for (let size = largest; size > 0; size--) {
-    const count = firstOfSize[size]!
-    firstOfSize[size] = classes
+  for (const [size, count] of [...classesOfSize].sort(([a], [b]) => b - a)) {
+    nextOfSize.set(size, classes)
     classes += count
   }
 
   const sizes = new Uint32Array(classes)
-  const classOfRoot = new Int32Array(rows).fill(NO_CLASS)
-  sizeOfRoot.forEach((size, root) => {
-    if (size === 0) return
-    const number = firstOfSize[size]!++
-    classOfRoot[root] = number
+  // What is a size becomes a number.
+  for (let root = 0; root < ofRoot.length; root++) {
+    const size = ofRoot[root]!
+    if (size === 0) continue
+    const number = nextOfSize.get(size)!
+    nextOfSize.set(size, number + 1)
     sizes[number] = size
-  })
-
-  const classOf = new Int32Array(rows)
-  for (let row = 0; row < rows; row++) {
-    const root = rootOf(row)
-    classOf[row] = root === NO_CLASS ? NO_CLASS : classOfRoot[root]!
+    ofRoot[root] = number
   }
-  return { classOf, sizes }
+
+  for (let row = 0; row < roots.length; row++) {
+    const root = roots[row]!
+    if (root !== NO_CLASS) roots[row] = ofRoot[root]!
+  }
+  return { classOf: roots, sizes }
 }

@@ -7,8 +7,10 @@
 export class UnionFind {
   readonly #parent: Int32Array
 
+  /** @param rows `MAX_ROWS` at most */
   constructor(rows: number) {
-    this.#parent = Int32Array.from({ length: rows }, (_, row) => row)
+    this.#parent = new Int32Array(rows)
+    for (let row = 0; row < rows; row++) this.#parent[row] = row
   }
 
   /** The smallest row of the component of `row`. */
@@ -28,5 +30,17 @@ export class UnionFind {
     const rootB = this.find(b)
     if (rootA < rootB) this.#parent[rootB] = rootA
     else this.#parent[rootA] = rootB
+  }
+
+  /**
+   * What `find` gives for every row, in the memory that was used so far: not to be used afterwards.
+   *
+   * @returns rows × int32
+   */
+  toRoots(): Int32Array {
+    const parent = this.#parent
+    // A parent is smaller than its child, and its own root is there already.
+    for (let row = 0; row < parent.length; row++) parent[row] = parent[parent[row]!]!
+    return parent
   }
 }

@@ -2,15 +2,15 @@ import { closeSync, openSync } from 'node:fs'
 import { readWhole, type RowFile } from '@facekit/core'
 import type { GalleryData } from './gallery.js'
 
-/** Rows that are kept after they were read from a file. */
-const CACHE_BYTES = 2 ** 24
+/** Rows that are kept after they were read from a file: some tiles of them, so that rows of one tile are read once. */
+const CACHE_BYTES = 2 ** 22
 
 /** The embeddings of a gallery, read by position, blocking: for threads that search. */
 export class FloatRows {
   readonly #gallery: GalleryData
   /** Rows that were read, in slots that are filled in turn. */
-  readonly #cache: Float32Array
-  readonly #rowIn: Int32Array
+  #cache = new Float32Array(0)
+  #rowIn = new Int32Array(0)
   readonly #slotOf = new Map<number, number>()
   #nextSlot = 0
   #givenSlot = -1
@@ -18,11 +18,6 @@ export class FloatRows {
 
   constructor(gallery: GalleryData) {
     this.#gallery = gallery
-    const { floats, dim, rows } = gallery
-    const slots =
-      floats.kind === 'memory' ? 0 : Math.min(rows, Math.max(3, Math.floor(CACHE_BYTES / (4 * dim))))
-    this.#rowIn = new Int32Array(slots).fill(-1)
-    this.#cache = new Float32Array(this.#rowIn.length * dim)
   }
 
   /** One embedding, not to be changed, and good until the call after the next. */
@@ -82,7 +77,12 @@ export class FloatRows {
   }
 
   #fill(files: readonly RowFile[], row: number): number {
-    const { dim } = this.#gallery
+    const { dim, rows } = this.#gallery
+    // Not before: many read only whole runs of rows.
+    if (this.#rowIn.length === 0) {
+      this.#rowIn = new Int32Array(Math.min(rows, Math.max(3, Math.floor(CACHE_BYTES / (4 * dim))))).fill(-1)
+      this.#cache = new Float32Array(this.#rowIn.length * dim)
+    }
     const slots = this.#rowIn.length
     // The row that was given last is still in use.
     if (this.#nextSlot === this.#givenSlot) this.#nextSlot = (this.#nextSlot + 1) % slots
