@@ -31,6 +31,9 @@ export function checkRows(rows: number): number {
   if (!Number.isSafeInteger(rows) || rows < 0)
     throw new OptionError(`Expected a number of rows but received ${rows}`)
   if (rows > MAX_ROWS)
-    throw new FacekitError('ROWS', `Expected at most ${MAX_ROWS} embeddings but got ${rows}: cluster parts of them`)
+    throw new FacekitError(
+      'ROWS',
+      `Expected at most ${MAX_ROWS} embeddings but got ${rows}: cluster parts of them`,
+    )
   return rows
 }

@@ -78,6 +78,9 @@ interface Waiting {
   reject: (error: Error) => void
 }
 
+/** What services compute with lies in typed arrays: room for garbage, of which each thread would take up to 48 MiB. */
+const YOUNG_GENERATION_MB = 4
+
 /**
  * The built file of a thread that stands beside a source file. A thread starts plain Node, which reads no TypeScript,
  * also where a test runner runs `src`.
@@ -103,7 +106,12 @@ export async function startThread<Setup, Service, Note = never>(
 ): Promise<Thread<Service>> {
   const stop = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
   // No flags of this process: some of them are not for threads.
-  const worker = new Worker(file, { workerData: { setup, stop } satisfies ThreadData, execArgv: [], name })
+  const worker = new Worker(file, {
+    workerData: { setup, stop } satisfies ThreadData,
+    execArgv: [],
+    name,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+  })
   if (mayBeLeft) worker.unref()
   const waiting = new Map<number | undefined, Waiting>()
   let nextId = 0

@@ -25,6 +25,25 @@ export function similarity(a: Float32Array, b: Float32Array, lengths: number): n
   return Math.fround((s0 + s1 + (s2 + s3)) / lengths)
 }
 
+/**
+ * L2 norm of a row, float64. A row with a NaN or an infinity has none that is finite.
+ *
+ * @param values float32, the row from `start` on
+ */
+export function lengthOf(values: Float32Array, start: number, dim: number): number {
+  // Two sums, because one would make each addition wait for the one before.
+  let even = 0
+  let odd = 0
+  const end = start + dim
+  let at = start
+  for (; at + 1 < end; at += 2) {
+    even += values[at]! * values[at]!
+    odd += values[at + 1]! * values[at + 1]!
+  }
+  if (at < end) even += values[at]! * values[at]!
+  return Math.sqrt(even + odd)
+}
+
 const UNIT_ROUNDOFF = 2 ** -24
 
 /** γₙ: what n roundings of float32 can add up to, relative to the sum of magnitudes (Higham, lemma 3.1). */

@@ -3,7 +3,7 @@ import { seededRandom } from '@facekit/testing'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createFloatProduct } from '../src/float-product.js'
 import type { Coding } from '../src/gallery/coded-gallery.js'
-import { quantizeAllowance, quantizeRow } from '../src/gallery/quantize.js'
+import { excessOf, quantizeAllowance, quantizeRow } from '../src/gallery/quantize.js'
 import { CPU_TRAITS, DEVICE_TRAITS } from '../src/plan/choose-components.js'
 import { planCodes } from '../src/plan/plan-codes.js'
 import { axesError, evenAxes, PrincipalAxes } from '../src/plan/principal-axes.js'
@@ -133,7 +133,8 @@ describe('quantizeRow', () => {
   const codesOf = (row: Float32Array, coding: Coding) => {
     const codes = new Int8Array(coding.codeLength)
     const allowance = quantizeRow(row.subarray(0, coding.heads), coding, codes)
-    const excess = quantizeAllowance(allowance, coding, codes.subarray(coding.heads))
+    quantizeAllowance(allowance, coding, codes.subarray(coding.heads))
+    const excess = excessOf(allowance, coding)
     return { codes, query: codes.slice().fill(coding.range.max, coding.heads), allowance, excess }
   }
 

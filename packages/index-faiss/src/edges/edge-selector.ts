@@ -16,10 +16,11 @@ export class EdgeSelector {
   readonly #lastRow: Uint32Array
   readonly #edges = new PairBuffer()
 
-  constructor(rows: number, listLength: number) {
+  /** @param lastSimilarity rows × float32, kept from here: −∞ for the rows that are not given, or have room in their list */
+  constructor(listLength: number, lastSimilarity: Float32Array) {
     this.#listLength = listLength
-    this.#lastSimilarity = new Float32Array(rows).fill(-Infinity)
-    this.#lastRow = new Uint32Array(rows)
+    this.#lastSimilarity = lastSimilarity
+    this.#lastRow = new Uint32Array(lastSimilarity.length)
   }
 
   /** @param neighbors all rows at or above the threshold, or at least the `listLength` most similar of them */

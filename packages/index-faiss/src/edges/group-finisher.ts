@@ -17,6 +17,7 @@ export interface GroupFinisherOptions {
 export class GroupFinisher {
   readonly #plan: TilePlan
   readonly #lists: NeighborLists
+  readonly #cutoffs: Float32Array
   readonly #selector: EdgeSelector
   readonly #unitsDone: Uint32Array
   #finished = 0
@@ -31,7 +32,8 @@ export class GroupFinisher {
       memoryBytes: listBytes,
       spillFile,
     })
-    this.#selector = new EdgeSelector(plan.rows, listLength)
+    this.#cutoffs = cutoffs
+    this.#selector = new EdgeSelector(listLength, cutoffs)
     this.#unitsDone = new Uint32Array(plan.groups)
   }
 
@@ -47,6 +49,9 @@ export class GroupFinisher {
       this.#finished < this.#plan.groups &&
       this.#unitsDone[this.#finished] === unitsInGroup(this.#plan, this.#finished)
     ) {
+      const { groupRows } = this.#plan
+      // No thread looks at these rows any more: from here on it is where their lists end.
+      this.#cutoffs.fill(-Infinity, this.#finished * groupRows, (this.#finished + 1) * groupRows)
       for (const [row, neighbors] of this.#lists.take(this.#finished)) this.#selector.addRow(row, neighbors)
       this.#finished++
       const edges = this.#selector.take()

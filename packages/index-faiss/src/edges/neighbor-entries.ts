@@ -4,15 +4,18 @@ import { listOrder } from './list-order.js'
 /** An owner, a neighbor and their similarity. */
 export const ENTRY_BYTES = 12
 
+/** In memory, where arrays double as they fill. */
+export const HELD_ENTRY_BYTES = 2 * ENTRY_BYTES
+
 const SMALLEST = 64
 
 /** Neighbors of consecutive rows, in the order in which they came. */
 export class NeighborEntries {
   readonly #firstOwner: number
   readonly #owners: number
-  #owner = new Uint32Array(SMALLEST)
-  #neighbor = new Uint32Array(SMALLEST)
-  #similarity = new Float32Array(SMALLEST)
+  #owner = new Uint32Array(0)
+  #neighbor = new Uint32Array(0)
+  #similarity = new Float32Array(0)
   #count = 0
 
   /** @param owners rows from `firstOwner` on */
@@ -26,7 +29,7 @@ export class NeighborEntries {
   }
 
   add(owner: number, neighbor: number, similarity: number): void {
-    if (this.#count === this.#owner.length) this.#resize(2 * this.#count)
+    if (this.#count === this.#owner.length) this.#resize(Math.max(SMALLEST, 2 * this.#count))
     this.#owner[this.#count] = owner
     this.#neighbor[this.#count] = neighbor
     this.#similarity[this.#count] = similarity
@@ -80,7 +83,7 @@ export class NeighborEntries {
 
   clear(): void {
     this.#count = 0
-    this.#resize(SMALLEST)
+    this.#resize(0)
   }
 
   toBytes(): Uint8Array {

@@ -1,6 +1,6 @@
 import { ScratchFile } from '@facekit/core'
 import type { Neighbor } from './edge-selector.js'
-import { ENTRY_BYTES, NeighborEntries } from './neighbor-entries.js'
+import { ENTRY_BYTES, HELD_ENTRY_BYTES, NeighborEntries } from './neighbor-entries.js'
 
 export interface NeighborListsOptions {
   rows: number
@@ -54,7 +54,7 @@ export class NeighborLists {
     group.entries.add(owner, neighbor, similarity)
     this.#entries++
     if (group.entries.count >= group.pruneAt) this.#prune(group)
-    if (this.#entries * ENTRY_BYTES > this.#options.memoryBytes) this.#spillLargest()
+    if (this.#entries * HELD_ENTRY_BYTES > this.#options.memoryBytes) this.#spillLargest()
   }
 
   /** The neighbors of the rows of a group, rows ascending; rows without any are left out. They are gone afterwards. */
@@ -85,7 +85,7 @@ export class NeighborLists {
     this.#spill ??= new ScratchFile(spillFile)
     const largestFirst = this.#groups.toSorted((a, b) => b.entries.count - a.entries.count)
     for (const group of largestFirst) {
-      if (this.#entries * ENTRY_BYTES <= memoryBytes / 2) break
+      if (this.#entries * HELD_ENTRY_BYTES <= memoryBytes / 2) break
       this.#prune(group)
       const { entries } = group
       group.spilled.push({ offset: this.#spill.append(entries.toBytes()), count: entries.count })

@@ -2,7 +2,7 @@ import type { EdgeBatch, ServiceContext } from '@facekit/core'
 import { EdgeSelector } from '../edges/edge-selector.js'
 import { FloatRows } from '../gallery/float-rows.js'
 import type { GalleryData } from '../gallery/gallery.js'
-import { similarity, similarityError } from '../similarity.js'
+import { similarityError } from '../similarity.js'
 import { Candidates } from './candidates.js'
 import { FaissEngine } from './faiss-engine.js'
 
@@ -31,7 +31,7 @@ export class FaissService {
     this.#context = context
     this.#engine = engine
     this.#error = similarityError(gallery.dim)
-    this.#selector = new EdgeSelector(gallery.rows, listLength)
+    this.#selector = new EdgeSelector(listLength, new Float32Array(gallery.rows).fill(-Infinity))
     this.#embeddings = new FloatRows(gallery)
     this.#candidates = Array.from({ length: engine.chunkRows }, () => new Candidates(listLength, this.#error))
   }
@@ -43,7 +43,7 @@ export class FaissService {
   /** The edges that the next rows complete. */
   next(): { edges: EdgeBatch; rowsDone: number } {
     const { gallery, threshold } = this.#setup
-    const { lengths, unusable } = gallery
+    const { unusable } = gallery
     const start = this.#rowsDone
     const end = Math.min(gallery.rows, start + this.#engine.chunkRows)
     for (const list of this.#candidates) list.clear()
@@ -54,11 +54,7 @@ export class FaissService {
       if (unusable[row]) continue
       const neighbors = Array.from(list.rows, (other) => ({
         row: other,
-        similarity: similarity(
-          this.#embeddings.get(row),
-          this.#embeddings.get(other),
-          lengths[row]! * lengths[other]!,
-        ),
+        similarity: this.#embeddings.similarity(row, other),
       }))
       this.#selector.addRow(
         row,

@@ -34,10 +34,8 @@ export type CodeStore = { kind: 'memory'; codes: Int8Array } | { kind: 'file'; p
 export interface CodedGallery extends GalleryData {
   coding: Coding
   store: CodeStore
-  /** rows × float32: see `allowanceOf`. */
+  /** rows × float32: see `allowanceOf`; what the codes do not hold of them is `excessOf`. */
   allowances: Float32Array
-  /** rows × float32: what the codes do not hold of the allowance; 0 nearly everywhere. */
-  excesses: Float32Array
 }
 
 /**
@@ -57,7 +55,6 @@ export function prepareCodes(gallery: GalleryData, coding: Coding): CodedGallery
           ? codeFile(join(codeFolder, `codes-${randomUUID()}`))
           : { kind: 'memory', codes: new Int8Array(new SharedArrayBuffer(bytes)) },
       allowances: new Float32Array(new SharedArrayBuffer(4 * rows)),
-      excesses: new Float32Array(new SharedArrayBuffer(4 * rows)),
     }
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).syscall !== undefined) throw cause

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
-import { ScratchFile, type RowFile } from '@facekit/core'
+import { checkRows, ScratchFile, type RowFile } from '@facekit/core'
 import { SearchError } from '../errors.js'
+import { lengthOf } from '../similarity.js'
 
 export interface GalleryOptions {
   /** Where the embeddings can be read again by position. Left out, the gallery keeps them itself. */
@@ -13,15 +14,19 @@ export interface GalleryOptions {
 
 /** The embeddings as they came, float32. */
 export type FloatStore =
-  { kind: 'memory'; values: Float32Array } | { kind: 'files'; files: readonly RowFile[] }
+  | {
+      kind: 'memory'
+      values: Float32Array
+      /** rows × float64: L2 norm of the embedding; 0 where it is unusable. */
+      lengths: Float64Array
+    }
+  | { kind: 'files'; files: readonly RowFile[] }
 
 /** The plain data of a gallery, as it crosses to threads without being copied. */
 export interface GalleryData {
   rows: number
   dim: number
   floats: FloatStore
-  /** rows × float64: L2 norm of the embedding; 0 where it is unusable. */
-  lengths: Float64Array
   /** rows × uint8: 1 where the embedding holds a NaN or an infinity. */
   unusable: Uint8Array
   /** What its codes may take in memory; where they go if they take more. */
@@ -37,10 +42,10 @@ export class Gallery {
   readonly #floatFile: ScratchFile | undefined
   #added = 0
 
-  /** @throws SearchError `GALLERY_MEMORY` */
+  /** @throws SearchError `GALLERY_MEMORY`; FacekitError `ROWS` */
   constructor(rows: number, dim: number, options: GalleryOptions = {}) {
     const { rowFiles, memoryBytes = Infinity, scratchFolder } = options
-    this.rows = rows
+    this.rows = checkRows(rows)
     this.dim = dim
     // Codes, at most a byte a number, are read once per group of query tiles; embeddings only for the few pairs that pass
     // the screen.
@@ -57,8 +62,11 @@ export class Gallery {
           ? { kind: 'files', files: [{ path: this.#floatFile.path, offset: 0, rows }] }
           : rowFiles
             ? { kind: 'files', files: rowFiles }
-            : { kind: 'memory', values: new Float32Array(new SharedArrayBuffer(4 * rows * dim)) },
-        lengths: new Float64Array(new SharedArrayBuffer(8 * rows)),
+            : {
+                kind: 'memory',
+                values: new Float32Array(new SharedArrayBuffer(4 * rows * dim)),
+                lengths: new Float64Array(new SharedArrayBuffer(8 * rows)),
+              },
         unusable: new Uint8Array(new SharedArrayBuffer(rows)),
         codeBytes: memoryBytes - (floatsFit ? 4 * rows * dim : 0),
         codeFolder: scratchFolder,
@@ -83,26 +91,19 @@ export class Gallery {
   }
 
   #measure(row: number, embeddings: Float32Array, start: number): void {
-    // Two sums, because one would make each addition wait for the one before.
-    let even = 0
-    let odd = 0
-    const end = start + this.dim
-    let at = start
-    for (; at + 1 < end; at += 2) {
-      even += embeddings[at]! * embeddings[at]!
-      odd += embeddings[at + 1]! * embeddings[at + 1]!
-    }
-    if (at < end) even += embeddings[at]! * embeddings[at]!
-    const squares = even + odd
-    if (Number.isFinite(squares)) this.#data.lengths[row] = Math.sqrt(squares)
-    else this.#data.unusable[row] = 1
+    const length = lengthOf(embeddings, start, this.dim)
+    const { floats, unusable } = this.#data
+    if (!Number.isFinite(length)) unusable[row] = 1
+    else if (floats.kind === 'memory') floats.lengths[row] = length
   }
 
   /** The rows that hold a NaN or an infinity: no edge touches them. */
   unusableRows(): Uint32Array {
-    const rows: number[] = []
-    this.#data.unusable.forEach((flag, row) => flag && rows.push(row))
-    return Uint32Array.from(rows)
+    const { unusable } = this.#data
+    const rows = new Uint32Array(unusable.reduce((sum, flag) => sum + flag, 0))
+    let found = 0
+    unusable.forEach((flag, row) => flag && (rows[found++] = row))
+    return rows
   }
 
   /**

@@ -59,22 +59,39 @@ export function quantizeRow(
  * Codes what a row's allowance is above the least, rounded up, so that products with `max` add it: then one number rules out
  * rows of different allowances.
  *
- * @param codes int8, written
- * @returns what no code can stand for
+ * @param codes codeLength − heads int8, written
  */
-export function quantizeAllowance(
-  allowance: number,
-  { range, scale, leastAllowance }: Pick<Coding, 'range' | 'scale' | 'leastAllowance'>,
-  codes: Int8Array,
-): number {
-  const { max } = range
-  const step = scale * scale * max
-  const above = Math.max(0, allowance - leastAllowance) * ROUNDING
-  let left = Math.min(Math.ceil(above / step), max * codes.length)
-  const coded = left * step
+export function quantizeAllowance(allowance: number, coding: AllowanceCoding, codes: Int8Array): void {
+  const { max } = coding.range
+  let left = stepsOf(allowance, coding)
   for (let i = 0; i < codes.length; i++) {
     codes[i] = Math.min(max, left)
     left -= codes[i]!
   }
-  return Math.max(0, above - coded * LENGTH_ROUNDING)
+}
+
+/**
+ * What the codes of an allowance cannot stand for; 0 nearly always.
+ *
+ * @param allowance the number that was coded
+ */
+export function excessOf(allowance: number, coding: AllowanceCoding): number {
+  const coded = stepsOf(allowance, coding) * stepSize(coding)
+  return Math.max(0, above(allowance, coding) - coded * LENGTH_ROUNDING)
+}
+
+type AllowanceCoding = Pick<Coding, 'range' | 'scale' | 'leastAllowance' | 'heads' | 'codeLength'>
+
+/** The sum of an allowance's codes. */
+function stepsOf(allowance: number, coding: AllowanceCoding): number {
+  const { range, heads, codeLength } = coding
+  return Math.min(Math.ceil(above(allowance, coding) / stepSize(coding)), range.max * (codeLength - heads))
+}
+
+function stepSize({ scale, range }: AllowanceCoding): number {
+  return scale * scale * range.max
+}
+
+function above(allowance: number, { leastAllowance }: AllowanceCoding): number {
+  return Math.max(0, allowance - leastAllowance) * ROUNDING
 }

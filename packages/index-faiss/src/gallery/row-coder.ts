@@ -19,7 +19,7 @@ export async function codeRows(
   product: FloatProduct,
   isStopped: () => boolean,
 ): Promise<void> {
-  const { dim, coding, store, lengths, allowances, excesses } = gallery
+  const { dim, coding, store, allowances } = gallery
   const { heads, codeLength } = coding
   // ONNX Runtime takes no shared memory.
   const axes = coding.axes && Float32Array.from(coding.axes)
@@ -35,21 +35,21 @@ export async function codeRows(
       const count = Math.min(chunkRows, end - first)
       const values = components.subarray(0, count * heads)
       const chunk = units.subarray(0, count * dim)
-      if (axes) {
-        rows.readUnits(first, first + count, chunk)
-        await product.run(chunk, axes, dim, values)
-      } else rows.readFirstOfUnits(first, first + count, heads, values, chunk)
+      const lengths = axes
+        ? rows.readUnits(first, first + count, chunk)
+        : rows.readFirstOfUnits(first, first + count, heads, values, chunk)
+      if (axes) await product.run(chunk, axes, dim, values)
       for (let i = 0; i < count; i++) {
         const own = chunkCodes.subarray(i * codeLength, (i + 1) * codeLength)
         // A row of zeros has cosine 0 with everything; one that cannot be used has no edges.
-        if (lengths[first + i] === 0) {
+        if (lengths[i] === 0) {
           own.fill(0)
           continue
         }
         const row = values.subarray(i * heads, (i + 1) * heads)
-        const allowance = quantizeRow(row, coding, own)
-        allowances[first + i] = allowance
-        excesses[first + i] = quantizeAllowance(allowance, coding, own.subarray(heads))
+        allowances[first + i] = quantizeRow(row, coding, own)
+        // What is stored counts, rounded to float32: its excess is computed from it, too.
+        quantizeAllowance(allowances[first + i]!, coding, own.subarray(heads))
       }
       const coded = chunkCodes.subarray(0, count * codeLength)
       if (store.kind === 'memory') store.codes.set(coded, first * codeLength)

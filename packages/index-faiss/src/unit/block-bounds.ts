@@ -1,4 +1,5 @@
 import type { CodedGallery } from '../gallery/coded-gallery.js'
+import { excessOf } from '../gallery/quantize.js'
 import { leastProduct, upperBound } from './upper-bound.js'
 
 /** A row and a span of columns of the gallery tile, among which may be a pair. */
@@ -22,12 +23,12 @@ export class BlockBounds {
   }
 
   /** @param start the first row of the tile */
-  load({ rows, excesses }: CodedGallery, start: number): void {
+  load({ rows, coding, allowances }: CodedGallery, start: number): void {
     let row = start
     for (let block = 0; block < this.#excesses.length; block++) {
       const end = Math.min(rows, start + (block + 1) * this.span)
       let largest = 0
-      for (; row < end; row++) largest = Math.max(largest, excesses[row]!)
+      for (; row < end; row++) largest = Math.max(largest, excessOf(allowances[row]!, coding))
       this.#excesses[block] = largest
     }
     this.#largest = this.#excesses.reduce((a, b) => Math.max(a, b), 0)

@@ -4,8 +4,9 @@ import { similarityError } from '../similarity.js'
 import { raiseToListed } from './lowest-listed.js'
 import type { PairDecider, PairDeciderOptions } from './pair-decider.js'
 
-/** Rows of a tile that are multiplied at once, at most. */
+/** Rows of a tile that are multiplied at once, at most, and their bytes: a thread holds two such parts. */
 const MAX_ROWS = 512
+export const MAX_PART_BYTES = 2 ** 23
 
 export interface DenseSearchOptions extends PairDeciderOptions {
   tileRows: number
@@ -29,7 +30,8 @@ export class DenseSearch {
     this.#rows = rows
     this.#decider = decider
     this.#product = product
-    this.#partRows = Math.min(MAX_ROWS, options.tileRows)
+    const fitting = Math.max(1, Math.floor(MAX_PART_BYTES / (4 * options.gallery.dim)))
+    this.#partRows = Math.min(MAX_ROWS, options.tileRows, fitting)
   }
 
   /**

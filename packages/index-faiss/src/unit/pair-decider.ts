@@ -3,7 +3,7 @@ import { PairBuffer } from '../edges/pair-buffer.js'
 import type { CodedGallery } from '../gallery/coded-gallery.js'
 import type { FloatRows } from '../gallery/float-rows.js'
 import type { GalleryData } from '../gallery/gallery.js'
-import { similarity } from '../similarity.js'
+import { excessOf } from '../gallery/quantize.js'
 import { SLACK, upperBound } from './upper-bound.js'
 
 export interface PairDeciderOptions {
@@ -30,10 +30,8 @@ export class PairDecider {
 
   decide(source: number, target: number): void {
     const { gallery, threshold } = this.#options
-    const { lengths, unusable } = gallery
-    if (unusable[source] || unusable[target]) return
-    const product = lengths[source]! * lengths[target]!
-    const cosine = similarity(this.#rows.get(source), this.#rows.get(target), product)
+    if (gallery.unusable[source] || gallery.unusable[target]) return
+    const cosine = this.#rows.similarity(source, target)
     if (cosine >= threshold) this.#pairs.add(source, target, cosine)
   }
 
@@ -45,7 +43,7 @@ export class PairDecider {
    * @param productSlack how far they may be off, as a cosine
    */
   decideRun(
-    { coding, allowances, excesses, rows }: CodedGallery,
+    { coding, allowances, rows }: CodedGallery,
     source: number,
     firstTarget: number,
     products: ArrayLike<number>,
@@ -59,7 +57,8 @@ export class PairDecider {
     const end = Math.min(products.length, rows - firstTarget)
     for (let i = first; i < end; i++) {
       const target = firstTarget + i
-      const upper = upperBound(products[i]!, coding.scale, allowance, excesses[target]!) + slack
+      const excess = excessOf(allowances[target]!, coding)
+      const upper = upperBound(products[i]!, coding.scale, allowance, excess) + slack
       if (upper < threshold || (upper < cutoff && upper < cutoffs[target]!)) continue
       this.decide(source, target)
     }
