@@ -1,4 +1,5 @@
 import { Transform } from 'node:stream'
+import { setImmediate } from 'node:timers/promises'
 import {
   checkCosine,
   checkRows,
@@ -75,7 +76,11 @@ export function clusterEdges(options: ClusterOptions): Transform {
       callback()
     },
     flush(callback) {
-      callback(null, conclude(rows, duplicates, edges, options.excluded ?? new Uint32Array(0)))
+      const excluded = options.excluded ?? new Uint32Array(0)
+      conclude(rows, duplicates, edges, excluded, () => this.destroyed).then(
+        (clustering) => clustering && callback(null, clustering),
+        callback,
+      )
     },
     destroy(error, callback) {
       edges.close()
@@ -84,15 +89,34 @@ export function clusterEdges(options: ClusterOptions): Transform {
   })
 }
 
-function conclude(rows: number, duplicates: UnionFind, edges: EdgeStore, excluded: Uint32Array): Clustering {
+/**
+ * Steps over all rows or a million edges take up to a second; in between, signals are heard.
+ *
+ * @returns undefined when it is no longer wanted
+ */
+async function conclude(
+  rows: number,
+  duplicates: UnionFind,
+  edges: EdgeStore,
+  excluded: Uint32Array,
+  isStopped: () => boolean,
+): Promise<Clustering | undefined> {
   const duplicateOf = duplicates.toRoots()
   for (let row = 0; row < rows; row++) if (duplicateOf[row] === row) duplicateOf[row] = NOT_A_DUPLICATE
   const persons = new UnionFind(rows)
-  edges.forEach((a, b) => {
-    if (duplicateOf[a] === NOT_A_DUPLICATE && duplicateOf[b] === NOT_A_DUPLICATE) persons.union(a, b)
-  })
+  for (const block of edges.blocks()) {
+    await setImmediate()
+    if (isStopped()) return undefined
+    for (let at = 0; at < block.length; at += 2) {
+      const a = block[at]!
+      const b = block[at + 1]!
+      if (duplicateOf[a] === NOT_A_DUPLICATE && duplicateOf[b] === NOT_A_DUPLICATE) persons.union(a, b)
+    }
+  }
+  await setImmediate()
   const roots = persons.toRoots()
   for (let row = 0; row < rows; row++) if (duplicateOf[row] !== NOT_A_DUPLICATE) roots[row] = NO_CLASS
   for (const row of excluded) roots[row] = NO_CLASS
-  return { ...numberClasses(roots), duplicateOf }
+  await setImmediate()
+  return isStopped() ? undefined : { ...numberClasses(roots), duplicateOf }
 }

@@ -35,19 +35,19 @@ export class EdgeStore {
     this.#used++
   }
 
-  forEach(visit: (source: number, target: number) => void): void {
-    const visitBlock = (block: Uint32Array, edges: number) => {
-      for (let edge = 0; edge < edges; edge++) visit(block[2 * edge]!, block[2 * edge + 1]!)
-    }
+  /** The edges, some at a time: source and target in turn, good until the next. */
+  *blocks(): Generator<Uint32Array> {
     if (this.#spill !== undefined) {
       const block = new Uint32Array(2 * BLOCK_EDGES)
       for (let i = 0; i < this.#spilledBlocks; i++) {
         this.#spill.read(i * BLOCK_BYTES, block)
-        visitBlock(block, BLOCK_EDGES)
+        yield block
       }
     }
-    for (let i = 0; i < this.#usedBlocks; i++)
-      visitBlock(this.#blocks[i]!, i === this.#usedBlocks - 1 ? this.#used : BLOCK_EDGES)
+    for (let i = 0; i < this.#usedBlocks; i++) {
+      const block = this.#blocks[i]!
+      yield i === this.#usedBlocks - 1 ? block.subarray(0, 2 * this.#used) : block
+    }
   }
 
   close(): void {
