@@ -60,7 +60,7 @@ const visible = (folder: string) =>
 
 describe('killed at any step of its commit over an older output', () => {
   /** In `npm test` some steps, in a long run all. */
-  const STRIDE = rounds(7, 1)
+  const STRIDE = rounds(11, 1)
 
   async function killAtEachStep(
     older: string,

@@ -48,7 +48,7 @@ describe('stopped in the middle of a forward pass', () => {
     ['patience that ends', ['SIGTERM']],
   ] as const)('for longer than anybody waits, extract is ended by %s', async (_what, signals) => {
     // A forward pass of minutes.
-    writeSlowModel(inFolder('endless.onnx'), 200)
+    writeSlowModel(inFolder('endless.onnx'), 100)
     const output = inFolder(`ended-${signals.length}`)
     const args = [
       '--input',

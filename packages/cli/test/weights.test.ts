@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Embedder } from '@facekit/embedder'
@@ -7,13 +16,12 @@ import { readModel } from '@facekit/onnx'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { openInt8 } from '../src/weights/int8.js'
 import { drawAlbum } from './album.js'
-import { facekit, temporaryFolder } from './program.js'
+import { builtFacekit, facekit, temporaryFolder } from './program.js'
 
 const DEMO = fileURLToPath(new URL('../../../tools/demo/model/demo.pth', import.meta.url))
 const FEATURES = 64 * 7 * 7
 const inFolder = temporaryFolder()
 const album = inFolder('album')
-// Read when the first command is loaded.
 process.env['XDG_CACHE_HOME'] = inFolder('cache')
 
 let fp32: Extracted
@@ -23,6 +31,16 @@ beforeAll(async () => {
   drawAlbum(inFolder('large'), 70, 4)
   fp32 = await extract('fp32')
 })
+
+function list(name: string, text: string): string {
+  writeFileSync(inFolder(name), text)
+  return inFolder(name)
+}
+
+function loop(name: string): string {
+  symlinkSync(inFolder(name), inFolder(name))
+  return inFolder(name)
+}
 
 async function embeddingsIn(folder: string): Promise<{ dim: number; values: Float32Array }> {
   const name = readdirSync(folder).find((file) => file.startsWith('final_embs'))!
@@ -91,6 +109,39 @@ describe('extract with PyTorch weights', () => {
     expect(made()).toEqual(before)
     await extract('uncached', '--no-cache', '--pixel-mean', '100')
     expect(readdirSync(cache)).toEqual(models)
+  })
+
+  it.each([
+    ['a file', () => list('a-file', '')],
+    ['a place where nothing can be written', () => '/proc/cache'],
+    ['a folder that is full of links to itself', () => loop('loop')],
+  ])('goes on, and says so, where the cache is %s', async (_what, cache) => {
+    process.env['XDG_CACHE_HOME'] = cache()
+    const { stderr, values } = await extract('homeless').finally(
+      () => (process.env['XDG_CACHE_HOME'] = inFolder('cache')),
+    )
+    expect(stderr).toContain('The converted model is not cached: ')
+    expect(values).toEqual(fp32.values)
+  })
+
+  it('goes on, and says so, where there is no home', async () => {
+    const args = ['extract', '--input', album, '--weights', DEMO, '--output', inFolder('no-home')]
+    // Looked for when the program starts.
+    const { status, stderr } = await builtFacekit(args, { env: { HOME: '', XDG_CACHE_HOME: '' } })
+    expect(stderr).toContain('The converted model is not cached: there is no home folder')
+    expect(status).toBe(0)
+    expect((await embeddingsIn(inFolder('no-home'))).values).toEqual(fp32.values)
+  })
+
+  it('is kept once by many that make it at once', async () => {
+    const cache = inFolder('cache', 'facekit')
+    rmSync(cache, { recursive: true })
+    const all = await Promise.all([1, 2, 3].map(async (i) => extract(`at-once-${i}`, '--use-l2-norm')))
+    for (const { values, stderr } of all) {
+      expect(values).toEqual(all[0]!.values)
+      expect(stderr).not.toMatch(/damaged|not cached/)
+    }
+    expect(readdirSync(cache)).toHaveLength(1)
   })
 
   it.each<[string, (bytes: Buffer) => Buffer]>([

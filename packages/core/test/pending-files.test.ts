@@ -15,7 +15,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { KILL_AT, rounds } from '@facekit/testing'
+import { KILL_AT, rounds, seededRandom } from '@facekit/testing'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { PendingFiles, settleOutput, type Committed } from '../src/index.js'
 
@@ -517,5 +517,66 @@ describe('killed at any step', () => {
     runScript(script, env, '--import', KILL_AT)
     writeFileSync(join(output, '.facekit-run/commit.json'), 'cut')
     await expect(settleOutput(output)).rejects.toMatchObject({ code: 'OUTPUT_UNFINISHED' })
+  })
+
+  it('and with journals and records that say anything, what is not facekit’s stays', async () => {
+    await make(OLD)
+    const env = { OUTPUT: output, FILES: JSON.stringify(NEW), FACEKIT_KILL_AT: '35' }
+    expect(runScript(script, env, '--import', KILL_AT).signal).toBe('SIGKILL')
+    const mine = {
+      '.bashrc': 'mine',
+      'notes.txt': 'mine',
+      'group_0099/photo.jpg': 'mine',
+      'group_0001/me.jpg': 'mine',
+    }
+    for (const [path, text] of Object.entries(mine)) {
+      mkdirSync(join(output, path, '..'), { recursive: true })
+      writeFileSync(join(output, path), text)
+    }
+    const random = seededRandom(3)
+    const pick = (count: number) => Math.floor(random() * count)
+    // What an attacker would write, beside noise.
+    const words = [
+      ...Object.keys(mine),
+      '..',
+      '/',
+      '"',
+      '{',
+      '}',
+      '[',
+      ']',
+      'names',
+      'earlier',
+      '4',
+      '-1',
+      'null',
+    ]
+    for (let round = 0; round < rounds(60, 5000); round++) {
+      const folder = `${output}-mutant`
+      rmSync(folder, { recursive: true, force: true })
+      cpSync(output, folder, { recursive: true })
+      for (const name of ['.facekit-run/commit.json', '.facekit.json']) {
+        if (random() < 0.3) continue
+        let text = readFileSync(join(folder, name), 'utf8')
+        for (let change = pick(4); change >= 0; change--) {
+          const at = pick(text.length)
+          text = text.slice(0, at) + words[pick(words.length)]! + text.slice(at + pick(12))
+        }
+        writeFileSync(join(folder, name), text)
+      }
+      const ours = (error: unknown) => expect(error).toHaveProperty('code', expect.stringMatching(/^OUTPUT_/))
+      await settleOutput(folder).catch(ours)
+      await PendingFiles.in(folder, 'labels').then((pending) => pending.discard(), ours)
+      for (const [path, text] of Object.entries(mine)) {
+        const found = Object.entries(contents(folder)).concat([
+          ['.bashrc', readFileSync(join(folder, '.bashrc'), 'utf8')],
+        ])
+        // A folder may have been put aside for ours.
+        const isThere = found.some(
+          ([name, content]) => content === text && name.endsWith(path.split('/').at(-1)!),
+        )
+        expect(isThere, `${path}, round ${round}`).toBe(true)
+      }
+    }
   })
 })

@@ -79,7 +79,7 @@ export async function examine(): Promise<Examination> {
     faissNode,
     sharp: imageLibrary(),
     poolThreads: Number(process.env['UV_THREADPOOL_SIZE'] ?? DEFAULT_POOL_THREADS),
-    cacheFolder: cacheFolder(),
+    cacheFolder: await cacheFolder(),
   }
 }
 

@@ -3,7 +3,6 @@ import { createReadStream } from 'node:fs'
 import { open, readFile } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
 import { FacekitError, writeAtomically } from '@facekit/core'
-import envPaths from 'env-paths'
 import type { Talk } from '../talk.js'
 
 /** Counts changes of what is built from the same weights and options, so that no older model is taken for it. */
@@ -15,8 +14,10 @@ const CHECKSUM_BYTES = 32
  * Models that were converted before, one file each, named by the hash of everything that they were made from: the SHA-256
  * of the model, then the model. Undefined where the user has no home.
  */
-export function cacheFolder(): string | undefined {
+export async function cacheFolder(): Promise<string | undefined> {
   try {
+    // It looks for the home when it is loaded, and throws where there is none.
+    const { default: envPaths } = await import('env-paths')
     const folder = envPaths('facekit', { suffix: '' }).cache
     return isAbsolute(folder) ? folder : undefined
   } catch {
@@ -30,7 +31,7 @@ export async function cached(
   make: () => Promise<Uint8Array>,
   talk: Talk,
 ): Promise<Uint8Array> {
-  const folder = cacheFolder()
+  const folder = await cacheFolder()
   if (folder === undefined) {
     talk.warn('The converted model is not cached: there is no home folder')
     return make()
