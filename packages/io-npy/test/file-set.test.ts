@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { EmbeddingBatch, PathBatch } from '@facekit/core'
+import { rounds, seededRandom } from '@facekit/testing'
 import { describe, expect, it } from 'vitest'
 import {
   checkUnchanged,
@@ -95,6 +96,41 @@ describe('openFileSet', () => {
         message: expect.stringContaining(`${file}: was ${said}`) as string,
       })
       await writeFile(file, bytes)
+    }
+  })
+
+  it('of files with random bytes changed is a set of that many rows, or an error that names what is wrong', async () => {
+    const random = seededRandom(6)
+    const pick = (count: number) => Math.floor(random() * count)
+    const folder = await folderWith({
+      fpaths_0: [3],
+      indices_0: [3],
+      embs_0: [3, 4],
+      fpaths_1: [1],
+      indices_1: [1],
+      embs_1: [1, 4],
+    })
+    const names = await listFolder(folder)
+    const whole = new Map<string, Buffer>()
+    for (const name of names) whole.set(name, await readFile(join(folder, name)))
+    for (let round = 0; round < rounds(150, 10_000); round++) {
+      for (const [name, bytes] of whole) {
+        const mutant = Buffer.from(bytes)
+        if (random() < 0.4)
+          for (let change = pick(4); change >= 0; change--) mutant[pick(mutant.length)] = pick(256)
+        await writeFile(
+          join(folder, name),
+          random() < 0.05 ? mutant.subarray(0, pick(mutant.length)) : mutant,
+        )
+      }
+      const read = async () => {
+        const set = await openFileSet(folder)
+        let rows = 0
+        for await (const batch of readEmbeddings(set) as AsyncIterable<EmbeddingBatch>)
+          rows += batch.paths.length
+        expect(rows).toBe(set.rows)
+      }
+      await read().catch((error: unknown) => expect(error, `round ${round}`).toBeInstanceOf(NpyError))
     }
   })
 

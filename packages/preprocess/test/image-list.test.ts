@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { Readable } from 'node:stream'
 import { batchSource, type PathBatch } from '@facekit/core'
+import { rounds, seededRandom } from '@facekit/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { checkInput, imageList } from '../src/index.js'
 import { linesOf } from '../src/lines.js'
@@ -185,6 +186,23 @@ describe('a list', () => {
     }
     expect(count).toBe(2_000_000)
     expect(most).toBeLessThan(150 * 2 ** 20)
+  })
+
+  it('of any bytes is paths, or refused by its name', async () => {
+    const random = seededRandom(4)
+    const byte = () =>
+      [0, 9, 10, 13, 32, 0x2f, 0x61, 0x80, 0xc3, 0xbf, 0xef, 0xff][Math.floor(random() * 12)]!
+    for (let round = 0; round < rounds(200, 20_000); round++) {
+      const path = list('any.txt', Buffer.from(Array.from({ length: Math.floor(random() * 200) }, byte)))
+      await pathsOf(path).then(
+        (paths) => expect(paths.every((one) => one.startsWith('/') && !/[\n\0]/.test(one))).toBe(true),
+        (error: unknown) =>
+          expect(error).toMatchObject({
+            code: 'INPUT_LIST',
+            message: expect.stringContaining(path) as string,
+          }),
+      )
+    }
   })
 
   it('that is no text is refused, naming it', async () => {
