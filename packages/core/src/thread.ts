@@ -1,6 +1,9 @@
-import './no-telemetry.js'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { errorFrom, errorToData, FacekitError, type ErrorClass, type ErrorData } from './errors.js'
+
+// ONNX Runtime reports to its maker otherwise. Here, since whatever makes a session of it, or starts a thread that does,
+// loads core before: it looks into the environment of the process, which a thread's own `process.env` does not change.
+process.env['ORT_DISABLE_TELEMETRY'] = '1'
 
 /** What a service is given beside its setup. */
 export interface ServiceContext<Note> {
