@@ -25,14 +25,22 @@ export function countImages(input: string, onTotal: (total: number) => void): ()
  * A list may be empty, being one of many; a folder without images is a mistake, whose result would replace an earlier
  * one.
  *
- * @throws FacekitError `INPUT_EMPTY`
+ * @throws FacekitError `INPUT_EMPTY`; the reason of the signal
  */
-export async function expectImages(input: string): Promise<void> {
+export async function expectImages(input: string, signal: AbortSignal | undefined): Promise<void> {
   if (input === '-' || !statSync(input).isDirectory()) return
-  for await (const _first of imageList(input, { batchSize: 1 })) return
+  const leftOut: string[] = []
+  const list = imageList(input, { batchSize: 1, onLeftOut: (folder) => leftOut.push(folder) })
+  const stop = () => list.destroy(signal?.reason as Error)
+  signal?.addEventListener('abort', stop, { once: true })
+  try {
+    for await (const _first of list) return
+  } finally {
+    signal?.removeEventListener('abort', stop)
+  }
   throw new FacekitError(
     'INPUT_EMPTY',
-    `Expected images in ${input} but there are none, also in the folders below. Check --input.`,
+    `Expected images in ${input} but there are none, also in the folders below${leftOut.length > 0 ? ` (previews of a clustering do not count: ${leftOut[0]})` : ''}. Check --input.`,
   )
 }
 

@@ -5,6 +5,7 @@ import { chooseDevices, type DeviceWish } from '@facekit/devices'
 import { DEVICE_BATCH, embed, type Embedder } from '@facekit/embedder'
 import { checkInput, imageList, preprocess } from '@facekit/preprocess'
 import { flow, tap } from '../flow.js'
+import { orStopped } from '../interruption.js'
 import { grouped, Progress } from '../progress.js'
 import type { Talk } from '../talk.js'
 import { openWeights } from '../weights/open-weights.js'
@@ -61,8 +62,8 @@ export async function extract(
 ): Promise<ExtractSummary> {
   const { input, output } = options
   await checkInput(input)
-  await expectImages(input)
-  const { devices, reason } = await chooseDevices(options.device)
+  await expectImages(input, signal)
+  const { devices, reason } = await orStopped(chooseDevices(options.device), signal)
   const target =
     typeof output === 'string' ? await folderOutput(output, options, talk) : streamOutput(output, talk)
   let embedder: Embedder | undefined
