@@ -64,6 +64,7 @@ export async function extract(
   await checkInput(input)
   await expectImages(input, signal)
   const { devices, reason } = await orStopped(chooseDevices(options.device), signal)
+  // Before the model, which may take minutes: that another run has the folder is said at once.
   const target =
     typeof output === 'string' ? await folderOutput(output, options, talk) : streamOutput(output, talk)
   let embedder: Embedder | undefined
