@@ -3,6 +3,9 @@ import { fileWriter, ParquetWriter } from 'hyparquet-writer'
 import { className } from './class-names.js'
 import { rowsOf, type PathSource } from './labelled-rows.js'
 
+/** What `writeLabels` takes for each row, beside the clustering: its index. */
+export const LABEL_ROW_BYTES = 4
+
 /** Rows per row group: what is held before it goes to disk. With more the file is no smaller. */
 const ROW_GROUP_ROWS = 16_384
 

@@ -1,3 +1,4 @@
+export { LABEL_ROW_BYTES } from './assignments.js'
 export { LabelError } from './errors.js'
 export { evaluateClustering } from './evaluate.js'
 export type { Evaluation, Scores } from './evaluate.js'

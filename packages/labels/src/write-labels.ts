@@ -67,7 +67,7 @@ export async function openLabels(folder: string, groups: number): Promise<Pendin
  * Stage: takes one `Clustering` and writes the labels of it: `fr_train_{C}_class_{D}_data_classes.npy`,
  * `fr_train_{C}_class_{D}_data_data_list.npy`, `clustering_result.txt`, `assignments.parquet` and preview folders.
  * They appear together, when the stream finishes, in place of all that earlier runs made in the folder; when it is
- * destroyed, none does. Paths are streamed: 8 bytes a row are held, beside the clustering.
+ * destroyed, none does. Paths are streamed: `LABEL_ROW_BYTES` a row are held, beside the clustering.
  *
  * @throws LabelError `LABEL_ROWS`
  * @throws FacekitError what `openLabels` throws, at once

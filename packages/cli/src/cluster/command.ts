@@ -1,4 +1,5 @@
 import { fstatSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
 import { DEVICE_FLAGS, deviceWish } from '../device-flags.js'
 import { EXIT } from '../exit-codes.js'
@@ -46,7 +47,13 @@ export const flags = {
   'memory-limit': {
     type: 'string',
     coerce: memorySize('memory-limit'),
-    describe: 'Memory for the data, such as 4GB; more is kept in files  [default: half of the memory]',
+    describe:
+      'Memory, such as 4GB, beside 300 MB for the program; more is kept in files  [default: half of the memory]',
+  },
+  threads: {
+    type: 'string',
+    coerce: count('threads'),
+    describe: 'Threads of the search on the CPU  [default: one per core]',
   },
   batch: {
     type: 'string',
@@ -98,6 +105,7 @@ export async function handler(
       ...args,
       input: folder ?? streams.stdin,
       memoryLimit: args.memoryLimit ?? defaultMemoryLimit(),
+      threads: args.threads ?? availableParallelism(),
       device: deviceWish(args),
     },
     talk,

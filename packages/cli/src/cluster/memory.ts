@@ -1,4 +1,8 @@
 import { totalmem } from 'node:os'
+import { checkRows, FacekitError } from '@facekit/core'
+import { CLUSTER_ROW_BYTES, LEAST_EDGE_BYTES } from '@facekit/graph'
+import { searchMemory } from '@facekit/index-faiss'
+import { LABEL_ROW_BYTES } from '@facekit/labels'
 
 /** Half of what the machine, or the container that this runs in, has. */
 export function defaultMemoryLimit(): number {
@@ -7,13 +11,53 @@ export function defaultMemoryLimit(): number {
   return Math.floor((constrained > 0 ? Math.min(constrained, total) : total) / 2)
 }
 
-/** How a limit is shared between what grows with the input; `preview` is for decoding one picture. */
-export function shareMemory(limitBytes: number): {
+/** How a limit is shared. */
+export interface MemoryShares {
+  /** Of the search: fewer than were asked for where there is no memory for more. */
+  threads: number
+  /** Bytes of codes and embeddings; of neighbors of rows that are not finished; of edges. */
   gallery: number
   neighbors: number
   edges: number
+  /** Of decoding a picture for its preview: when search and clustering are over. */
   preview: number
-} {
-  const [half, quarter, eighth] = [limitBytes / 2, limitBytes / 4, limitBytes / 8]
-  return { gallery: half, neighbors: eighth, edges: eighth, preview: quarter }
+}
+
+/** Of neighbors in memory, at least: what goes into a file shall be worth it. */
+const LEAST_NEIGHBOR_BYTES = 2 ** 23
+
+/**
+ * First what is certain, each row and thread, then what goes into files where it does not fit. A quarter of that is left
+ * for what is on its way between them.
+ *
+ * @throws FacekitError `MEMORY_LIMIT` where a limit is too low for one thread; `ROWS`
+ */
+export function shareMemory(
+  limitBytes: number,
+  { rows, dim, threads }: { rows: number; dim: number; threads: number },
+): MemoryShares {
+  checkRows(rows)
+  const search = searchMemory(dim)
+  const ofRows = rows * (search.row + CLUSTER_ROW_BYTES + LABEL_ROW_BYTES)
+  const certain = ofRows + search.once + LEAST_NEIGHBOR_BYTES + LEAST_EDGE_BYTES
+  const affordable = Math.floor((limitBytes - certain) / search.thread)
+  if (affordable < 1) {
+    throw new FacekitError(
+      'MEMORY_LIMIT',
+      `Expected a memory limit of at least ${mebibytes(certain + search.thread)} for ${rows} embeddings of ${dim} numbers but it is ${mebibytes(limitBytes)}: give --memory-limit, or cluster parts of them`,
+    )
+  }
+  const used = Math.min(threads, affordable)
+  const left = limitBytes - certain - used * search.thread
+  return {
+    threads: used,
+    gallery: left / 2,
+    neighbors: LEAST_NEIGHBOR_BYTES + left / 8,
+    edges: LEAST_EDGE_BYTES + left / 8,
+    preview: limitBytes / 4,
+  }
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.ceil(bytes / 2 ** 20)}MiB`
 }

@@ -36,6 +36,8 @@ export interface ClusterOptions {
   topK: number
   /** Bytes that the search and the clustering may take beside the program itself. */
   memoryLimit: number
+  /** Cores that the search may use. */
+  threads: number
   engine: (typeof ENGINES)[number]
   device: DeviceWish
   /** Classes that get a folder of preview images. */
@@ -109,7 +111,11 @@ async function clusterFileSet(
   const { rows, dim } = set
   talk.info(`${grouped(rows)} embeddings of ${dim} numbers; search: ${search.reason}`)
 
-  const memory = shareMemory(options.memoryLimit)
+  const memory = shareMemory(options.memoryLimit, { rows, dim, threads: options.threads })
+  if (memory.threads < options.threads)
+    talk.warn(
+      `Searching with ${memory.threads} of ${options.threads} threads: --memory-limit has no room for more`,
+    )
   const gallery = new Gallery(rows, dim, {
     rowFiles: rowFilesOf(set),
     memoryBytes: memory.gallery,
@@ -144,6 +150,7 @@ async function clusterFileSet(
       topK,
       // One search serves both steps.
       threshold: Math.min(clusterThresh, duplicateThreshold ?? clusterThresh),
+      threads: memory.threads,
       memoryBytes: memory.neighbors,
       scratchFolder: pending.folder,
       onProgress(pairsDone, pairs) {

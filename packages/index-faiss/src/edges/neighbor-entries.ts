@@ -7,6 +7,9 @@ export const ENTRY_BYTES = 12
 /** In memory, where arrays double as they fill. */
 export const HELD_ENTRY_BYTES = 2 * ENTRY_BYTES
 
+/** Entries that go into a file, and come back, at a time: 768 KiB. */
+export const PIECE_ENTRIES = 2 ** 16
+
 const SMALLEST = 64
 
 /** Neighbors of consecutive rows, in the order in which they came. */
@@ -86,22 +89,30 @@ export class NeighborEntries {
     this.#resize(0)
   }
 
-  toBytes(): Uint8Array {
-    const columns = [this.#owner, this.#neighbor, this.#similarity].map((column) => {
-      const used = column.subarray(0, this.#count)
-      return new Uint8Array(used.buffer, used.byteOffset, used.byteLength)
-    })
-    return Buffer.concat(columns)
+  /** All entries, `PIECE_ENTRIES` at a time. */
+  *toPieces(): Generator<Uint8Array> {
+    for (let start = 0; start < this.#count; start += PIECE_ENTRIES) {
+      const end = Math.min(this.#count, start + PIECE_ENTRIES)
+      const columns = [this.#owner, this.#neighbor, this.#similarity].map((column) => {
+        const part = column.subarray(start, end)
+        return new Uint8Array(part.buffer, part.byteOffset, part.byteLength)
+      })
+      yield Buffer.concat(columns)
+    }
   }
 
-  /** Adds what `toBytes` gave. */
-  addBytes(bytes: Uint8Array): void {
-    const count = bytes.length / ENTRY_BYTES
-    const { buffer } = bytes
+  /** Adds those of a piece, which is at the start of its buffer, whose owners are here. */
+  addPiece(piece: Uint8Array): void {
+    const count = piece.length / ENTRY_BYTES
+    const { buffer } = piece
     const owners = new Uint32Array(buffer, 0, count)
     const neighbors = new Uint32Array(buffer, 4 * count, count)
     const similarities = new Float32Array(buffer, 8 * count, count)
-    for (let i = 0; i < count; i++) this.add(owners[i]!, neighbors[i]!, similarities[i]!)
+    const end = this.#firstOwner + this.#owners
+    for (let i = 0; i < count; i++) {
+      const owner = owners[i]!
+      if (owner >= this.#firstOwner && owner < end) this.add(owner, neighbors[i]!, similarities[i]!)
+    }
   }
 
   #compare(a: number, b: number): number {

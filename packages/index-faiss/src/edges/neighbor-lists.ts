@@ -1,6 +1,6 @@
 import { ScratchFile } from '@facekit/core'
 import type { Neighbor } from './edge-selector.js'
-import { ENTRY_BYTES, HELD_ENTRY_BYTES, NeighborEntries } from './neighbor-entries.js'
+import { ENTRY_BYTES, HELD_ENTRY_BYTES, NeighborEntries, PIECE_ENTRIES } from './neighbor-entries.js'
 
 export interface NeighborListsOptions {
   rows: number
@@ -19,10 +19,13 @@ export interface NeighborListsOptions {
 /** Entries of a group, 768 KiB, from which on it is worth while to drop what no list can hold. */
 const MIN_PRUNED = 2 ** 16
 
+/** Owners that are read back together, at least: all of a group is read for each such part. */
+const LEAST_PART_ROWS = 64
+
 interface Group {
   entries: NeighborEntries
   pruneAt: number
-  /** Parts of the spill file. */
+  /** Pieces in the spill file. */
   spilled: { offset: number; count: number }[]
 }
 
@@ -59,15 +62,33 @@ export class NeighborLists {
 
   /** The neighbors of the rows of a group, rows ascending; rows without any are left out. They are gone afterwards. */
   *take(group: number): Generator<[row: number, neighbors: Neighbor[]]> {
-    const { entries, spilled } = this.#groups[group]!
-    this.#entries -= entries.count
-    for (const { offset, count } of spilled) {
-      const bytes = new Uint8Array(count * ENTRY_BYTES)
-      this.#spill!.read(offset, bytes)
-      entries.addBytes(bytes)
+    const all = this.#groups[group]!
+    if (all.spilled.length > 0) return yield* this.#takeSpilled(group, all)
+    this.#entries -= all.entries.count
+    yield* all.entries.byOwner()
+    all.entries.clear()
+  }
+
+  /** Some owners after the other, as many as there is memory for. */
+  *#takeSpilled(group: number, all: Group): Generator<[row: number, neighbors: Neighbor[]]> {
+    const { rows, groupRows, memoryBytes } = this.#options
+    this.#spillGroup(all)
+    const count = all.spilled.reduce((sum, piece) => sum + piece.count, 0)
+    const parts = Math.ceil((count * HELD_ENTRY_BYTES) / Math.max(1, memoryBytes))
+    const partRows = Math.max(LEAST_PART_ROWS, Math.ceil(groupRows / parts))
+    const start = group * groupRows
+    const end = Math.min(rows, start + groupRows)
+    const buffer = new ArrayBuffer(PIECE_ENTRIES * ENTRY_BYTES)
+    for (let first = start; first < end; first += partRows) {
+      const part = new NeighborEntries(first, Math.min(partRows, end - first))
+      for (const piece of all.spilled) {
+        const bytes = new Uint8Array(buffer, 0, piece.count * ENTRY_BYTES)
+        this.#spill!.read(piece.offset, bytes)
+        part.addPiece(bytes)
+      }
+      yield* part.byOwner()
     }
-    yield* entries.byOwner()
-    entries.clear()
+    all.spilled.length = 0
   }
 
   close(): void {
@@ -81,16 +102,20 @@ export class NeighborLists {
   }
 
   #spillLargest(): void {
-    const { memoryBytes, spillFile } = this.#options
-    this.#spill ??= new ScratchFile(spillFile)
+    const { memoryBytes } = this.#options
     const largestFirst = this.#groups.toSorted((a, b) => b.entries.count - a.entries.count)
     for (const group of largestFirst) {
       if (this.#entries * HELD_ENTRY_BYTES <= memoryBytes / 2) break
       this.#prune(group)
-      const { entries } = group
-      group.spilled.push({ offset: this.#spill.append(entries.toBytes()), count: entries.count })
-      this.#entries -= entries.count
-      entries.clear()
+      this.#spillGroup(group)
     }
+  }
+
+  #spillGroup({ entries, spilled }: Group): void {
+    this.#spill ??= new ScratchFile(this.#options.spillFile)
+    for (const piece of entries.toPieces())
+      spilled.push({ offset: this.#spill.append(piece), count: piece.length / ENTRY_BYTES })
+    this.#entries -= entries.count
+    entries.clear()
   }
 }

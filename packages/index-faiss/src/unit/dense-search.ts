@@ -10,8 +10,6 @@ export const MAX_PART_BYTES = 2 ** 23
 
 export interface DenseSearchOptions extends PairDeciderOptions {
   tileRows: number
-  /** Neighbors that a row lists, at most, itself not counted. */
-  listLength: number
 }
 
 /** Searches tiles by float32 products: for data of which codes rule out little. */

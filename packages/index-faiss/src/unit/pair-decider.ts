@@ -10,6 +10,8 @@ export interface PairDeciderOptions {
   gallery: GalleryData
   /** float32: pairs at or above it are looked for. */
   threshold: number
+  /** Neighbors that a row lists, at most, itself not counted. */
+  listLength: number
   /**
    * rows × float32, shared: a similarity that the last neighbor in the list of each row is not below, as far as is known.
    * A pair below both of its ends' is in no list.
@@ -21,11 +23,14 @@ export interface PairDeciderOptions {
 export class PairDecider {
   readonly #options: PairDeciderOptions
   readonly #rows: FloatRows
-  readonly #pairs = new PairBuffer()
+  readonly #pairs: PairBuffer
 
   constructor(options: PairDeciderOptions, rows: FloatRows) {
     this.#options = options
     this.#rows = rows
+    // With lists as long as the gallery every pair is in one.
+    const { listLength, gallery } = options
+    this.#pairs = new PairBuffer(listLength < gallery.rows - 1 ? listLength : Infinity)
   }
 
   decide(source: number, target: number): void {
