@@ -27,10 +27,10 @@ export interface MemoryShares {
 const LEAST_NEIGHBOR_BYTES = 2 ** 23
 
 /**
- * First what is certain, each row and thread, then what goes into files where it does not fit. A quarter of that is left
- * for what is on its way between them.
+ * First what is certain: each row, and a thread but the first, which has room beside the limit. Then what goes into files
+ * where it does not fit; a quarter of that is left for what is on its way between them.
  *
- * @throws FacekitError `MEMORY_LIMIT` where a limit is too low for one thread; `ROWS`
+ * @throws FacekitError `MEMORY_LIMIT` where a limit is too low for the rows; `ROWS`
  */
 export function shareMemory(
   limitBytes: number,
@@ -39,16 +39,16 @@ export function shareMemory(
   checkRows(rows)
   const search = searchMemory(dim)
   const ofRows = rows * (search.row + CLUSTER_ROW_BYTES + LABEL_ROW_BYTES)
-  const certain = ofRows + search.once + LEAST_NEIGHBOR_BYTES + LEAST_EDGE_BYTES
-  const affordable = Math.floor((limitBytes - certain) / search.thread)
-  if (affordable < 1) {
+  // What is needed once is needed before there are neighbors and edges.
+  const certain = ofRows + Math.max(search.once, LEAST_NEIGHBOR_BYTES + LEAST_EDGE_BYTES)
+  if (certain > limitBytes) {
     throw new FacekitError(
       'MEMORY_LIMIT',
-      `Expected a memory limit of at least ${mebibytes(certain + search.thread)} for ${rows} embeddings of ${dim} numbers but it is ${mebibytes(limitBytes)}: give --memory-limit, or cluster parts of them`,
+      `Expected a memory limit of at least ${mebibytes(certain)} for ${rows} embeddings of ${dim} numbers but it is ${mebibytes(limitBytes)}: give --memory-limit, or cluster parts of them`,
     )
   }
-  const used = Math.min(threads, affordable)
-  const left = limitBytes - certain - used * search.thread
+  const used = Math.min(threads, 1 + Math.floor((limitBytes - certain) / search.thread))
+  const left = limitBytes - certain - (used - 1) * search.thread
   return {
     threads: used,
     gallery: left / 2,
