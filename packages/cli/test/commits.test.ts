@@ -207,6 +207,7 @@ it('labels are never made of the embeddings of one set and the paths of another'
     clusterThresh: 0.7,
     topK: 100,
     memoryLimit: 2 ** 30,
+    threads: 2,
     engine: 'auto',
     device: { provider: 'cpu' },
     saveGroups: 0,

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { EmbeddingBatch } from '@facekit/core'
 import { shardEmbeddings } from '@facekit/io-npy'
-import { seededRandom } from '@facekit/testing'
+import { rounds, seededRandom } from '@facekit/testing'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { ClusterSummary } from '../src/index.js'
 import { shareMemory } from '../src/cluster/memory.js'
@@ -62,12 +62,14 @@ describe('cluster stays within --memory-limit and 300 MB', () => {
 
   it('where there are many rows', async () => {
     const input = inFolder('strangers')
-    await writeStrangers(input, 200_000, 16)
-    const { summary } = await cluster(input, '--memory-limit', '68MiB', ...STRANGERS)
+    const rows = rounds(100_000, 2_000_000)
+    await writeStrangers(input, rows, 16)
+    const limit = 64 + Math.ceil((33 * rows) / MIB)
+    const { summary } = await cluster(input, '--memory-limit', `${limit}MiB`, ...STRANGERS)
     rmSync(input, { recursive: true })
-    expect(summary.peakMemoryBytes).toBeLessThan(68 * MIB + PROGRAM_BYTES)
-    expect(summary).toMatchObject({ classes: 200_000, labelled: 200_000 })
-  }, 180_000)
+    expect(summary.peakMemoryBytes).toBeLessThan(limit * MIB + PROGRAM_BYTES)
+    expect(summary).toMatchObject({ classes: rows, labelled: rows })
+  }, 1_800_000)
 
   describe('with many threads', () => {
     const input = inFolder('people-for-threads')

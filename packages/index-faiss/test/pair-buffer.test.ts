@@ -27,7 +27,11 @@ describe('PairBuffer', () => {
       ['target', 'source'],
     ] as const) {
       const lists = new Map<number, typeof pairs>()
-      for (const pair of pairs) lists.set(pair[end], [...(lists.get(pair[end]) ?? []), pair])
+      for (const pair of pairs) {
+        const list = lists.get(pair[end]) ?? []
+        list.push(pair)
+        lists.set(pair[end], list)
+      }
       for (const own of lists.values()) {
         own.sort((a, b) => b.similarity - a.similarity || a[other] - b[other])
         for (const { source, target, similarity } of own.slice(0, listLength))

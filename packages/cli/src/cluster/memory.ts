@@ -39,8 +39,9 @@ export function shareMemory(
   checkRows(rows)
   const search = searchMemory(dim)
   const ofRows = rows * (search.row + CLUSTER_ROW_BYTES + LABEL_ROW_BYTES)
-  // What is needed once is needed before there are neighbors and edges.
-  const certain = ofRows + Math.max(search.once, LEAST_NEIGHBOR_BYTES + LEAST_EDGE_BYTES)
+  // What is needed once is needed before a thread searches, and there are neighbors and edges.
+  const first = Math.max(0, search.once - search.thread)
+  const certain = ofRows + Math.max(first, LEAST_NEIGHBOR_BYTES + LEAST_EDGE_BYTES)
   if (certain > limitBytes) {
     throw new FacekitError(
       'MEMORY_LIMIT',
