@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { KILL_AT, rounds, seededRandom } from '@facekit/testing'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
-import { PendingFiles, settleOutput, type Committed } from '../src/index.js'
+import { PendingFiles, readSettled, settleOutput, type Committed } from '../src/index.js'
 
 /** Built: other processes take their code from here. */
 const MAIN = new URL('../dist/index.js', import.meta.url).href
@@ -428,6 +428,55 @@ describe('two runs into one folder', () => {
     await (await PendingFiles.in(output, 'labels')).discard()
   })
 
+  it('one of another user is not gone where the system does not tell of it', async () => {
+    const run = await startRun()
+    const { stdout } = runScript(`
+      const { default: fs } = await import('node:fs')
+      const { syncBuiltinESMExports } = await import('node:module')
+      const read = fs.readFileSync
+      fs.readFileSync = (path, ...more) => {
+        if (path === '/proc/${run.pid}/stat') throw new Error('as with hidepid')
+        return read(path, ...more)
+      }
+      syncBuiltinESMExports()
+      await PendingFiles.in(${JSON.stringify(output)}, 'labels').catch((error) => console.log(error.code))`)
+    expect(stdout).toBe('OUTPUT_BUSY\n')
+    expect(existsSync(join(output, '.facekit-run/clustering_result.txt'))).toBe(true)
+    await run.kill()
+  })
+
+  it('one that cannot say who it is leaves nothing that keeps others away', () => {
+    const folder = join(output, 'not', 'yet')
+    const { stdout } = runScript(`
+      const { default: fs } = await import('node:fs')
+      const { syncBuiltinESMExports } = await import('node:module')
+      const write = fs.promises.writeFile
+      fs.promises.writeFile = async (path, text, ...more) => {
+        await write(path, '', ...more)
+        throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })
+      }
+      syncBuiltinESMExports()
+      await PendingFiles.in(${JSON.stringify(folder)}, 'labels').catch((error) => console.log(error.code))`)
+    expect(stdout).toBe('OUTPUT_FOLDER\n')
+    expect(readdirSync(output)).toEqual([])
+  })
+
+  it('a folder that others release and remove all the time is busy or free, and nothing else', async () => {
+    const folder = JSON.stringify(join(output, 'new', 'folder'))
+    const script = `const { PendingFiles } = await import(${JSON.stringify(MAIN)})
+      for (let i = 0; i < ${rounds(300, 3000)}; i++)
+        await PendingFiles.in(${folder}, 'labels').then(
+          (pending) => pending.discard(),
+          (error) => error.code === 'OUTPUT_BUSY' || console.log(error.message))`
+    const runs = Array.from({ length: 3 }, () =>
+      spawn(process.execPath, ['--input-type=module', '-e', script]),
+    )
+    let said = ''
+    for (const run of runs) run.stdout.on('data', (text: Buffer) => (said += text.toString()))
+    await Promise.all(runs.map(async (run) => once(run, 'close')))
+    expect(said).toBe('')
+  }, 60_000)
+
   it('one that another took for gone writes nothing', async () => {
     await make(OLD)
     const pending = await PendingFiles.in(output, 'labels')
@@ -578,5 +627,30 @@ describe('killed at any step', () => {
         expect(isThere, `${path}, round ${round}`).toBe(true)
       }
     }
+  })
+})
+
+describe('readSettled', () => {
+  it('reads again where a run moved its files meanwhile, also where the reading failed', async () => {
+    await make(OLD)
+    let readings = 0
+    const read = async (fails: boolean) =>
+      readSettled(output, async () => {
+        const files = contents()
+        if (readings++ === 0) await make(NEW)
+        if (readings === 1 && fails) throw new Error('a file is missing')
+        return files
+      })
+    expect(await read(false)).toEqual(withFolders(NEW))
+    readings = 0
+    await make(OLD)
+    expect(await read(true)).toEqual(withFolders(NEW))
+    expect(readings).toBe(2)
+  })
+
+  it('fails as the reading does where nothing moved', async () => {
+    await expect(readSettled(output, async () => Promise.reject(new Error('no such file')))).rejects.toThrow(
+      'no such file',
+    )
   })
 })

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { settleOutput, type RowFile } from '@facekit/core'
+import { readSettled, type RowFile } from '@facekit/core'
 import { isInteger, isNumeric } from './dtype.js'
 import { NpyError } from './errors.js'
 import type { Member, Part } from './file-names.js'
@@ -43,12 +43,16 @@ export interface FileSet {
 /**
  * Finds the file set in `folder`, merged or numbered, and checks that every shard is there and every file has its
  * partner, that counts and dims agree and that every header is sound. No rows are read. A set that a killed run had not
- * moved into its place whole is finished first.
+ * moved into its place whole is finished first; where one is moved meanwhile, it is the one that is opened.
  *
  * @throws NpyError `FILE_SET_…`, or what `openNpy` throws; FacekitError what `settleOutput` throws
  */
 export async function openFileSet(folder: string): Promise<FileSet> {
-  await settleOutput(folder)
+  // Shards that came first would pass for all.
+  return readSettled(folder, async () => openMembers(folder))
+}
+
+async function openMembers(folder: string): Promise<FileSet> {
   const groups = groupMembers(folder, await listMembers(folder))
   const normalized = checkEmbeddingNames(folder, groups)
   checkNumbers(folder, groups)

@@ -46,10 +46,15 @@ export class Claim {
    */
   static async take(parent: string, name: string): Promise<Claim> {
     const folder = join(parent, name)
+    let created: readonly string[] = []
     try {
-      const created = await makeFolder(parent)
       for (let tries = 0; tries < MOST_TRIES; tries++) {
-        await makeHidden(folder)
+        const made = await makeFolder(parent).catch((error: NodeJS.ErrnoException) => {
+          // Another run may have just removed a folder above that was created for it.
+          if (error.code !== 'ENOENT' || tries + 1 === MOST_TRIES) throw error
+        })
+        if (!made) continue
+        created = [...made, ...created]
         const claim = await this.#tryTake(parent, folder)
         if (!claim) continue
         claim.#created = created
@@ -57,6 +62,7 @@ export class Claim {
       }
     } catch (cause) {
       if (cause instanceof FacekitError) throw cause
+      await removeEmpty([folder, ...created])
       const reason = cause instanceof Error ? cause.message : String(cause)
       throw new FacekitError(
         'OUTPUT_FOLDER',
@@ -73,16 +79,16 @@ export class Claim {
   /** @returns undefined where another process was faster, or has just released it */
   static async #tryTake(parent: string, folder: string): Promise<Claim | undefined> {
     try {
+      await makeHidden(folder)
       const last = await lastOwner(folder)
       if (last && !last.isGone) throw busy(parent, folder, last.owner)
       const ownerFile = `owner-${(last?.number ?? 0) + 1}.json`
-      // One process only can create it.
-      await writeFile(join(folder, ownerFile), JSON.stringify(thisProcess()), { flag: 'wx' })
+      await sign(join(folder, ownerFile))
       const names = await readdir(folder)
       return new Claim(folder, ownerFile, names.length > 1)
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code === 'EEXIST' || code === 'ENOENT') return undefined
+      const { code, syscall } = error as NodeJS.ErrnoException
+      if (code === 'ENOENT' || (code === 'EEXIST' && syscall === 'open')) return undefined
       throw error
     }
   }
@@ -115,7 +121,7 @@ export class Claim {
     // From here on it is anybody's.
     await unlink(join(this.folder, this.#ownerFile)).catch(ignoreMissing)
     if (keep) return
-    for (const folder of [this.folder, ...this.#created]) await rmdir(folder).catch(() => {})
+    await removeEmpty([this.folder, ...this.#created])
   }
 }
 
@@ -124,6 +130,22 @@ async function makeHidden(folder: string): Promise<void> {
   await mkdir(folder).catch(async (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST' || !(await lstat(folder)).isDirectory()) throw error
   })
+}
+
+/** One process only can create it. */
+async function sign(ownerFile: string): Promise<void> {
+  await writeFile(ownerFile, JSON.stringify(thisProcess()), { flag: 'wx' }).catch(
+    async (error: NodeJS.ErrnoException) => {
+      // Created, and nothing written, as on a full disk: others would wait for whoever it is.
+      if (error.code !== 'EEXIST') await unlink(ownerFile).catch(() => {})
+      throw error
+    },
+  )
+}
+
+/** @param folders the innermost first */
+async function removeEmpty(folders: readonly string[]): Promise<void> {
+  for (const folder of folders) await rmdir(folder).catch(() => {})
 }
 
 interface LastOwner {

@@ -25,7 +25,10 @@ export function thisProcess(): Owner {
 /** @param silentMs how long nothing has been heard of it */
 export function isGone({ pid, place, started }: Owner, silentMs: number): boolean {
   if (place !== HERE) return silentMs > SILENCE_MS
-  return !isRunning(pid) || startOf(pid) !== started
+  if (!isRunning(pid)) return true
+  const startedNow = startOf(pid)
+  // Of a process of another user it may not be told: /proc mounted with hidepid.
+  return startedNow !== '' && startedNow !== started
 }
 
 /** Whose a text of `JSON.stringify(owner)` is; undefined where it is none. */

@@ -4,10 +4,10 @@ import { FacekitError, OptionError } from '../errors.js'
 import { Claim, HIDDEN_PREFIX } from './claim.js'
 import { commitSet, finishCommit, hasJournal, type Committed } from './commit.js'
 import { isNameOf, type OutputKind } from './output-kinds.js'
-import { readRecord, whyForeign, type MadeFiles, type OutputRecord } from './output-record.js'
+import { readRecord, RECORD_NAME, whyForeign, type MadeFiles, type OutputRecord } from './output-record.js'
 
 /** Where a run works until its files appear: at most one run in an output folder. */
-const HIDDEN_FOLDER = `${HIDDEN_PREFIX}run`
+export const HIDDEN_FOLDER = `${HIDDEN_PREFIX}run`
 
 /** What a killed run had left in a folder: what it had not finished, which is no more, or a set that is in its place now. */
 export type Leftover = 'removed' | 'finished'
@@ -163,7 +163,8 @@ const LOOK_AGAIN_MS = 50
 
 /**
  * Makes sure that what is read from a folder is one set: finishes what a run had begun to move there when it was killed,
- * and waits for one that is moving. For whoever reads files that `PendingFiles` wrote.
+ * and waits for one that is moving. For whoever reads files that `PendingFiles` wrote; `readSettled` also sees what begins
+ * to move while it reads.
  *
  * @returns whether there was something to finish
  * @throws FacekitError `OUTPUT_BUSY`, `OUTPUT_UNFINISHED`
@@ -171,7 +172,7 @@ const LOOK_AGAIN_MS = 50
 export async function settleOutput(folder: string): Promise<boolean> {
   const hidden = join(folder, HIDDEN_FOLDER)
   const endMs = Date.now() + MOVING_MS
-  while (await hasJournal(hidden).catch(() => false)) {
+  while (await isMoving(folder)) {
     if (await finishFor(folder)) return true
     if (Date.now() > endMs) {
       throw new FacekitError(
@@ -182,6 +183,34 @@ export async function settleOutput(folder: string): Promise<boolean> {
     await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))
   }
   return false
+}
+
+/**
+ * Reads files that `PendingFiles` wrote while none is moved: again where a run moved its own meanwhile, whatever came of
+ * the reading.
+ *
+ * @throws what `read` and `settleOutput` throw
+ */
+export async function readSettled<T>(folder: string, read: () => Promise<T>): Promise<T> {
+  for (;;) {
+    await settleOutput(folder)
+    const before = await markOf(folder)
+    const [outcome] = await Promise.allSettled([read()])
+    // In this order: the record comes before the journal goes.
+    if ((await isMoving(folder)) || (await markOf(folder)) !== before) continue
+    if (outcome.status === 'fulfilled') return outcome.value
+    throw outcome.reason
+  }
+}
+
+async function isMoving(folder: string): Promise<boolean> {
+  return hasJournal(join(folder, HIDDEN_FOLDER)).catch(() => false)
+}
+
+/** Another one after each commit. */
+async function markOf(folder: string): Promise<string> {
+  const stats = await lstat(join(folder, RECORD_NAME), { bigint: true }).catch(() => undefined)
+  return stats ? `${stats.ino} ${stats.mtimeNs}` : ''
 }
 
 /** @returns whether it did: not while another process is at it */
