@@ -116,6 +116,17 @@ describe('a folder', () => {
     expect(leftOut).toEqual([join(root, 'labels')])
   })
 
+  it('leaves out previews also of a clustering that was killed while it moved them there', async () => {
+    const root = join(folder, 'killed')
+    for (const sub of ['.facekit-run', 'group_0000', 'group_0001'])
+      mkdirSync(join(root, sub), { recursive: true })
+    for (const file of ['a.jpg', 'group_0000/a.jpg', 'group_0001/a.jpg']) writeFileSync(join(root, file), '')
+    const record = (group: string) => JSON.stringify({ version: 2, labels: { [`${group}/a.jpg`]: 0 } })
+    writeFileSync(join(root, '.facekit.json'), record('group_0000'))
+    writeFileSync(join(root, '.facekit-run/.facekit.json'), record('group_0001'))
+    expect(await pathsOf(root)).toEqual([join(root, 'a.jpg')])
+  })
+
   it('gives paths that lead where the system goes, also from a link/..', async () => {
     mkdirSync(join(folder, 'far/near'), { recursive: true })
     writeFileSync(join(folder, 'far/face.jpg'), '')

@@ -2,20 +2,25 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isFolderOf } from './output-kinds.js'
 import { RECORD_NAME } from './output-record.js'
+import { HIDDEN_FOLDER } from './pending-files.js'
 
 /**
- * The folders of previews that the record in a folder names: they hold copies of pictures, and no pictures of their own.
- * Nothing where there is no record, or none that can be read: whoever only reads has no use for it.
+ * The folders of previews that the record in a folder names, or that of a set which is just moved there, or was when a
+ * run was killed: they hold copies of pictures, and no pictures of their own. Nothing where there is no record, or none that can be read: whoever only reads has no use for it.
  */
 export async function foldersOfResults(folder: string): Promise<Set<string>> {
+  // The one on its way first: it may arrive meanwhile.
+  const coming = await foldersOf(join(folder, HIDDEN_FOLDER, RECORD_NAME))
+  return new Set([...coming, ...(await foldersOf(join(folder, RECORD_NAME)))])
+}
+
+async function foldersOf(recordFile: string): Promise<string[]> {
   try {
-    const record = JSON.parse(await readFile(join(folder, RECORD_NAME), 'utf8')) as Partial<
-      Record<string, object>
-    >
+    const record = JSON.parse(await readFile(recordFile, 'utf8')) as Partial<Record<string, object>>
     // Records of the first version list folders with their files.
     const names = [...Object.keys(record['labels'] ?? {}), ...Object.keys(record['folders'] ?? {})]
-    return new Set(names.map((path) => path.split('/', 1)[0]!).filter((name) => isFolderOf('labels', name)))
+    return names.map((path) => path.split('/', 1)[0]!).filter((name) => isFolderOf('labels', name))
   } catch {
-    return new Set()
+    return []
   }
 }
