@@ -90,15 +90,15 @@ export async function hasJournal(hidden: string): Promise<boolean> {
 
 /** Every step may have been done before. */
 async function carryOut(output: string, hidden: string, journal: Journal): Promise<Committed> {
-  const coming: string[] = []
-  for (const name of journal.names) if (await statsOf(join(hidden, name))) coming.push(name)
+  const coming = new Set<string>()
+  for (const name of journal.names) if (await statsOf(join(hidden, name))) coming.add(name)
   const [removed, kept] = [[] as string[], [] as string[]]
   const remove = async (old: string, name: string) => {
     if (await removeMade(old, name, journal)) {
-      if (!coming.includes(name) && !isFolderOf(journal.kind, name)) removed.push(name)
+      if (!coming.has(name) && !isFolderOf(journal.kind, name)) removed.push(name)
       return
     }
-    const rest = coming.includes(name) ? `${name}.kept-${randomBytes(4).toString('hex')}` : name
+    const rest = coming.has(name) ? `${name}.kept-${randomBytes(4).toString('hex')}` : name
     await rename(old, join(output, rest))
     if (rest !== name) kept.push(rest)
   }
@@ -112,7 +112,7 @@ async function carryOut(output: string, hidden: string, journal: Journal): Promi
     const name = OLD.exec(entry)?.[1]
     if (name !== undefined) await remove(join(hidden, entry), name)
   }
-  const arrived = new Set(journal.names.filter((name) => !coming.includes(name)))
+  const arrived = new Set(journal.names.filter((name) => !coming.has(name)))
   for (const name of topNames(journal.earlier)) if (!arrived.has(name)) await retire(name)
   for (const name of coming) {
     // What came since the run looked, and folders of previews none of which could be made.
