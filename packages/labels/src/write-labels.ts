@@ -13,6 +13,7 @@ import { writeAssignments } from './assignments.js'
 import { classNames, classNumber, shortCount } from './class-names.js'
 import { dataList } from './data-list.js'
 import { describeDistribution } from './distribution.js'
+import { LabelError } from './errors.js'
 import type { PathSource } from './labelled-rows.js'
 import { writePreviews, type PreviewOptions } from './previews.js'
 
@@ -67,7 +68,8 @@ export async function openLabels(folder: string, groups: number): Promise<Pendin
  * Stage: takes one `Clustering` and writes the labels of it: `fr_train_{C}_class_{D}_data_classes.npy`,
  * `fr_train_{C}_class_{D}_data_data_list.npy`, `clustering_result.txt`, `assignments.parquet` and preview folders.
  * They appear together, when the stream finishes, in place of all that earlier runs made in the folder; when it is
- * destroyed, none does. Paths are streamed: `LABEL_ROW_BYTES` a row are held, beside the clustering.
+ * destroyed, or comes to its end without a `Clustering`, none does. Paths are streamed: `LABEL_ROW_BYTES` a row are held,
+ * beside the clustering.
  *
  * @throws LabelError `LABEL_ROWS`
  * @throws FacekitError what `openLabels` throws, at once
@@ -113,8 +115,16 @@ class LabelWritable extends Writable {
   }
 
   override _final(callback: (error?: Error | null) => void): void {
+    if (!this.#written) {
+      // Labels of nothing would take the place of earlier ones.
+      callback(
+        new LabelError('Expected a clustering to write labels of but the stream ended before one came'),
+      )
+      return
+    }
+    const written = this.#written
     this.#writing = this.#pending!.commit().then((committed) => {
-      this.#result = { ...this.#written!, ...committed }
+      this.#result = { ...written, ...committed }
     })
     this.#writing.then(() => callback(), callback)
   }

@@ -1,4 +1,5 @@
 import { readdir, writeFile } from 'node:fs/promises'
+import { finished } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PathBatch } from '@facekit/core'
 import { describe, expect, it } from 'vitest'
@@ -175,6 +176,16 @@ describe('destroy', () => {
     expect(await closed).toBeUndefined()
     await expectEmpty(output)
   })
+})
+
+it('an end without a clustering leaves the labels that are there', async () => {
+  const output = await temporaryFolder()
+  await write(output, clustering, { previews })
+  const before = await readdir(output)
+  const stage = writeLabels(labelOptions(output, clustering))
+  stage.end()
+  await expect(finished(stage)).rejects.toThrow('Expected a clustering to write labels of')
+  expect(await readdir(output)).toEqual(before)
 })
 
 it('shows nothing under its final name until all is written', async () => {
