@@ -1,19 +1,27 @@
+import { spawnSync } from 'node:child_process'
 import {
+  copyFileSync,
   existsSync,
+  linkSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { Embedder } from '@facekit/embedder'
 import { openNpy } from '@facekit/io-npy'
 import { readModel } from '@facekit/onnx'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { createTalk } from '../src/talk.js'
+import { convertWeights } from '../src/weights/convert-weights.js'
 import { openInt8 } from '../src/weights/int8.js'
 import { drawAlbum } from './album.js'
 import { builtFacekit, facekit, temporaryFolder } from './program.js'
@@ -275,6 +283,37 @@ describe('convert', () => {
     expect(metadata['facekit.source_sha256']).toMatch(/^[0-9a-f]{64}$/)
     expect((await extract('converted', '--weights', model)).values).toEqual(fp32.values)
     expect(readdirSync(dirname(model))).toEqual(['demo.onnx'])
+  })
+
+  it('replaces neither the weights nor what is no file', async () => {
+    const [weights, link, pipe] = ['own.pth', 'link.onnx', 'pipe'].map((name) => inFolder(name))
+    copyFileSync(DEMO, weights!)
+    linkSync(weights!, link!)
+    for (const model of [weights!, link!]) {
+      const { status, stderr } = await facekit(['convert', weights!, model])
+      expect(stderr).toContain(`Expected another file for the model than the weights but received ${model}`)
+      expect(status).toBe(2)
+    }
+    expect(readFileSync(weights!).equals(readFileSync(DEMO))).toBe(true)
+
+    spawnSync('mkfifo', [pipe!])
+    const { status, stderr } = await facekit(['convert', DEMO, pipe!])
+    expect(stderr).toContain(`${pipe} but a device or pipe has its name. Choose another. [OUTPUT_EXISTS]`)
+    expect(status).toBe(3)
+    expect(lstatSync(pipe!).isFIFO()).toBe(true)
+  })
+
+  it('refuses weights that are replaced while they are read', async () => {
+    const weights = inFolder('changing.pth')
+    copyFileSync(DEMO, weights)
+    const replace = (): ['embedding'] => {
+      copyFileSync(DEMO, `${weights}-new`)
+      renameSync(`${weights}-new`, weights)
+      return ['embedding']
+    }
+    const options = { weights, useL2Norm: false, channels: 'rgb' } as const
+    const context = { pictures: undefined, talk: createTalk(new PassThrough(), true) }
+    await expect(convertWeights(options, replace, context)).rejects.toMatchObject({ code: 'WEIGHTS_CHANGED' })
   })
 
   it('writes several outputs, of which extract takes the embedding', async () => {

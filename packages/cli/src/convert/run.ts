@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { stat, writeFile } from 'node:fs/promises'
 import { OptionError, writeAtomically } from '@facekit/core'
 import type { IresnetOutput } from '@facekit/iresnet'
 import { readModel } from '@facekit/onnx'
@@ -39,6 +39,10 @@ export async function convert(
   const { weights, model, outputs, embDim } = options
   if (outputs !== undefined && embDim !== undefined)
     throw new OptionError('Expected --outputs or --emb-dim, not both')
+  if (await isSameFile(weights, model))
+    throw new OptionError(
+      `Expected another file for the model than the weights but received ${model} for both`,
+    )
   const bytes = await convertWeights(
     options,
     (network) => outputs ?? [chooseIresnetOutput(network, options, weights)],
@@ -57,4 +61,10 @@ export async function convert(
     bytes: bytes.length,
     seconds: (Date.now() - startMs) / 1000,
   }
+}
+
+/** Under whatever names. */
+async function isSameFile(one: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all([one, other].map(async (file) => stat(file).catch(() => undefined)))
+  return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino
 }

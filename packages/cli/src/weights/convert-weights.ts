@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import { stat } from 'node:fs/promises'
+import { FacekitError } from '@facekit/core'
 import { openEmbedder } from '@facekit/embedder'
 import {
   buildIresnet,
@@ -56,10 +58,18 @@ export async function convertWeights(
   { pictures: input, compareHalf = false, talk, keep = async (_, make) => make(), signal }: ConversionContext,
 ): Promise<Uint8Array> {
   const { weights, useL2Norm, precision = 'fp32' } = options
+  const before = await markOf(weights)
   const network = await readNetwork(options, signal)
   const outputs = outputsOf(network)
-  const pictures = precision === 'int8' ? await calibrationPictures(input, network, signal) : undefined
   const source = await hashFile(weights, signal)
+  // A model of the file before would be kept as that of the file after.
+  if ((await markOf(weights)) !== before) {
+    throw new FacekitError(
+      'WEIGHTS_CHANGED',
+      `${weights} was replaced or written to while it was read. Run again when nothing writes there.`,
+    )
+  }
+  const pictures = precision === 'int8' ? await calibrationPictures(input, network, signal) : undefined
   const build = { outputs, normalize: useL2Norm, metadata: { 'facekit.source_sha256': source } }
   const make = async () => {
     if (pictures) return buildInt8(network, pictures, build, signal)
@@ -89,6 +99,12 @@ export async function convertWeights(
   }
   signal?.throwIfAborted()
   return bytes
+}
+
+/** Another one is another file, or one that was written to. */
+async function markOf(file: string): Promise<string | undefined> {
+  const stats = await stat(file, { bigint: true }).catch(() => undefined)
+  return stats && [stats.dev, stats.ino, stats.size, stats.mtimeNs].join(' ')
 }
 
 async function readNetwork(

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { lstat, rename } from 'node:fs/promises'
+import { rename, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { FacekitError } from '../errors.js'
 import { Claim, HIDDEN_PREFIX } from './claim.js'
@@ -16,7 +16,7 @@ export interface PendingFile {
  *
  * @param write writes it
  * @throws what `write` throws; FacekitError `OUTPUT_FOLDER`, `OUTPUT_BUSY` while another process writes the same file,
- * `OUTPUT_EXISTS` where a folder has its name
+ * `OUTPUT_EXISTS` where a folder has its name, or anything else that is no file: `/dev/null` is not to be replaced
  */
 export async function writeAtomically(
   file: string,
@@ -46,6 +46,7 @@ export class OneFile implements PendingFile {
   }
 
   static async at(file: string): Promise<OneFile> {
+    await checkRoom(file)
     // Its own name may be as long as a file system takes.
     const name = createHash('sha256').update(basename(file)).digest('hex').slice(0, 16)
     const claim = await Claim.take(dirname(file), `${HIDDEN_PREFIX}file-${name}`)
@@ -54,12 +55,7 @@ export class OneFile implements PendingFile {
   }
 
   async commit(): Promise<void> {
-    const stats = await lstat(this.#file).catch(() => undefined)
-    if (stats?.isDirectory())
-      throw new FacekitError(
-        'OUTPUT_EXISTS',
-        `Expected room for the file ${this.#file} but a folder has its name`,
-      )
+    await checkRoom(this.#file)
     await this.#claim.check()
     await sync(this.path)
     await rename(this.path, this.#file)
@@ -70,4 +66,15 @@ export class OneFile implements PendingFile {
   async discard(): Promise<void> {
     await this.#claim.release()
   }
+}
+
+/** Also through a link: nothing but a file, or a link to one, gives way to a file. */
+async function checkRoom(file: string): Promise<void> {
+  const stats = await stat(file).catch(() => undefined)
+  if (!stats || stats.isFile()) return
+  const what = stats.isDirectory() ? 'a folder' : 'a device or pipe'
+  throw new FacekitError(
+    'OUTPUT_EXISTS',
+    `Expected room for the file ${file} but ${what} has its name. Choose another.`,
+  )
 }
