@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { KILL_AT, rounds, seededRandom } from '@facekit/testing'
-import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { PendingFiles, readSettled, settleOutput, type Committed } from '../src/index.js'
 
 /** Built: other processes take their code from here. */
@@ -628,6 +628,29 @@ describe('killed at any step', () => {
       }
     }
   })
+})
+
+/** A folder whose files and folders are those of `lower`, as containers have them. */
+function mountOverlay(lower: string): string | undefined {
+  const disk = mkdtempSync(join(root, 'overlay-'))
+  const mount = (...args: string[]) => spawnSync('mount', args).status === 0
+  onTestFinished(() => void spawnSync('umount', [join(disk, 'merged'), disk]))
+  // An upper layer may not itself be of an overlay.
+  if (!mount('-t', 'tmpfs', 'tmpfs', disk)) return undefined
+  for (const name of ['upper', 'work', 'merged']) mkdirSync(join(disk, name))
+  cpSync(lower, join(disk, 'lower'), { recursive: true })
+  const [layers, merged] = [['lower', 'upper', 'work'].map((name) => join(disk, name)), join(disk, 'merged')]
+  const options = `lowerdir=${layers[0]},upperdir=${layers[1]},workdir=${layers[2]}`
+  return mount('-t', 'overlay', 'overlay', '-o', options, merged) ? merged : undefined
+}
+
+it('folders that a container found in its image are replaced and removed', async (context) => {
+  await make(OLD)
+  const merged = mountOverlay(output)
+  if (merged === undefined) return context.skip()
+  output = merged
+  await make(NEW)
+  expect(contents()).toEqual(withFolders(NEW))
 })
 
 describe('readSettled', () => {

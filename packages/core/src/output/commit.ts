@@ -104,8 +104,14 @@ async function carryOut(output: string, hidden: string, journal: Journal): Promi
   }
   // Into the hidden folder first, where nobody puts anything in its place while it is looked at.
   const retire = async (name: string) => {
-    const old = join(hidden, `old-${randomBytes(4).toString('hex')}-${name}`)
-    if (await renameIfThere(join(output, name), old)) await remove(old, name)
+    const [path, old] = [join(output, name), join(hidden, `old-${randomBytes(4).toString('hex')}-${name}`)]
+    try {
+      if (await renameIfThere(path, old)) await remove(old, name)
+    } catch (error) {
+      // A folder of a lower layer of an overlay, as in an image of a container, cannot be moved, but emptied.
+      const isFixed = (error as NodeJS.ErrnoException).code === 'EXDEV' && isFolderOf(journal.kind, name)
+      if (!isFixed || (!(await removeMade(path, name, journal)) && coming.has(name))) throw error
+    }
   }
 
   for (const entry of await readdir(hidden)) {
