@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Interruption } from '../src/interruption.js'
 import { drawAlbum, writeBlockModel, writeSlowModel } from './album.js'
-import { facekit, outcomeOf, shell, start, temporaryFolder } from './program.js'
+import { builtFacekit, facekit, outcomeOf, shell, start, temporaryFolder } from './program.js'
 
 const inFolder = temporaryFolder()
 const album = inFolder('album')
@@ -83,6 +83,30 @@ describe('stopped in the middle of a forward pass', () => {
     const { stdout, stderr } = await shell(command, 'extract', '--input', list, '--weights', slow, '--quiet')
     expect([stdout, stderr]).toEqual(['141\n', ''])
   })
+})
+
+it('a signal that comes twice, as from timeout, is one signal', async () => {
+  const output = inFolder('echo')
+  const program = start('extract', '--input', list, '--weights', slow, '--output', output, '--quiet')
+  while (!existsSync(output)) await sleep(20)
+  await sleep(300)
+  program.kill('SIGTERM')
+  await sleep(5)
+  program.kill('SIGTERM')
+  const { status, stderr } = await outcomeOf(program)
+  expect(stderr).toContain('stopped by SIGTERM; nothing half-written is left')
+  expect(status).toBe(143)
+  expect(existsSync(output)).toBe(false)
+})
+
+it('an error that nobody caught has the status of a failure', async () => {
+  const fault = `data:text/javascript,setTimeout(() => { throw new TypeError('a fault') }, 500)`
+  const env = { NODE_OPTIONS: `--import "${fault.replaceAll(' ', '%20')}"` }
+  const { status, stderr } = await builtFacekit(['extract', '--input', list, '--weights', slow, '--quiet'], {
+    env,
+  })
+  expect(stderr).toContain('facekit: unexpected error TypeError: a fault')
+  expect(status).toBe(3)
 })
 
 describe('stopped while it waits for its input', () => {
