@@ -22,6 +22,7 @@ export function tap<Batch>(see: (batch: Batch) => void | Promise<void>): Tap {
  * highland connects them; this sees to their ends: the first error, of any of them or of the signal, destroys all, and
  * the flow is over only when every one has released what it held.
  *
+ * @param isDone whether all that was wanted is there: a signal that comes later is no failure
  * @throws the first error
  */
 export async function flow(
@@ -29,6 +30,7 @@ export async function flow(
   stages: readonly (Duplex | Tap)[],
   sink: Writable,
   signal?: AbortSignal,
+  isDone = () => false,
 ): Promise<void> {
   const streams = [source, ...stages.filter((stage) => typeof stage !== 'function'), sink]
   let first: unknown
@@ -52,5 +54,5 @@ export async function flow(
 
   await Promise.all([...ends, ...closes])
   signal?.removeEventListener('abort', onAbort)
-  if (first !== undefined) throw first
+  if (first !== undefined && !(first === signal?.reason && isDone())) throw first
 }

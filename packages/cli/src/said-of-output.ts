@@ -1,6 +1,9 @@
 import { settleOutput, type Committed, type PendingFiles } from '@facekit/core'
 import type { Talk } from './talk.js'
 
+/** Names in a line. */
+const MOST_LISTED = 12
+
 /** What a killed run had left in an output folder is gone, or finished. */
 export function sayLeftover({ output, leftover }: PendingFiles, talk: Talk): void {
   if (leftover === 'removed') talk.warn(`Removed what a killed run left in ${output}`)
@@ -18,7 +21,11 @@ function sayFinished(folder: string, talk: Talk): void {
 
 /** What a commit did beside bringing the files. */
 export function sayCommitted({ removed, kept }: Committed, talk: Talk): void {
-  if (removed.length > 0)
-    talk.warn(`Removed ${removed.length} files of an earlier run: ${removed.join(', ')}`)
+  if (removed.length > 0) talk.warn(`Removed ${removed.length} files of an earlier run: ${listed(removed)}`)
   if (kept.length > 0) talk.warn(`Put aside what came in the way meanwhile: ${kept.join(', ')}`)
+}
+
+function listed(names: readonly string[]): string {
+  const more = names.length - MOST_LISTED
+  return names.slice(0, MOST_LISTED).join(', ') + (more > 0 ? ` and ${more} more` : '')
 }

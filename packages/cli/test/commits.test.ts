@@ -9,9 +9,12 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
+import fs from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { KILL_AT, rounds } from '@facekit/testing'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { Interruption } from '../src/interruption.js'
 import { cluster, type ClusterOptions } from '../src/cluster/run.js'
 import { drawAlbum, writeBlockModel } from './album.js'
 import { builtFacekit, contents, facekit, start, temporaryFolder } from './program.js'
@@ -129,6 +132,32 @@ describe('killed at any step of its commit over an older output', () => {
       },
     )
   })
+})
+
+it.each([
+  ['extract', (output: string) => extractArgs(forward, output)],
+  ['cluster', (output: string) => clusterArgs(inFolder('for-signals'), output)],
+])('a signal that comes while %s moves its files does not stop that', async (name, args) => {
+  await facekit(extractArgs(forward, inFolder('for-signals')))
+  const output = inFolder(`signalled-${name}`)
+  const stop = new AbortController()
+  const { rename } = fs
+  vi.spyOn(fs, 'rename').mockImplementation(async (from, to) => {
+    if (String(to).startsWith(join(output, 'f')) || String(to).startsWith(join(output, 'a')))
+      stop.abort(new Interruption('SIGTERM'))
+    return rename(from, to)
+  })
+  syncBuiltinESMExports()
+  const { status, stderr } = await facekit(args(output), undefined, stop.signal).finally(() => {
+    vi.restoreAllMocks()
+    syncBuiltinESMExports()
+  })
+  expect(stop.signal.aborted).toBe(true)
+  expect(status, stderr).toBe(0)
+  expect(readdirSync(output)).toEqual(
+    expect.arrayContaining(['.facekit.json', name === 'extract' ? 'final_embs.npy' : 'assignments.parquet']),
+  )
+  expect(readdirSync(output)).not.toContain('.facekit-run')
 })
 
 describe('a folder with a run in it', () => {

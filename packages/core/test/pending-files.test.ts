@@ -8,15 +8,18 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
+import fs from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { KILL_AT, rounds, seededRandom } from '@facekit/testing'
-import { afterAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { PendingFiles, readSettled, settleOutput, type Committed } from '../src/index.js'
 
 /** Built: other processes take their code from here. */
@@ -294,6 +297,7 @@ describe('what facekit did not make', () => {
     ['text', 'no JSON'],
     ['a list', '[]'],
     ['another thing', '{"labels": "all"}'],
+    ['a newer facekit', '{"version": 3}'],
   ])('cannot be told from a record of %s: it is refused, by its name', async (_case, text) => {
     writeFileSync(join(output, '.facekit.json'), text)
     await expect(make(NEW)).rejects.toMatchObject({
@@ -415,6 +419,15 @@ describe('two runs into one folder', () => {
     plant()
     await (await PendingFiles.in(output, 'labels')).discard()
     expect(readdirSync(output)).toEqual([])
+  })
+
+  it.each([
+    ['is a pipe', (path: string) => spawnSync('mkfifo', [path])],
+    ['is a folder', (path: string) => mkdirSync(path)],
+  ])('one whose mark %s is not waited for by reading it', async (_what, put) => {
+    mkdirSync(join(output, '.facekit-run'))
+    put(join(output, '.facekit-run/owner-1.json'))
+    await expect(PendingFiles.in(output, 'labels')).rejects.toMatchObject({ code: 'OUTPUT_BUSY' })
   })
 
   it('one whose number was given to another process is no obstacle', async () => {
@@ -558,6 +571,55 @@ describe('killed at any step', () => {
         if (signal === null) break
       }
     }
+  })
+
+  it('a set of which nothing can be moved is a run that failed: all is as before', async () => {
+    await make(OLD)
+    const pending = await PendingFiles.in(output, 'labels')
+    await write(pending, NEW)
+    const rename = vi.spyOn(fs, 'rename')
+    rename.mockImplementation(async (from, to) => {
+      if (String(to).includes('/old-'))
+        throw Object.assign(new Error('EPERM: no'), { code: 'EPERM', syscall: 'rename' })
+      renameSync(from, to)
+    })
+    syncBuiltinESMExports()
+    try {
+      await expect(pending.commit()).rejects.toMatchObject({ code: 'EPERM' })
+    } finally {
+      rename.mockRestore()
+      syncBuiltinESMExports()
+    }
+    await pending.discard()
+    expect(contents()).toEqual(withFolders(OLD))
+    expect(readdirSync(output).filter((name) => name.startsWith('.'))).toEqual(['.facekit.json'])
+  })
+
+  it('a set of which some could be moved is named, and finished by the next one', async () => {
+    await make(OLD)
+    const pending = await PendingFiles.in(output, 'labels')
+    await write(pending, NEW)
+    const rename = vi.spyOn(fs, 'rename')
+    rename.mockImplementation(async (from, to) => {
+      if (String(to) === join(output, 'group_0000'))
+        throw Object.assign(new Error('EBUSY: no'), { code: 'EBUSY', syscall: 'rename' })
+      renameSync(from, to)
+    })
+    syncBuiltinESMExports()
+    try {
+      await expect(pending.commit()).rejects.toMatchObject({
+        code: 'OUTPUT_UNFINISHED',
+        message: expect.stringContaining(
+          `EBUSY: no. They are complete in ${join(output, '.facekit-run')}: mend that`,
+        ) as string,
+      })
+    } finally {
+      rename.mockRestore()
+      syncBuiltinESMExports()
+    }
+    await pending.discard()
+    expect(await settleOutput(output)).toBe(true)
+    expect(contents()).toEqual(withFolders(NEW))
   })
 
   it('says so where what was begun cannot be finished', async () => {

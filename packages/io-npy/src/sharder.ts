@@ -41,6 +41,11 @@ export class NpySharder extends WriterStream<EmbeddingBatch> {
     this.#shards = shards
   }
 
+  /** Whether the files are in their places: also where the stream was destroyed while they were moved there. */
+  get isCommitted(): boolean {
+    return this.#shards.result !== undefined
+  }
+
   /** What was written; there once the stream has finished. */
   get result(): ShardResult {
     const { result } = this.#shards

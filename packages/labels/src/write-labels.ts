@@ -47,6 +47,8 @@ export interface LabelSummary extends Committed {
 
 /** A `Writable` that takes one `Clustering`. */
 export interface LabelWriter extends Writable {
+  /** Whether the files are in their places: also where the stream was destroyed while they were moved there. */
+  readonly isCommitted: boolean
   /** What was written; there once the stream has finished. */
   readonly result: LabelSummary
 }
@@ -89,6 +91,10 @@ class LabelWritable extends Writable {
   constructor(options: LabelOptions) {
     super({ objectMode: true, highWaterMark: 1 })
     this.#options = options
+  }
+
+  get isCommitted(): boolean {
+    return this.#result !== undefined
   }
 
   get result(): LabelSummary {

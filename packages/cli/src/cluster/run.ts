@@ -184,6 +184,7 @@ async function clusterFileSet(
     ],
     labels,
     signal,
+    () => labels.isCommitted,
   )
   sayCommitted(labels.result, talk)
   const { failedPreviews, previewsGivenUp } = labels.result

@@ -20,6 +20,8 @@ export interface OutputFlow {
   stages: Duplex[]
   sink: Writable
   reportFailed(failed: readonly FailedImage[]): Promise<void>
+  /** Whether all is where it belongs, however the flow ended. */
+  isCommitted(): boolean
   /** Called once the flow is over. @returns the files that appeared with its end */
   finish(): Promise<string[]>
 }
@@ -57,6 +59,7 @@ export async function folderOutput(
         stages: [],
         sink: shards,
         reportFailed: (failed) => log.add(failed),
+        isCommitted: () => shards.isCommitted,
         async finish() {
           sayCommitted(shards.result, talk)
           return [...shards.result.files, log.name]
@@ -79,6 +82,7 @@ export function streamOutput(stream: Writable, talk: Talk): ExtractOutput {
       async reportFailed(failed) {
         for (const { path, reason } of failed) talk.warn(`Left out ${path}: ${reason}`)
       },
+      isCommitted: () => false,
       finish: async () => [],
     }),
     close: async () => {},

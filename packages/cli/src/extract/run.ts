@@ -126,6 +126,7 @@ async function run(
       ],
       target.sink,
       signal,
+      () => target.isCommitted(),
     )
   } finally {
     stopCounting()

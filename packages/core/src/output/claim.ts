@@ -1,4 +1,5 @@
-import { lstat, mkdir, readdir, readFile, rm, rmdir, stat, unlink, utimes, writeFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { lstat, mkdir, readdir, readFile, rm, rmdir, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FacekitError } from '../errors.js'
 import { makeFolder } from './make-folder.js'
@@ -8,7 +9,7 @@ import { isGone, parseOwner, SIGN_OF_LIFE_MS, thisProcess, type Owner } from './
 export const HIDDEN_PREFIX = '.facekit-'
 
 /** One after the other, each created by whoever takes the folder after the one before is gone. */
-const OWNER = /^owner-([1-9]\d*)\.json$/
+const OWNER = /^owner-([1-9]\d{0,8})\.json$/
 
 /** Others come and go meanwhile, but not this often. */
 const MOST_TRIES = 100
@@ -32,9 +33,8 @@ export class Claim {
     this.isTakenOver = isTakenOver
     this.#ownerFile = ownerFile
     this.#signsOfLife = setInterval(() => {
-      const now = new Date()
-      // Where that fails, the next write fails too, and is heard.
-      utimes(join(folder, ownerFile), now, now).catch(() => {})
+      // Written, so that a file server sets the time. Where that fails, the next write fails too, and is heard.
+      writeFile(join(folder, ownerFile), SIGNATURE, { flag: 'r+' }).catch(() => {})
     }, SIGN_OF_LIFE_MS).unref()
   }
 
@@ -84,6 +84,12 @@ export class Claim {
       if (last && !last.isGone) throw busy(parent, folder, last.owner)
       const ownerFile = `owner-${(last?.number ?? 0) + 1}.json`
       await sign(join(folder, ownerFile))
+      // It may have been taken over, released and claimed anew since: then this is nobody's successor.
+      const isNext = !last || (await readOwner(folder, last.file).catch(() => undefined)) === last.text
+      if (!isNext) {
+        await unlink(join(folder, ownerFile))
+        return undefined
+      }
       const names = await readdir(folder)
       return new Claim(folder, ownerFile, names.length > 1)
     } catch (error) {
@@ -134,13 +140,11 @@ async function makeHidden(folder: string): Promise<void> {
 
 /** One process only can create it. */
 async function sign(ownerFile: string): Promise<void> {
-  await writeFile(ownerFile, JSON.stringify(thisProcess()), { flag: 'wx' }).catch(
-    async (error: NodeJS.ErrnoException) => {
-      // Created, and nothing written, as on a full disk: others would wait for whoever it is.
-      if (error.code !== 'EEXIST') await unlink(ownerFile).catch(() => {})
-      throw error
-    },
-  )
+  await writeFile(ownerFile, SIGNATURE, { flag: 'wx' }).catch(async (error: NodeJS.ErrnoException) => {
+    // Created, and nothing written, as on a full disk: others would wait for whoever it is.
+    if (error.code !== 'EEXIST') await unlink(ownerFile).catch(() => {})
+    throw error
+  })
 }
 
 /** @param folders the innermost first */
@@ -148,9 +152,13 @@ async function removeEmpty(folders: readonly string[]): Promise<void> {
   for (const folder of folders) await rmdir(folder).catch(() => {})
 }
 
+/** Of the same length each time. */
+const SIGNATURE = JSON.stringify(thisProcess())
+
 interface LastOwner {
   number: number
   file: string
+  text: string
   /** Undefined for one that had no time to say who it is. */
   owner: Owner | undefined
   isGone: boolean
@@ -161,10 +169,27 @@ async function lastOwner(folder: string): Promise<LastOwner | undefined> {
   if (numbers.length === 0) return undefined
   const number = Math.max(...numbers)
   const file = `owner-${number}.json`
+  const text = await readOwner(folder, file)
+  const owner = parseOwner(text)
+  const gone = isGone(owner ?? NOBODY, async () => silence(folder, file))
+  return { number, file, text, owner, isGone: await gone }
+}
+
+async function readOwner(folder: string, file: string): Promise<string> {
   const path = join(folder, file)
-  const owner = parseOwner(await readFile(path, 'utf8'))
-  const silentMs = Date.now() - (await stat(path)).mtimeMs
-  return { number, file, owner, isGone: isGone(owner ?? NOBODY, silentMs) }
+  // A pipe would be waited for.
+  return (await lstat(path)).isFile() ? readFile(path, 'utf8') : ''
+}
+
+/** For how long nothing was heard of an owner, by the clock that files there have. */
+async function silence(folder: string, file: string): Promise<number> {
+  const clock = join(folder, `clock-${randomBytes(4).toString('hex')}`)
+  await writeFile(clock, '')
+  try {
+    return (await lstat(clock)).mtimeMs - (await lstat(join(folder, file))).mtimeMs
+  } finally {
+    await unlink(clock).catch(() => {})
+  }
 }
 
 /** Told by its silence alone. */

@@ -2,15 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { lstat, readdir, readFile, rename, rmdir, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FacekitError } from '../errors.js'
+import type { Claim } from './claim.js'
 import { isFolderOf, isNameOf, isOutputKind, type OutputKind } from './output-kinds.js'
-import {
-  formatRecord,
-  parseMade,
-  RECORD_NAME,
-  topNames,
-  type MadeFiles,
-  type OutputRecord,
-} from './output-record.js'
+import { formatRecord, parseMade, RECORD_NAME, type MadeFiles, type OutputRecord } from './output-record.js'
 import { sync, syncTree } from './synced.js'
 
 /** In the hidden folder from when the set is complete until all of it is in its place. */
@@ -42,22 +36,38 @@ const OLD = /^old-[0-9a-f]{8}-(.+)$/
  * files leave before the first of the new ones comes: who looks in between finds some missing, and never a mixture.
  *
  * @param output where the set appears
- * @param hidden folder in there that holds it
+ * @param claim holds the hidden folder in there with all files of the set
  * @param record of the output, when all is done
+ * @throws FacekitError `OUTPUT_UNFINISHED` where not all could be moved; the error of the system where nothing was
  */
 export async function commitSet(
   output: string,
-  hidden: string,
+  claim: Claim,
   journal: Journal,
   record: OutputRecord,
 ): Promise<Committed> {
+  const hidden = claim.folder
   for (const name of journal.names) await syncTree(join(hidden, name))
   await writeSynced(join(hidden, RECORD_NAME), formatRecord(record))
   const draft = join(hidden, `${JOURNAL_NAME}-draft`)
   await writeSynced(draft, JSON.stringify({ ...journal, earlier: Object.fromEntries(journal.earlier) }))
   await rename(draft, join(hidden, JOURNAL_NAME))
   await sync(hidden)
-  return carryOut(output, hidden, journal)
+  const moves = new Moves(output, claim, journal)
+  try {
+    return await moves.carryOut()
+  } catch (cause) {
+    if (!moves.hasBegun) {
+      // All is as before: this is a run that failed, and nothing to be finished.
+      await unlink(join(hidden, JOURNAL_NAME))
+      throw cause
+    }
+    throw new FacekitError(
+      'OUTPUT_UNFINISHED',
+      `Expected to move the files of this run to their places in ${output} but ${(cause as Error).message}. They are complete in ${hidden}: mend that, and the next command that opens the folder finishes.`,
+      { cause },
+    )
+  }
 }
 
 /**
@@ -66,8 +76,8 @@ export async function commitSet(
  * @returns whether there was a journal
  * @throws FacekitError `OUTPUT_FOLDER` for one that cannot be read
  */
-export async function finishCommit(output: string, hidden: string): Promise<boolean> {
-  const path = join(hidden, JOURNAL_NAME)
+export async function finishCommit(output: string, claim: Claim): Promise<boolean> {
+  const path = join(claim.folder, JOURNAL_NAME)
   let journal: Journal
   try {
     journal = parseJournal(await readFile(path, 'utf8'))
@@ -75,11 +85,11 @@ export async function finishCommit(output: string, hidden: string): Promise<bool
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return false
     throw new FacekitError(
       'OUTPUT_FOLDER',
-      `Expected what a killed run had still to do in ${path} but ${(cause as Error).message}. Remove ${hidden}, and make the files of ${output} anew.`,
+      `Expected what a killed run had still to do in ${path} but ${(cause as Error).message}. Remove ${claim.folder}, and make the files of ${output} anew.`,
       { cause },
     )
   }
-  await carryOut(output, hidden, journal)
+  await new Moves(output, claim, journal).carryOut()
   return true
 }
 
@@ -88,66 +98,105 @@ export async function hasJournal(hidden: string): Promise<boolean> {
   return (await statsOf(join(hidden, JOURNAL_NAME))) !== undefined
 }
 
-/** Every step may have been done before. */
-async function carryOut(output: string, hidden: string, journal: Journal): Promise<Committed> {
-  const coming = new Set<string>()
-  for (const name of journal.names) if (await statsOf(join(hidden, name))) coming.add(name)
-  const [removed, kept] = [[] as string[], [] as string[]]
-  const remove = async (old: string, name: string) => {
-    if (await removeMade(old, name, journal)) {
-      if (!coming.has(name) && !isFolderOf(journal.kind, name)) removed.push(name)
-      return
+/** What a journal says, step by step: each may have been done before. */
+class Moves {
+  readonly #output: string
+  readonly #claim: Claim
+  readonly #kind: OutputKind
+  readonly #names: readonly string[]
+  /** Names right in the output that the earlier run made, and its files: under their own names, or of a folder. */
+  readonly #earlier = new Map<string, Map<string, number>>()
+  /** What is not in its place yet. */
+  readonly #coming = new Set<string>()
+  readonly #removed: string[] = []
+  readonly #kept: string[] = []
+  hasBegun = false
+
+  constructor(output: string, claim: Claim, { kind, earlier, names }: Journal) {
+    this.#output = output
+    this.#claim = claim
+    this.#kind = kind
+    this.#names = names
+    for (const [path, size] of earlier) {
+      const [name, file = name] = path.split('/') as [string, string?]
+      const files = this.#earlier.get(name) ?? new Map<string, number>()
+      this.#earlier.set(name, files.set(file, size))
     }
-    const rest = coming.has(name) ? `${name}.kept-${randomBytes(4).toString('hex')}` : name
-    await rename(old, join(output, rest))
-    if (rest !== name) kept.push(rest)
   }
-  // Into the hidden folder first, where nobody puts anything in its place while it is looked at.
-  const retire = async (name: string) => {
-    const [path, old] = [join(output, name), join(hidden, `old-${randomBytes(4).toString('hex')}-${name}`)]
+
+  async carryOut(): Promise<Committed> {
+    const hidden = this.#claim.folder
+    for (const name of this.#names) if (await statsOf(join(hidden, name))) this.#coming.add(name)
+    for (const entry of await readdir(hidden)) {
+      const name = OLD.exec(entry)?.[1]
+      if (name !== undefined) await this.#remove(join(hidden, entry), name)
+    }
+    const arrived = new Set(this.#names.filter((name) => !this.#coming.has(name)))
+    for (const name of this.#earlier.keys()) if (!arrived.has(name)) await this.#retire(name)
+    for (const name of this.#coming) {
+      // What came since the run looked, and folders of previews none of which could be made.
+      await this.#retire(name)
+      await this.#move(join(hidden, name), join(this.#output, name))
+    }
+    await this.#move(join(hidden, RECORD_NAME), join(this.#output, RECORD_NAME))
+    await sync(this.#output)
+    await unlink(join(hidden, JOURNAL_NAME))
+    await sync(hidden)
+    return { removed: this.#removed.sort(), kept: this.#kept }
+  }
+
+  /** @returns whether there was something to move */
+  async #move(from: string, to: string): Promise<boolean> {
+    // A process that was stopped for long, and taken for gone, must not go on here.
+    await this.#claim.check()
     try {
-      if (await renameIfThere(path, old)) await remove(old, name)
+      await rename(from, to)
+    } catch (error) {
+      ignoreMissing(error)
+      return false
+    }
+    this.hasBegun = true
+    return true
+  }
+
+  /** Takes what stands under a name out of the way: into the hidden folder, where nobody puts anything in its place. */
+  async #retire(name: string): Promise<void> {
+    const path = join(this.#output, name)
+    const old = join(this.#claim.folder, `old-${randomBytes(4).toString('hex')}-${name}`)
+    try {
+      if (await this.#move(path, old)) await this.#remove(old, name)
     } catch (error) {
       // A folder of a lower layer of an overlay, as in an image of a container, cannot be moved, but emptied.
-      const isFixed = (error as NodeJS.ErrnoException).code === 'EXDEV' && isFolderOf(journal.kind, name)
-      if (!isFixed || (!(await removeMade(path, name, journal)) && coming.has(name))) throw error
+      const isFixed = (error as NodeJS.ErrnoException).code === 'EXDEV' && isFolderOf(this.#kind, name)
+      if (!isFixed) throw error
+      this.hasBegun = true
+      if (!(await this.#removeMade(path, name)) && this.#coming.has(name)) throw error
     }
   }
 
-  for (const entry of await readdir(hidden)) {
-    const name = OLD.exec(entry)?.[1]
-    if (name !== undefined) await remove(join(hidden, entry), name)
+  /** Removes what the earlier run made; what else there is goes back, or aside where a new file comes. */
+  async #remove(old: string, name: string): Promise<void> {
+    const isComing = this.#coming.has(name)
+    if (await this.#removeMade(old, name)) {
+      if (!isComing && !isFolderOf(this.#kind, name)) this.#removed.push(name)
+      return
+    }
+    const rest = isComing ? `${name}.kept-${randomBytes(4).toString('hex')}` : name
+    await rename(old, join(this.#output, rest))
+    if (isComing) this.#kept.push(rest)
   }
-  const arrived = new Set(journal.names.filter((name) => !coming.has(name)))
-  for (const name of topNames(journal.earlier)) if (!arrived.has(name)) await retire(name)
-  for (const name of coming) {
-    // What came since the run looked, and folders of previews none of which could be made.
-    await retire(name)
-    await rename(join(hidden, name), join(output, name))
-  }
-  await renameIfThere(join(hidden, RECORD_NAME), join(output, RECORD_NAME))
-  await sync(output)
-  await unlink(join(hidden, JOURNAL_NAME))
-  await sync(hidden)
-  return { removed: removed.sort(), kept }
-}
 
-/**
- * Removes what the earlier run made, of a file or of the files in a folder.
- *
- * @returns whether that was all of it
- */
-async function removeMade(path: string, name: string, { kind, earlier }: Journal): Promise<boolean> {
-  if (!isFolderOf(kind, name)) return removeFile(path, earlier.get(name))
-  if (!(await statsOf(path))?.isDirectory()) return false
-  for (const [file, size] of earlier) {
-    const [folder, inFolder] = file.split('/') as [string, string?]
-    if (folder === name && inFolder !== undefined) await removeFile(join(path, inFolder), size)
+  /** @returns whether that was all of it */
+  async #removeMade(path: string, name: string): Promise<boolean> {
+    const files = this.#earlier.get(name) ?? new Map<string, number>()
+    if (!isFolderOf(this.#kind, name)) return removeFile(path, files.get(name))
+    if (!(await statsOf(path))?.isDirectory()) return false
+    for (const [file, size] of files) await removeFile(join(path, file), size)
+    return rmdir(path).then(
+      () => true,
+      () => false,
+    )
   }
-  return rmdir(path).then(
-    () => true,
-    () => false,
-  )
 }
 
 /** @returns whether it was the file of this size */
@@ -161,16 +210,6 @@ async function removeFile(path: string, size: number | undefined): Promise<boole
 async function writeSynced(path: string, text: string): Promise<void> {
   await writeFile(path, text)
   await sync(path)
-}
-
-async function renameIfThere(from: string, to: string): Promise<boolean> {
-  try {
-    await rename(from, to)
-    return true
-  } catch (error) {
-    ignoreMissing(error)
-    return false
-  }
 }
 
 async function statsOf(path: string) {

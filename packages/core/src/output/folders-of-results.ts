@@ -6,7 +6,8 @@ import { HIDDEN_FOLDER } from './pending-files.js'
 
 /**
  * The folders of previews that the record in a folder names, or that of a set which is just moved there, or was when a
- * run was killed: they hold copies of pictures, and no pictures of their own. Nothing where there is no record, or none that can be read: whoever only reads has no use for it.
+ * run was killed: they hold copies of pictures, and no pictures of their own. Nothing where there is no record, or none
+ * that can be read: whoever only reads has no use for it.
  */
 export async function foldersOfResults(folder: string): Promise<Set<string>> {
   // The one on its way first: it may arrive meanwhile.

@@ -12,6 +12,9 @@ export type MadeFiles = ReadonlyMap<string, number>
 /** What the last run of each command made in a folder: what the next one may replace or remove. */
 export type OutputRecord = ReadonlyMap<OutputKind, MadeFiles>
 
+/** The first had names without sizes, which vouch for nothing. */
+const VERSION = 2
+
 const KINDS = Object.keys(OUTPUT_KINDS) as OutputKind[]
 
 /**
@@ -36,13 +39,15 @@ export async function readRecord(folder: string): Promise<OutputRecord> {
 
 export function formatRecord(record: OutputRecord): string {
   const kinds = [...record].map(([kind, made]) => [kind, Object.fromEntries([...made].sort())] as const)
-  return `${JSON.stringify({ version: 2, ...Object.fromEntries(kinds) })}\n`
+  return `${JSON.stringify({ version: VERSION, ...Object.fromEntries(kinds) })}\n`
 }
 
 /** @throws Error that says what it holds instead */
 export function parseRecord(text: string): OutputRecord {
   const record = JSON.parse(text) as unknown
   if (!isObject(record)) throw new Error('it holds no record')
+  if (typeof record['version'] === 'number' && record['version'] > VERSION)
+    throw new Error(`it is of version ${record['version']}, of a facekit that is newer than this one`)
   return new Map(
     KINDS.flatMap((kind) => (kind in record ? [[kind, parseMade(kind, record[kind])] as const] : [])),
   )
@@ -58,11 +63,6 @@ export function parseMade(kind: OutputKind, value: unknown): MadeFiles {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** Names right in the output: files, and folders of which files are recorded. */
-export function topNames(made: MadeFiles): Set<string> {
-  return new Set([...made.keys()].map((path) => path.split('/', 1)[0]!))
 }
 
 /**

@@ -22,9 +22,12 @@ export function thisProcess(): Owner {
   return { pid: process.pid, host: hostname(), place: HERE, started: startOf(process.pid) }
 }
 
-/** @param silentMs how long nothing has been heard of it */
-export function isGone({ pid, place, started }: Owner, silentMs: number): boolean {
-  if (place !== HERE) return silentMs > SILENCE_MS
+/** @param silence tells for how many milliseconds nothing has been heard of it */
+export async function isGone(
+  { pid, place, started }: Owner,
+  silence: () => Promise<number>,
+): Promise<boolean> {
+  if (place !== HERE) return (await silence()) > SILENCE_MS
   if (!isRunning(pid)) return true
   const startedNow = startOf(pid)
   // Of a process of another user it may not be told: /proc mounted with hidepid.

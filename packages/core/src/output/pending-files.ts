@@ -71,7 +71,7 @@ export class PendingFiles {
       await pending.#checkRoom()
       return pending
     } catch (error) {
-      await claim.release(await hasJournal(claim.folder))
+      await giveUp(claim).catch(() => {})
       throw error
     }
   }
@@ -103,7 +103,7 @@ export class PendingFiles {
    * Brings all files to their places.
    *
    * @throws FacekitError `OUTPUT_EXISTS` or `OUTPUT_BUSY`: nothing has been moved then
-   * @throws the error of the system: what was begun is finished by whoever opens the folder next
+   * @throws FacekitError `OUTPUT_UNFINISHED`: the next one that opens the folder finishes
    */
   async commit(): Promise<Committed> {
     await this.#claim.check()
@@ -112,7 +112,7 @@ export class PendingFiles {
     const made = await this.#made()
     const journal = { kind: this.kind, earlier, names: [...this.#names] }
     const record = new Map([...this.#record, [this.kind, made]])
-    const committed = await commitSet(this.output, this.folder, journal, record)
+    const committed = await commitSet(this.output, this.#claim, journal, record)
     await this.discard()
     return committed
   }
@@ -121,8 +121,7 @@ export class PendingFiles {
   async discard(): Promise<void> {
     if (this.#isDiscarded) return
     this.#isDiscarded = true
-    // A set that is complete, but could not be moved, is the next one's to finish.
-    await this.#claim.release(await hasJournal(this.folder))
+    await giveUp(this.#claim)
   }
 
   get #earlier(): MadeFiles {
@@ -217,16 +216,20 @@ async function markOf(folder: string): Promise<string> {
 async function finishFor(folder: string): Promise<boolean> {
   try {
     const claim = await Claim.take(folder, HIDDEN_FOLDER)
+    let leftover: Leftover | undefined
     try {
-      return (await clearAway(folder, claim)) === 'finished'
-    } finally {
-      await claim.release(await hasJournal(claim.folder))
+      leftover = await clearAway(folder, claim)
+    } catch (error) {
+      await giveUp(claim).catch(() => {})
+      throw error
     }
+    await giveUp(claim)
+    return leftover === 'finished'
   } catch (cause) {
     if (cause instanceof FacekitError && cause.code === 'OUTPUT_BUSY') return false
     throw new FacekitError(
       'OUTPUT_UNFINISHED',
-      `Expected the files of ${folder} in their places but a run was killed while it moved them there, and that could not be finished: ${(cause as Error).message}. Run it again, or open the folder where it can be written to.`,
+      `Expected the files of ${folder} in their places but a run did not come to the end of moving them there, and that could not be finished: ${(cause as Error).message}. Mend that, and the next command that opens the folder finishes.`,
       { cause },
     )
   }
@@ -234,7 +237,12 @@ async function finishFor(folder: string): Promise<boolean> {
 
 async function clearAway(folder: string, claim: Claim): Promise<Leftover | undefined> {
   if (!claim.isTakenOver) return undefined
-  const finished = await finishCommit(folder, claim.folder)
+  const finished = await finishCommit(folder, claim)
   await claim.clear()
   return finished ? 'finished' : 'removed'
+}
+
+/** A set that is complete, but could not be moved, is the next one's to finish. */
+async function giveUp(claim: Claim): Promise<void> {
+  await claim.release(await hasJournal(claim.folder))
 }
