@@ -273,4 +273,10 @@ describe('edges beyond the memory limit', () => {
     await once(stage, 'close')
     expect(existsSync(spillFile)).toBe(false)
   })
+
+  it('refuses more rows than int32 numbers', () => {
+    expect(() => clusterEdges({ rows: 2 ** 31, clusterThreshold: 0.7 })).toThrow(
+      expect.objectContaining({ code: 'ROWS' }),
+    )
+  })
 })

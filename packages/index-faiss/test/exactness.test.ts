@@ -229,6 +229,23 @@ it('ends when it is destroyed before it has started', async () => {
   await new Promise((resolve) => stream.once('close', resolve))
 })
 
+it('refuses more rows than int32 numbers', () => {
+  expect(() => new Gallery(2 ** 31, 1)).toThrow(expect.objectContaining({ code: 'ROWS' }))
+})
+
+it('finds the lists of very many rows that are the same', async () => {
+  // So many pairs of a unit that some are dropped before they are handed on.
+  const directions = normalRows(seededRandom(9), 3, 8, { perIdentity: 1, spread: 0 })
+  const random = seededRandom(10)
+  const rows = Array.from({ length: 1500 }, () => directions[Math.floor(3 * random())]!)
+  for (const topK of [2, 5, Infinity]) {
+    const options = { threshold: 0.9, topK }
+    expect(await findEdges(galleryOf(rows, 8), options)).toEqual(
+      bruteForceEdges(rows, options.threshold, topK),
+    )
+  }
+})
+
 describe('memory', () => {
   it('is refused where it is not enough and there is no folder for the rest', () => {
     expect(() => new Gallery(1000, 512, { memoryBytes: 1000 })).toThrow(

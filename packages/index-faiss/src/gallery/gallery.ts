@@ -50,7 +50,8 @@ export class Gallery {
     // Codes, at most a byte a number, are read once per group of query tiles; embeddings only for the few pairs that pass
     // the screen.
     const codesFit = rows * dim <= memoryBytes
-    const floatsFit = !rowFiles && rows * dim * (1 + Float32Array.BYTES_PER_ELEMENT) <= memoryBytes
+    const floatBytes = rows * (4 * dim + Float64Array.BYTES_PER_ELEMENT)
+    const floatsFit = !rowFiles && rows * dim + floatBytes <= memoryBytes
     if (scratchFolder === undefined && !(codesFit && (rowFiles || floatsFit)))
       throw memoryError(rows, dim, memoryBytes)
     this.#floatFile = rowFiles || floatsFit ? undefined : new ScratchFile(join(scratchFolder!, 'embeddings'))
@@ -68,7 +69,7 @@ export class Gallery {
                 lengths: new Float64Array(new SharedArrayBuffer(8 * rows)),
               },
         unusable: new Uint8Array(new SharedArrayBuffer(rows)),
-        codeBytes: memoryBytes - (floatsFit ? 4 * rows * dim : 0),
+        codeBytes: memoryBytes - (floatsFit ? floatBytes : 0),
         codeFolder: scratchFolder,
       }
     } catch (cause) {
