@@ -91,3 +91,19 @@ export function writeSlowModel(file: string, layers = 12): void {
     }),
   )
 }
+
+/** Writes a model whose embedding of a picture is the logarithm of its mean colours: not finite for a black one. */
+export function writeLogModel(file: string): void {
+  const graph = new GraphBuilder()
+  graph.node('Log', [graph.node('ReduceMean', ['image'], { axes: [2, 3], keepdims: 0 })], {}, 'embedding')
+  writeFileSync(
+    file,
+    buildModel({
+      name: 'logarithms',
+      inputs: [{ name: 'image', elementType: 'float32', shape: ['N', 3, SIDE, SIDE] }],
+      outputs: [{ name: 'embedding', elementType: 'float32', shape: ['N', 3] }],
+      nodes: graph.nodes,
+      initializers: graph.initializers,
+    }),
+  )
+}

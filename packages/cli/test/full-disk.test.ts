@@ -49,7 +49,7 @@ describe.skipIf(!mayMount)('on a disk of any size', () => {
     '%s does all of its work, or says that the disk is full and leaves nothing',
     async (name, args, stdin) => {
       const random = seededRandom(name.length)
-      for (let round = 0; round < rounds(6, 60); round++) {
+      for (let round = 0; round < rounds(4, 30); round++) {
         // Evenly over orders of magnitude: 4 KiB to 4 MiB.
         mountDisk(Math.floor(4 * 1024 ** random()))
         const { status, stderr } = await facekit(args, stdin?.())

@@ -3,7 +3,7 @@ import { join, relative } from 'node:path'
 import { openFileSet, readEmbeddings, readLabelRecords } from '@facekit/io-npy'
 import type { EmbeddingBatch, LabelRecord } from '@facekit/core'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { drawAlbum, writeBlockModel } from './album.js'
+import { drawAlbum, writeBlockModel, writeLogModel } from './album.js'
 import {
   builtFacekit,
   contents,
@@ -101,6 +101,41 @@ describe('extract', () => {
     const [batch] = await embeddingsIn(inFolder('failed'))
     expect([...batch!.indices]).toEqual([0, 3])
     expect((await facekit([...args, '--strict'])).status).toBe(1)
+  })
+
+  it('takes an image whose embedding is no numbers for one that failed', async () => {
+    writeLogModel(inFolder('log.onnx'))
+    mkdirSync(inFolder('dark'))
+    const bmp = readFileSync(join(album, 'person_0/0.bmp'))
+    writeFileSync(inFolder('dark', 'b.bmp'), bmp.fill(0, 54))
+    const args = [
+      'extract',
+      '--weights',
+      inFolder('log.onnx'),
+      '--pixel-mean',
+      '0',
+      '--pixel-std',
+      '1',
+      '--json',
+    ]
+    const all = await facekit([...args, '--input', inFolder('dark'), '--output', inFolder('no-numbers')])
+    expect(all.stderr).toContain('b.bmp: its embedding holds NaN or infinity. Nothing is written')
+    expect(all.status).toBe(3)
+
+    cpSync(join(album, 'person_0/1.bmp'), inFolder('dark', 'a.bmp'))
+    const some = await facekit([
+      ...args,
+      '--input',
+      inFolder('dark'),
+      '--output',
+      inFolder('no-numbers'),
+      '--strict',
+    ])
+    expect(JSON.parse(some.stdout)).toMatchObject({ images: 2, embedded: 1, failed: 1 })
+    expect(some.status).toBe(1)
+    expect(readFileSync(inFolder('no-numbers', 'failed.ndjson'), 'utf8')).toBe(
+      `${JSON.stringify({ index: 1, path: inFolder('dark', 'b.bmp'), reason: 'its embedding holds NaN or infinity' })}\n`,
+    )
   })
 
   it('reads a list from stdin', async () => {

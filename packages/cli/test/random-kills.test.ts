@@ -10,7 +10,7 @@ const inFolder = temporaryFolder()
 const album = inFolder('album')
 const model = inFolder('blocks.onnx')
 const embeddings = inFolder('embeddings')
-const ROUNDS = rounds(1, 40)
+const ROUNDS = rounds(1, 16)
 const SIGNALS = ['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP'] as const
 
 beforeAll(async () => {

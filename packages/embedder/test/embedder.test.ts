@@ -322,3 +322,36 @@ describe('embed', () => {
     expect(ticks).toBeGreaterThan(1)
   })
 })
+
+it('an image whose embedding holds NaN or infinity has no row: it is listed as failed, in order', async () => {
+  const embeddings = Float32Array.of(1, 2, NaN, 1, 3, 4, 0, -Infinity)
+  const embedder = {
+    sessions: 1,
+    dim: 2,
+    normalized: false,
+    run: async () => embeddings,
+  } as unknown as Embedder
+  const source = Readable.from([
+    {
+      indices: Uint32Array.of(5, 7, 8, 9),
+      paths: ['a', 'b', 'c', 'd'],
+      pixels: new Uint8Array(4),
+      width: 1,
+      height: 1,
+      failed: [{ index: 6, path: 'x', reason: 'cut off' }],
+    },
+  ])
+  const [batch] = (await source.pipe(embed(embedder)).toArray()) as EmbeddingBatch[]
+  expect(batch).toEqual({
+    indices: Uint32Array.of(5, 8),
+    paths: ['a', 'c'],
+    embeddings: Float32Array.of(1, 2, 3, 4),
+    dim: 2,
+    normalized: false,
+    failed: [
+      { index: 6, path: 'x', reason: 'cut off' },
+      { index: 7, path: 'b', reason: 'its embedding holds NaN or infinity' },
+      { index: 9, path: 'd', reason: 'its embedding holds NaN or infinity' },
+    ],
+  })
+})

@@ -113,7 +113,7 @@ describe('openFileSet', () => {
     const names = await listFolder(folder)
     const whole = new Map<string, Buffer>()
     for (const name of names) whole.set(name, await readFile(join(folder, name)))
-    for (let round = 0; round < rounds(150, 10_000); round++) {
+    for (let round = 0; round < rounds(100, 4000); round++) {
       for (const [name, bytes] of whole) {
         const mutant = Buffer.from(bytes)
         if (random() < 0.4)

@@ -1,0 +1,211 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { ROOT } from './workspace.js'
+
+/** What the README promises, word for word, and the tests that hold it: file and name. */
+const PROMISES: Readonly<Record<string, readonly (readonly [file: string, test: string])[]>> = {
+  // Exit status
+  '| 0 | done; images that failed are in `failed.ndjson` |': [
+    ['cli/test/pipeline.test.ts', 'lists what fails, goes on, and exits with 1 only with --strict'],
+  ],
+  '| 1 | done, some images failed, and `--strict` was given |': [
+    ['cli/test/pipeline.test.ts', 'lists what fails, goes on, and exits with 1 only with --strict'],
+  ],
+  '| 2 | a flag is wrong |': [
+    ['cli/test/program.test.ts', 'refuses %j as usage'],
+    ['cli/test/memory.test.ts', 'the limit %s'],
+  ],
+  '| 3 | input, model, memory or disk: the work could not be done, or its summary not be printed; see [Outputs](#outputs) for what there is |':
+    [
+      ['cli/test/pipeline.test.ts', 'with a code and writes nothing'],
+      ['cli/test/memory.test.ts', 'a limit that it could not keep, with the one that it needs'],
+      ['cli/test/ends.test.ts', 'says so when %s cannot be printed'],
+      [
+        'cli/test/full-disk.test.ts',
+        '%s does all of its work, or says that the disk is full and leaves nothing',
+      ],
+    ],
+  '| 129, 130, 143 | stopped by SIGHUP, SIGINT, SIGTERM |': [
+    ['cli/test/ends.test.ts', 'by %s, extract says so and leaves nothing'],
+  ],
+  '| 141 | the reader of the pipe went away |': [
+    ['cli/test/ends.test.ts', 'by a reader that goes away, extract ends quietly'],
+  ],
+  'The status is 0 only where all files are in their places.': [
+    [
+      'cli/test/program.test.ts',
+      'does not end with 0 where nothing is left to wait for before its work is done',
+    ],
+    ['cli/test/commits.test.ts', 'a signal that comes while %s moves its files does not stop that'],
+  ],
+  'A signal stops any command at once, or when what is being computed is done, which one line says; another one, or ten seconds, end it in the middle.':
+    [
+      ['cli/test/ends.test.ts', 'stopped as soon as it begins, %s does nothing'],
+      ['cli/test/ends.test.ts', 'for longer than anybody waits, extract is ended by %s'],
+      ['cli/test/interruption.test.ts', 'what is stopped ends at once, and leaves nothing'],
+    ],
+
+  // Outputs
+  '`extract --output` writes `final_fpaths.npy` (unicode), `final_indices.npy` (int64, position in the input), `final_embs.npy` or `final_embs_norm.npy` (float32, n×dim), or `fpaths_{i}.npy`, `indices_{i}.npy`, `embs_{i}.npy` or `embs_norm_{i}.npy` where the set is split; and `failed.ndjson`, one line (`index`, `path`, `reason`) per image that could not be decoded, or whose embedding holds NaN or infinity.':
+    [
+      ['cli/test/pipeline.test.ts', 'writes the contract’s files, rows in the order of the input'],
+      ['cli/test/pipeline.test.ts', 'splits, and writes a set per batch, under the contract’s names'],
+      ['io-npy/test/numpy.test.ts', 'a file set, empty or not'],
+      ['cli/test/pipeline.test.ts', 'takes an image whose embedding is no numbers for one that failed'],
+    ],
+  'Where all images failed, nothing is written.': [
+    [
+      'cli/test/pipeline.test.ts',
+      'refuses a list of which no image can be read, with the first reason, and leaves what is there',
+    ],
+  ],
+  '`cluster` writes, with C classes and D images that stay (`12K` for 12,345):': [
+    ['labels/test/label-files.test.ts', '%i classes of %i images'],
+  ],
+  '`fr_train_{C}_class_{D}_data_classes.npy`: names of the classes, `group_0000` the largest;': [
+    ['cli/test/pipeline.test.ts', 'finds the people and the duplicates, in the contract’s files'],
+  ],
+  "`fr_train_{C}_class_{D}_data_data_list.npy`: `{'folder': class, 'file_path': path}` per image that stays, in the order of the input (`np.load(…, allow_pickle=True)`);":
+    [
+      ['cli/test/pipeline.test.ts', 'finds the people and the duplicates, in the contract’s files'],
+      ['io-npy/test/numpy.test.ts', 'label records, without a warning'],
+    ],
+  '`clustering_result.txt`: how many classes have how many images;': [
+    ['labels/test/label-files.test.ts', 'with removedDuplicates %s'],
+  ],
+  "`assignments.parquet`: every image with `path`, `index`, `class`, `duplicate_of`, for DuckDB or pandas: `select class, count(*) from 'labels/assignments.parquet' group by class`;":
+    [['labels/test/assignments.test.ts', 'it(']],
+  '`group_0000/` and so on: previews of the largest classes, named as the classes are.': [
+    ['labels/test/previews.test.ts', 'of the largest %i of 3 classes'],
+  ],
+  '**A set of files appears as a set**, when all of them are complete and on the disk.': [
+    ['core/test/pending-files.test.ts', 'shows files and folders only at commit'],
+    [
+      'core/test/pending-files.test.ts',
+      'a set is the old one or the new one, after whoever opens the folder next',
+    ],
+  ],
+  'A run that fails or is stopped before leaves the output folder as it was; a stream that it was writing has no end marker, and is refused by its reader.':
+    [
+      [
+        'cli/test/random-kills.test.ts',
+        '%s leaves no half-written file, and a run afterwards gives the same bytes',
+      ],
+      [
+        'core/test/pending-files.test.ts',
+        'leaves nothing when discarded, nor the folders that it made where they were missing',
+      ],
+      ['cli/test/pipeline.test.ts', 'extract leaves cluster with an error and no labels'],
+    ],
+  'A run that is killed, even while it moves its files into their places, never leaves a mixture of an older set and a newer one: what it had begun is finished by whichever command opens the folder next, or what it had not completed is removed by the next one that writes there, which says so.':
+    [
+      ['cli/test/commits.test.ts', 'extract leaves the older set or the newer one'],
+      ['cli/test/commits.test.ts', 'cluster leaves the older labels or the newer ones'],
+      ['cli/test/leftovers.test.ts', 'cluster removes what a killed run left in its output, and says so'],
+    ],
+  'A signal that comes while files are moved does not stop that.': [
+    ['cli/test/commits.test.ts', 'a signal that comes while %s moves its files does not stop that'],
+  ],
+  'The paths and the embeddings that `cluster` reads are of one set, or it fails.': [
+    [
+      'cli/test/commits.test.ts',
+      'labels are never made of the embeddings of one set and the paths of another',
+    ],
+    ['io-npy/test/moving-set.test.ts', 'it('],
+  ],
+  '**Only what facekit made is replaced or removed.** `extract` and `cluster` each keep a record of the files that they made, with their sizes, in `.facekit.json` beside them; the next run into the same folder takes the place of exactly these, and says which files of other names it removed.':
+    [
+      [
+        'cli/test/pipeline.test.ts',
+        'takes the place of what an earlier run made, says so, and lets nothing of the user’s go',
+      ],
+      ['cli/test/pipeline.test.ts', 'removes what an earlier run left of a larger set, and says so'],
+      ['core/test/pending-files.test.ts', 'is not removed for a record that names it'],
+    ],
+  'Where something of yours has the name of a file to be written, or is in a folder to be replaced, or such a file has another size than was recorded, the run stops before its work and names it.':
+    [
+      ['core/test/pending-files.test.ts', 'stops a run before its work: %s'],
+      ['core/test/pending-files.test.ts', 'stops a run also among what it made: %s'],
+      ['cli/test/commits.test.ts', 'extract keeps files that have the names of its own, and stops at once'],
+    ],
+  '`convert` writes one file, in place of a file that is there, but never of its weights, a device or a pipe.':
+    [['cli/test/weights.test.ts', 'replaces neither the weights nor what is no file']],
+  'Previews inside the input of `extract` are known by that record and left out, with a line that says so.': [
+    ['cli/test/commits.test.ts', 'previews inside the input do not become input'],
+  ],
+  '**One run at a time writes to a folder.** A second one is refused at its start, with the process number of the first.':
+    [['cli/test/commits.test.ts', 'is refused to a second one, with the number of the first: %s']],
+  'What a killed one left (`.facekit-run`) is no obstacle on the same machine; on another machine, or in another container, it counts as gone after five minutes without a sign of life.':
+    [
+      ['core/test/pending-files.test.ts', 'a process that is gone is no obstacle'],
+      ['core/test/pending-files.test.ts', 'of another machine that is silent'],
+      ['core/test/pending-files.test.ts', 'of another machine that gives signs of life'],
+    ],
+
+  // Memory
+  '**Memory**: `cluster` keeps to `--memory-limit` and 300 MB beside it, for the program and one thread (more while GPUs are loaded).':
+    [
+      ['cli/test/memory.test.ts', 'where embeddings are long, and finds all there is'],
+      ['cli/test/memory.test.ts', 'where there are many rows'],
+      ['cli/test/memory.test.ts', 'which it takes where there is room'],
+    ],
+  '33 bytes a row are certain: a limit below that is refused, with the number that is needed.': [
+    ['cli/test/memory.test.ts', 'a limit that it could not keep, with the one that it needs'],
+  ],
+  'Each further thread takes some 40 MiB of it; where there is no room, fewer search, which one line says.': [
+    ['cli/test/memory.test.ts', 'or fewer, and says so'],
+  ],
+  'Codes, neighbors and edges that do not fit go into files; previews take no more than a quarter of it.': [
+    ['cli/test/memory.test.ts', 'where embeddings are long, and finds all there is'],
+    ['cli/test/memory.test.ts', 'goes for previews, too'],
+  ],
+  '`extract` takes the model and up to `--decode-memory`: a picture that takes more is decoded alone.': [
+    ['cli/test/memory.test.ts', 'has one large picture decoded at a time'],
+    ['preprocess/test/decode-memory.test.ts', 'it('],
+  ],
+
+  // Limits
+  'Images are counted in 32 bits (4.29 billion); `cluster` takes up to 2,147,483,647 embeddings.': [
+    ['io-arrow/test/hostile.test.ts', 'an index'],
+    ['cli/test/memory.test.ts', 'more rows than it can number'],
+  ],
+  'Paths must be valid UTF-8.': [['io-arrow/test/hostile.test.ts', 'it(']],
+  'BMP files with run-length compression are not read; those of OS/2 1.x and all of Windows are.': [
+    ['preprocess/test/decode-image.test.ts', 'BMP'],
+  ],
+  'A file set whose shards do not run from 0 without gaps is refused.': [
+    ['io-npy/test/file-set.test.ts', 'no shard'],
+  ],
+  'External data of a model is looked for in its folder, also through links; a name that leads out of it is refused.':
+    [['embedder/test/external-data.test.ts', 'link']],
+}
+
+/** True of any program that does what this one does. */
+const NO_PROMISES = ['The search compares every pair: time grows with the square of the rows.']
+
+const readme = readFileSync(join(ROOT, 'README.md'), 'utf8').replaceAll(/ +/g, ' ')
+
+function section(from: string, to: string): string {
+  const start = readme.indexOf(from)
+  return readme.slice(start + from.length, readme.indexOf(to, start))
+}
+
+describe('what the README promises', () => {
+  it.each(Object.entries(PROMISES))('is held by a test: %s', (words, tests) => {
+    expect(readme).toContain(words)
+    for (const [file, name] of tests)
+      expect(readFileSync(join(ROOT, 'packages', file), 'utf8'), `${file} has a test of it`).toContain(name)
+  })
+
+  it.each([
+    ['Exit status', section('### Exit status\n', '## Outputs')],
+    ['Outputs', section('## Outputs\n', '## Coming')],
+    ['Memory', `- **Memory**${section('- **Memory**', '- **CUDA**')}`],
+    ['Limits', section('## Limits\n', '## Licence')],
+  ])('of %s, all of it', (_title, text) => {
+    let left = text.replace('| status | meaning |', '')
+    for (const words of [...Object.keys(PROMISES), ...NO_PROMISES]) left = left.replace(words, '')
+    expect(left.replaceAll(/[\s|-]/g, '')).toBe('')
+  })
+})
