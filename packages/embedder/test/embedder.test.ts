@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { EmbeddingBatch, ImageBatch } from '@facekit/core'
 import { afterAll, describe, expect, it } from 'vitest'
-import { embed, openEmbedder, type EmbedderOptions } from '../src/index.js'
+import { embed, openEmbedder, type Embedder, type EmbedderOptions } from '../src/index.js'
 import { channelMeans, falselyFree, severalOutputs, slow, takesVector } from './models.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'facekit-embedder-'))
