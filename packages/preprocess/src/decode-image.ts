@@ -99,6 +99,8 @@ function headerOf(path: string, format: PictureFormat, bytes: Buffer): PictureHe
 }
 
 function checkSize(path: string, { width, height }: PictureHeader, maxPixels: number): void {
+  if (width === 0 || height === 0)
+    throw new ImageError(path, `${width}×${height} pixels: there is no picture in it`)
   if (width * height > maxPixels) throw new ImageError(path, `more than ${maxPixels} pixels`)
   if (Math.max(width, height) > MAX_SIDE)
     throw new ImageError(path, `${width}×${height} pixels, of at most ${MAX_SIDE} a side`)

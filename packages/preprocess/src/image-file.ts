@@ -9,6 +9,9 @@ const REASONS: Readonly<Record<string, string>> = {
   EPERM: 'permission denied',
   ELOOP: 'a link that leads nowhere',
   ENAMETOOLONG: 'no such file: the name is too long',
+  ERR_INVALID_ARG_VALUE: 'no such file: the name holds a NUL',
+  ENXIO: 'not a regular file',
+  EIO: 'the disk or the network gives an error (EIO)',
 }
 
 /** A regular file that may hold a picture. */
@@ -56,6 +59,17 @@ export class ImageFile {
 
 async function readable<T>(path: string, reading: Promise<T>): Promise<T> {
   return reading.catch((cause: NodeJS.ErrnoException) => {
-    throw new ImageError(path, REASONS[cause.code ?? ''] ?? cause.message, { cause })
+    throw new ImageError(path, whyUnreadable(cause), { cause })
   })
+}
+
+/**
+ * A short phrase for people. Of what Node has no name for, such as a stale network handle, it says "Unknown system error"
+ * and a number, twice.
+ */
+export function whyUnreadable({ code = '', errno = 0 }: NodeJS.ErrnoException): string {
+  return (
+    REASONS[code] ??
+    `cannot be read (${/^E[A-Z0-9]+$/.test(code) ? code : `system error ${Math.abs(errno)}`})`
+  )
 }

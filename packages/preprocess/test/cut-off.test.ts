@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { seededRandom } from '@facekit/testing'
 import sharp from 'sharp'
 import { afterAll, expect, it } from 'vitest'
 import { decodeImage, ImageError } from '../src/index.js'
-import { bmp, testPicture } from './pictures.js'
+import { bmp, bmpOfRuns, bmpRuns, testPicture } from './pictures.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'facekit-cut-off-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -28,6 +29,7 @@ const PICTURES: readonly (readonly [string, string, Buffer])[] = [
   ['WebP', 'with alpha', await encode().ensureAlpha(0.5).webp().toBuffer()],
   ['BMP', 'of 24 bits', bmp(WIDTH, HEIGHT, 24, colours())],
   ['BMP', 'of 8 bits', bmp(WIDTH, HEIGHT, 8, colours())],
+  ['BMP', 'of runs', bmpOfRuns(WIDTH, HEIGHT, 8, colours().slice(0, 256), runs())],
 ]
 
 /** Fewer bytes than these do not say what they are of. */
@@ -91,4 +93,8 @@ function withThumbnail(jpeg: Buffer): Buffer {
 
 function colours(): number[][] {
   return Array.from({ length: WIDTH * HEIGHT }, (_, i) => [...picture.subarray(3 * i, 3 * i + 3)])
+}
+
+function runs(): number[] {
+  return bmpRuns(seededRandom(8), WIDTH, HEIGHT, 8, true).runs
 }

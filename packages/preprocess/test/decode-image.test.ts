@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { afterAll, describe, expect, it } from 'vitest'
 import { decodeImage } from '../src/index.js'
-import { bmp, pilBilinear, readFloats, testPicture } from './pictures.js'
+import { pilBilinear, readFloats, testPicture } from './pictures.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'facekit-decode-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -168,39 +168,6 @@ describe('what a person sees', () => {
     )
     expect((await sharp(path).metadata()).pages).toBe(2)
     expectColour(at(await decodeImage(path, SIZE), 50, 50), [200, 30, 20])
-  })
-})
-
-describe('BMP', () => {
-  // 5 pixels a row, so that every depth needs padding.
-  const colours = Array.from({ length: 5 * 3 }, (_, i) => [(i * 16) % 256, 255 - i * 16, (i * 40) % 256])
-
-  it.each([1, 4, 8, 24, 32] as const)('of %i bits is read, bottom up and top down', async (bits) => {
-    const used = colours.map((colour, i) => (bits === 1 ? colours[i % 2]! : colour))
-    for (const topDown of [false, true]) {
-      const path = write(`${bits}-${topDown}.bmp`, bmp(5, 3, bits, used, { topDown }))
-      const pixels = await decodeImage(path, { width: 5, height: 3 })
-      expect([...pixels]).toEqual(used.flat())
-    }
-  })
-
-  it.each([1, 4, 8, 24] as const)('of %i bits is read with the header of OS/2', async (bits) => {
-    const used = colours.map((colour, i) => (bits === 1 ? colours[i % 2]! : colour))
-    const path = write(`os2-${bits}.bmp`, bmp(5, 3, bits, used, { os2: true }))
-    expect([...(await decodeImage(path, { width: 5, height: 3 }))]).toEqual(used.flat())
-  })
-
-  it('of too many pixels, or too few bytes, is refused before it is decoded', async () => {
-    const bytes = bmp(5, 3, 24, colours)
-    bytes.writeInt32LE(1_000_000, 18)
-    bytes.writeInt32LE(1_000_000, 22)
-    await expect(decodeImage(write('bomb.bmp', bytes), SIZE)).rejects.toThrow(/more than 100000000 pixels/)
-    const whole = bmp(5, 3, 24, colours)
-    for (let length = 2; length < whole.length; length++) {
-      await expect(decodeImage(write('cut.bmp', whole.subarray(0, length)), SIZE)).rejects.toMatchObject({
-        code: 'IMAGE',
-      })
-    }
   })
 })
 

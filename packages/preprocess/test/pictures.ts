@@ -67,7 +67,7 @@ export function readFloats(file: string): Float32Array {
 export function bmp(
   width: number,
   height: number,
-  bits: 1 | 4 | 8 | 24 | 32,
+  bits: 1 | 2 | 4 | 8 | 24 | 32,
   colours: readonly number[][],
   { topDown = false, os2 = false } = {},
 ): Buffer {
@@ -95,8 +95,81 @@ export function bmp(
     const y = Math.floor(i / width)
     const row = (topDown ? y : height - 1 - y) * rowBytes
     if (bits >= 24) return void rows.set([b!, g!, r!, 99].slice(0, bits / 8), row + (x * bits) / 8)
-    const index = bits === 1 ? i % 2 : i
+    const index = i % 2 ** bits
     rows[row + Math.floor((x * bits) / 8)]! |= index << (8 - bits - ((x * bits) % 8))
   })
   return Buffer.concat([header, Buffer.from(entries.flat()), rows])
+}
+
+/** A BMP of run-length compression. */
+export function bmpOfRuns(
+  width: number,
+  height: number,
+  bits: 4 | 8,
+  palette: readonly number[][],
+  runs: readonly number[],
+): Buffer {
+  const entries = Buffer.from(palette.flatMap(([r, g, b]) => [b!, g!, r!, 0]))
+  const header = Buffer.alloc(54)
+  header.write('BM', 0, 'latin1')
+  header.writeUInt32LE(header.length + entries.length + runs.length, 2)
+  header.writeUInt32LE(header.length + entries.length, 10)
+  header.writeUInt32LE(40, 14)
+  header.writeInt32LE(width, 18)
+  header.writeInt32LE(height, 22)
+  header.writeUInt16LE(1, 26)
+  header.writeUInt16LE(bits, 28)
+  header.writeUInt32LE(bits === 4 ? 2 : 1, 30)
+  header.writeUInt32LE(runs.length, 34)
+  header.writeUInt32LE(palette.length, 46)
+  return Buffer.concat([header, entries, Buffer.from(runs)])
+}
+
+/**
+ * Runs of every kind, drawn by chance, and the indices that they give.
+ *
+ * @param isOdd with moves, and odd numbers of single pixels of 4 bits
+ */
+export function bmpRuns(random: () => number, width: number, height: number, bits: 4 | 8, isOdd: boolean) {
+  const pick = (count: number) => Math.floor(random() * count)
+  const runs: number[] = []
+  const rows = Array.from({ length: height }, () => Array<number>(width).fill(0))
+  for (let y = 0; y < height; y++) {
+    // PIL takes no row without pixels.
+    for (let x = 0; x < width && (random() < 0.9 || (x === 0 && !isOdd));) {
+      const left = Math.min(255, width - x)
+      const kind = pick(isOdd ? 3 : 2)
+      if (kind === 2) {
+        const right = pick(left + 1)
+        runs.push(0, 2, right, 0)
+        x += right
+        continue
+      }
+      const single = kind === 1 && left >= 4
+      const length = single ? 3 + pick(left - 2) : 1 + pick(left)
+      const count = single && bits === 4 && !isOdd ? Math.max(4, length & ~1) : length
+      const pair = [pick(2 ** bits), pick(2 ** bits)]
+      const indices = Array.from({ length: count }, (_, i) =>
+        single ? pick(2 ** bits) : pair[bits === 4 ? i % 2 : 0]!,
+      )
+      indices.forEach((index, i) => (rows[y]![x + i] = index))
+      x += count
+      if (!single) {
+        runs.push(count, bits === 4 ? (pair[0]! << 4) | pair[1]! : pair[0]!)
+        continue
+      }
+      const packed = bits === 8 ? indices : pairs(indices)
+      runs.push(0, count, ...packed, ...(packed.length % 2 === 1 ? [0] : []))
+    }
+    runs.push(0, 0)
+  }
+  runs.push(0, 1)
+  return { runs, rows }
+}
+
+function pairs(indices: readonly number[]): number[] {
+  return Array.from(
+    { length: Math.ceil(indices.length / 2) },
+    (_, i) => (indices[2 * i]! << 4) | (indices[2 * i + 1] ?? 0),
+  )
 }

@@ -1,11 +1,15 @@
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { afterAll, describe, expect, it } from 'vitest'
+import { whyUnreadable } from '../src/image-file.js'
 import { decodeImage, ImageError, type DecodeOptions } from '../src/index.js'
 import { blankPng, blankProgressiveJpeg, blankWebp } from './huge-pictures.js'
+import { bmp } from './pictures.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'facekit-refused-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -62,7 +66,70 @@ describe('formats that are not read are named, whatever the name of the file', (
   })
 })
 
+describe('what is no picture is said to be what it is', () => {
+  it.each<[string, string | Uint8Array, string]>([
+    [
+      'a pointer of Git LFS',
+      'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n',
+      'a Git LFS pointer, not the picture itself: git lfs pull brings it',
+    ],
+    [
+      'a web page',
+      `\n<!DOCTYPE html><html><body>${SVG}</body></html>`,
+      'a web page, not a picture: the download went wrong',
+    ],
+    [
+      'zeros',
+      Buffer.alloc(5000),
+      'nothing but zeros where a picture should begin: the file lost its content',
+    ],
+    ['an icon', '\0\0\x01\0\x01\0', 'an icon, which is not read: JPEG, PNG, WebP and BMP are'],
+    ['a text', 'hello', 'not an image, or of a format that cannot be read'],
+  ])('%s', async (_what, bytes, reason) => {
+    expect(await reasonOf(write('named.jpg', bytes))).toBe(reason)
+  })
+
+  it('a socket, and a name that no file can have', async () => {
+    const server = createServer().listen(join(folder, 'socket.jpg'))
+    await once(server, 'listening')
+    expect(await reasonOf(join(folder, 'socket.jpg'))).toBe('not a regular file')
+    server.close()
+    expect(await reasonOf(join(folder, 'a\0b.jpg'))).toBe('no such file: the name holds a NUL')
+  })
+
+  it.each([
+    ['EIO', -5, 'the disk or the network gives an error (EIO)'],
+    ['EMFILE', -24, 'cannot be read (EMFILE)'],
+    // What Node says of a stale network handle.
+    ['Unknown system error -116', -116, 'cannot be read (system error 116)'],
+  ])('what the system says of a file: %s', (code, errno, reason) => {
+    const error = Object.assign(new Error(`${code}: ${code}, open 'a.jpg'`), { code, errno })
+    expect(whyUnreadable(error)).toBe(reason)
+  })
+})
+
 describe('sizes', () => {
+  it('of nothing are said', async () => {
+    const png = blankPng(9, 2, PLAIN)
+    png.writeUInt32BE(0, 16)
+    const jpeg = blankProgressiveJpeg(30, 20, 1)
+    jpeg.writeUInt16BE(0, jpeg.indexOf(Buffer.from([0xff, 0xc2])) + 5)
+    const webp = await red.clone().webp().toBuffer()
+    webp.writeUInt16LE(0, 26)
+    const noBmp = bmp(5, 3, 24, [])
+    noBmp.writeInt32LE(0, 18)
+    const reasons = await Promise.all(
+      [png, jpeg, webp, noBmp].map((bytes, i) => reasonOf(write(`none-${i}`, bytes))),
+    )
+    expect(reasons).toEqual(
+      ['0×2', '30×0', '0×10', '0×3'].map((size) => `${size} pixels: there is no picture in it`),
+    )
+  })
+
+  it.skipIf(!existsSync(INPUTS))('of nothing are said: png_zero_width.png', async () => {
+    expect(await reasonOf(join(INPUTS, 'png_zero_width.png'))).toBe('0×10 pixels: there is no picture in it')
+  })
+
   it('of a side have a limit, whatever the pixels', async () => {
     const tall = write('tall.png', blankPng(2, 65_536, PLAIN))
     expect(await reasonOf(tall)).toBe('2×65536 pixels, of at most 65535 a side')

@@ -1,5 +1,6 @@
 /** What the header of a picture says about what decoding it takes. */
 export interface PictureHeader {
+  /** 0 where the file says so. */
   width: number
   height: number
   /** Bytes of a pixel while rows of the picture are resized. */

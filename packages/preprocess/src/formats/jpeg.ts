@@ -51,7 +51,6 @@ function readFrame(bytes: Buffer, at: number, sequential: boolean): Frame | unde
   if (components === 0 || at + 6 + 3 * components > bytes.length) return undefined
   const height = bytes.readUInt16BE(at + 1)
   const width = bytes.readUInt16BE(at + 3)
-  if (width === 0 || height === 0) return undefined
   const sampling = Array.from({ length: components }, (_, i) => {
     const both = bytes[at + 7 + 3 * i]!
     return { across: both >> 4, down: both & 15 }

@@ -29,7 +29,7 @@ function readHeader(bytes: Buffer): PictureHeader | undefined {
   const width = bytes.readUInt32BE(16)
   const height = bytes.readUInt32BE(20)
   const samples = SAMPLES[bytes[25]!]
-  if (width === 0 || height === 0 || samples === undefined) return undefined
+  if (samples === undefined) return undefined
   const pixelBytes = bytes[24] === 16 ? 2 * samples : samples
   const interlaced = bytes[28] !== 0
   let profileBytes = 0

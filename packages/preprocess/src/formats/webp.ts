@@ -14,7 +14,7 @@ const COPIES = 2
 
 function readHeader(bytes: Buffer): PictureHeader | undefined {
   const size = readSize(bytes)
-  if (!size || size.width === 0 || size.height === 0) return undefined
+  if (!size) return undefined
   return { ...size, pixelBytes: PIXEL_BYTES, wholeBytes: COPIES * PIXEL_BYTES * size.width * size.height }
 }
 
