@@ -400,6 +400,25 @@ describe('cluster', () => {
     }
   })
 
+  it('reports rows of zeros', async () => {
+    cpSync(embeddings, inFolder('zeros'), { recursive: true })
+    const bytes = readFileSync(join(embeddings, 'final_embs.npy'))
+    const header = 10 + bytes.readUInt16LE(8)
+    const images = readFileSync(join(embeddings, 'final_indices.npy'))
+    const rowBytes = (bytes.length - header) / ((images.length - 10 - images.readUInt16LE(8)) / 8)
+    bytes.fill(0, header + 5 * rowBytes, header + 7 * rowBytes)
+    writeFileSync(inFolder('zeros', 'final_embs.npy'), bytes)
+    const { status, stderr } = await facekit([
+      'cluster',
+      '--input',
+      inFolder('zeros'),
+      '--output',
+      inFolder('zeros-labels'),
+    ])
+    expect(status).toBe(0)
+    expect(stderr).toContain('2 embeddings hold nothing but zeros, the first in row 5')
+  })
+
   it('reports rows with NaN, leaves them out and labels the rest', async () => {
     cpSync(embeddings, inFolder('nan'), { recursive: true })
     const bytes = readFileSync(join(embeddings, 'final_embs.npy'))

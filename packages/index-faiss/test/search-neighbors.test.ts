@@ -81,6 +81,8 @@ describe.each(ENGINES)('searchNeighbors with %s', (engine) => {
 
   it('gives zero vectors cosine 0 with everything', async () => {
     const rows = [Float32Array.of(0, 0), Float32Array.of(1, 0), Float32Array.of(0, 0)]
+    expect(galleryOf(rows, 2).zeroRows).toEqual({ count: 2, first: 0 })
+    expect(galleryOf(rows.slice(1, 2), 2).zeroRows.count).toBe(0)
     expect(await search(rows, 2, { engine, threshold: 0.1, topK: 3 })).toEqual([])
     expect(await search(rows, 2, { engine, threshold: 0, topK: 3 })).toEqual(['0-1', '0-2', '1-2'])
   })

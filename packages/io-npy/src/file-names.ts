@@ -1,6 +1,7 @@
 import type { Dirent } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { NpyError } from './errors.js'
+import { npzFix } from './other-layouts.js'
 
 export type Part = 'fpaths' | 'indices' | 'embs' | 'embs_norm'
 
@@ -29,11 +30,15 @@ export async function listMembers(folder: string): Promise<Member[]> {
     entries = await readdir(folder, { withFileTypes: true })
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    const what =
-      code === 'ENOENT' ? 'no such folder' : code === 'ENOTDIR' ? 'is a file, expected a folder' : message
+    const what = code === 'ENOENT' ? 'no such folder' : code === 'ENOTDIR' ? whyNoFolder(folder) : message
     throw new NpyError('FILE_SET_FOLDER', folder, what, { cause: error })
   }
   return entries.flatMap((entry) => (entry.isDirectory() ? [] : (parseMember(entry.name) ?? [])))
+}
+
+function whyNoFolder(file: string): string {
+  const what = 'is a file, expected the folder of a file set'
+  return file.endsWith('.npz') ? `${what}. ${npzFix(file)}` : what
 }
 
 function parseMember(name: string): Member | undefined {

@@ -9,10 +9,7 @@ import { listMembers, memberName } from './file-names.js'
 import type { NpyFile } from './npy-file.js'
 import { openNpy } from './npy-file.js'
 import { isNativeFloat32 } from './numbers.js'
-
-const EXPECTED =
-  'expected final_fpaths.npy with final_embs.npy or final_embs_norm.npy, ' +
-  'or fpaths_{i}.npy with embs_{i}.npy or embs_norm_{i}.npy'
+import { otherMembers } from './other-layouts.js'
 
 /** The files that belong together, with their full paths. */
 export interface Shard {
@@ -41,9 +38,10 @@ export interface FileSet {
 }
 
 /**
- * Finds the file set in `folder`, merged or numbered, and checks that every shard is there and every file has its
- * partner, that counts and dims agree and that every header is sound. No rows are read. A set that a killed run had not
- * moved into its place whole is finished first; where one is moved meanwhile, it is the one that is opened.
+ * Finds the file set in `folder`, merged or numbered or `embeddings.npy` with `paths.npy`, and checks that every shard is
+ * there and every file has its partner, that counts and dims agree and that every header is sound. No rows are read. A set
+ * that a killed run had not moved into its place whole is finished first; where one is moved meanwhile, it is the one that
+ * is opened.
  *
  * @throws NpyError `FILE_SET_…`, or what `openNpy` throws; FacekitError what `settleOutput` throws
  */
@@ -53,7 +51,8 @@ export async function openFileSet(folder: string): Promise<FileSet> {
 }
 
 async function openMembers(folder: string): Promise<FileSet> {
-  const groups = groupMembers(folder, await listMembers(folder))
+  const members = await listMembers(folder)
+  const groups = groupMembers(folder, members.length > 0 ? members : await otherMembers(folder))
   const normalized = checkEmbeddingNames(folder, groups)
   checkNumbers(folder, groups)
   const withIndices = groups.some((group) => group.names.indices !== undefined)
@@ -106,7 +105,7 @@ interface Group {
   names: Partial<Record<Part, string>>
 }
 
-function groupMembers(folder: string, members: Member[]): Group[] {
+function groupMembers(folder: string, members: readonly Member[]): Group[] {
   const groups = new Map<number | undefined, Group>()
   for (const { name, part, number } of members) {
     const group = groups.get(number) ?? { number, names: {} }
@@ -115,7 +114,6 @@ function groupMembers(folder: string, members: Member[]): Group[] {
     group.names[part] = name
     groups.set(number, group)
   }
-  if (groups.size === 0) throw new NpyError('FILE_SET_EMPTY', folder, `holds no embeddings; ${EXPECTED}`)
   const merged = groups.get(undefined)
   const numbered = [...groups.values()].find((group) => group.number !== undefined)
   if (merged && numbered) throw ambiguous(folder, anyName(merged), anyName(numbered))
@@ -168,11 +166,13 @@ async function openShard(
     fpaths,
     'paths',
     fpaths.dtype.kind === 'U' || fpaths.dtype.kind === 'S',
-    'np.array(paths, dtype=str)',
+    fpaths.dtype.kind === 'O'
+      ? 'np.load(file, allow_pickle=True).astype(str)), which runs what is in it, so for your own files only'
+      : 'np.array(paths, dtype=str))',
   )
   checkEmbeddings(embs, fpaths)
   if (indices) {
-    checkList(indices, 'indices', isInteger(indices.dtype), 'indices.astype(np.int64)')
+    checkList(indices, 'indices', isInteger(indices.dtype), 'np.load(file).astype(np.int64))')
     checkCount(indices, indices.rows, fpaths)
   }
   return {
@@ -181,9 +181,10 @@ async function openShard(
       embs: embs.file,
       indices: indices?.file,
       rows: fpaths.rows,
-      rowFile: isNativeFloat32(embs.dtype)
-        ? { path: embs.file, offset: embs.dataOffset, rows: fpaths.rows }
-        : undefined,
+      rowFile:
+        isNativeFloat32(embs.dtype) && !embs.isColumnMajor
+          ? { path: embs.file, offset: embs.dataOffset, rows: fpaths.rows }
+          : undefined,
     },
     embs,
     files: [fpaths, embs, ...(indices ? [indices] : [])],
@@ -195,21 +196,38 @@ function checkList(npy: NpyFile, what: string, rightDtype: boolean, fix: string)
     throw new NpyError(
       'NPY_DTYPE',
       npy.file,
-      `has dtype ${npy.dtype.descr}, expected ${what}; fix: save ${fix}`,
+      `has dtype ${npy.dtype.descr}, expected ${what}; fix: np.save(file, ${fix}`,
     )
   }
   if (npy.shape.length !== 1) {
     throw new NpyError(
       'NPY_SHAPE',
       npy.file,
-      `has shape ${shapeText(npy)}, expected one dimension of ${what}`,
+      `has shape ${shapeText(npy)}, expected one dimension of ${what}; fix: np.save(file, np.load(file).reshape(-1))`,
     )
   }
 }
 
 function checkEmbeddings(embs: NpyFile, fpaths: NpyFile): void {
   if (!isNumeric(embs.dtype)) {
-    throw new NpyError('NPY_DTYPE', embs.file, `has dtype ${embs.dtype.descr}, expected float32 embeddings`)
+    const fix =
+      embs.dtype.kind === 'O'
+        ? '; object arrays hold Python objects. Fix, which runs what is in them, so for your own files only: ' +
+          'np.save(file, np.stack(np.load(file, allow_pickle=True)).astype(np.float32))'
+        : ''
+    throw new NpyError(
+      'NPY_DTYPE',
+      embs.file,
+      `has dtype ${embs.dtype.descr}, expected float32 embeddings${fix}`,
+    )
+  }
+  if (fpaths.rows > 0 && embs.shape.at(-1) === 0) {
+    throw new NpyError(
+      'NPY_SHAPE',
+      embs.file,
+      `has shape ${shapeText(embs)}, expected (${fpaths.rows}, dim): it holds no numbers for the paths beside it. ` +
+        `Fix: make the embeddings again, and np.save(file, np.vstack(list_of_embs))`,
+    )
   }
   if (embs.shape.length === 1) {
     // One path beside it: one embedding saved without its batch axis, and no doubt about what it means.

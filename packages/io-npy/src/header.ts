@@ -64,13 +64,15 @@ function checkMagic(start: Buffer, file: string): void {
   const length = Math.min(start.length, MAGIC.length)
   if (start.length === 0) throw new NpyError('NPY_TRUNCATED', file, 'is empty, expected an NPY file')
   if (start.subarray(0, length).equals(MAGIC.subarray(0, length))) return
-  const zipped = start.subarray(0, 2).toString('latin1') === 'PK'
+  const text = start.toString('latin1')
   throw new NpyError(
     'NPY_MAGIC',
     file,
-    zipped
+    text.startsWith('PK')
       ? 'is a zip file (an .npz?), expected one array; fix: np.save("array.npy", np.load(file)["name"])'
-      : `starts with the bytes ${start.subarray(0, 6).toString('hex')}, expected ${MAGIC.toString('hex')}: not an NPY file`,
+      : text.startsWith('version http')
+        ? 'is a Git LFS pointer, not the array itself; fix: git lfs pull'
+        : `starts with the bytes ${start.subarray(0, 6).toString('hex')}, expected ${MAGIC.toString('hex')}: not an NPY file`,
   )
 }
 

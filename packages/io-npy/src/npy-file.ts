@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises'
+import { ColumnMajorRows } from './column-major.js'
 import type { Dtype } from './dtype.js'
 import { isInteger, isNumeric, parseDtype } from './dtype.js'
 import { NpyError } from './errors.js'
@@ -40,6 +41,8 @@ export class NpyFile {
   /** Another one is another file, or one that was written to. */
   readonly fingerprint: string
   readonly #handle: FileHandle
+  /** undefined where the numbers of a row stand side by side. */
+  readonly #columnMajor: ColumnMajorRows | undefined
 
   constructor(file: string, { handle, size, fingerprint }: OpenFile, header: NpyHeader) {
     this.file = file
@@ -51,8 +54,13 @@ export class NpyFile {
     this.size = size
     this.fingerprint = fingerprint
     this.#handle = handle
-    this.#checkOrder(header.fortranOrder)
     this.#checkSize()
+    this.#columnMajor = this.#ordersDiffer(header.fortranOrder) ? this.#columns() : undefined
+  }
+
+  /** Whether the columns, and not the rows, stand one after the other in the file. */
+  get isColumnMajor(): boolean {
+    return this.#columnMajor !== undefined
   }
 
   /**
@@ -64,7 +72,9 @@ export class NpyFile {
     if (!isNumeric(this.dtype)) throw this.#wrongDtype('numbers')
     this.#checkRange(start, end)
     const values = new Float32Array(this.#allocate(4 * (end - start) * this.rowLength))
-    if (isNativeFloat32(this.dtype)) {
+    if (this.#columnMajor) {
+      await this.#columnMajor.read(start, end, values)
+    } else if (isNativeFloat32(this.dtype)) {
       const bytes = new Uint8Array(values.buffer)
       await readFully(this.#handle, bytes, this.#positionOf(start * this.rowLength), this.file)
     } else {
@@ -84,6 +94,7 @@ export class NpyFile {
   async readUint32(start = 0, end = this.rows): Promise<Uint32Array> {
     if (!isInteger(this.dtype)) throw this.#wrongDtype('integers')
     this.#checkRange(start, end)
+    if (this.isColumnMajor) throw this.#wrongOrder()
     const values = new Uint32Array(this.#allocate(4 * (end - start) * this.rowLength))
     const first = start * this.rowLength
     await this.#readChunks(first, values.length, (bytes, from, to) => {
@@ -121,7 +132,16 @@ export class NpyFile {
         )
       }
       const decoded =
-        kind === 'U' ? decodeUnicode(bytes, to - from, bigEndian, onInvalid) : decodeBytes(bytes, to - from)
+        kind === 'U'
+          ? decodeUnicode(bytes, to - from, bigEndian, onInvalid)
+          : decodeBytes(bytes, to - from, (row, text) => {
+              throw new NpyError(
+                'NPY_VALUE',
+                this.file,
+                `row ${start + from + row} is "${text}" in bytes that are not UTF-8; fix, with the encoding that they are in: ` +
+                  `np.save(file, np.char.decode(np.load(file), "latin-1"))`,
+              )
+            })
       for (const text of decoded) strings.push(text)
     })
     return strings
@@ -181,11 +201,24 @@ export class NpyFile {
     )
   }
 
-  #checkOrder(fortranOrder: boolean): void {
-    // With one axis longer than 1 (or nothing at all) both orders are the same bytes.
-    if (!fortranOrder || this.shape.filter((length) => length !== 1).length < 2 || this.shape.includes(0))
-      return
-    throw new NpyError(
+  /** With one axis longer than 1, or nothing at all, both orders are the same bytes; a pickle has none. */
+  #ordersDiffer(fortranOrder: boolean): boolean {
+    return fortranOrder && this.dtype.kind !== 'O' && this.#longAxes.length >= 2 && !this.shape.includes(0)
+  }
+
+  #columns(): ColumnMajorRows {
+    const { file, dtype, dataOffset, rows, rowLength } = this
+    // Of more axes, or of one row, the columns would not be in the order of a row.
+    if (!isNumeric(dtype) || this.#longAxes.length > 2 || rows === 1) throw this.#wrongOrder()
+    return new ColumnMajorRows({ handle: this.#handle, file, dtype, dataOffset, rows, rowLength })
+  }
+
+  get #longAxes(): number[] {
+    return this.shape.filter((length) => length !== 1)
+  }
+
+  #wrongOrder(): NpyError {
+    return new NpyError(
       'NPY_FORTRAN_ORDER',
       this.file,
       `has its columns, not its rows, one after the other (fortran_order: True); ` +

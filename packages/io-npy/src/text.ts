@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer'
+
 const MAX_CODE_POINT = 0x10ffff
 const SURROGATE = /[\uD800-\uDFFF]/
 
@@ -81,14 +83,24 @@ export function encodeUnicode(strings: readonly string[], width: number): Uint32
   return codes
 }
 
-/** NumPy's bytes rows (`|S`) as strings, taken as UTF-8, without the NULs that pad them. */
-export function decodeBytes(bytes: Uint8Array, rows: number): string[] {
+/**
+ * NumPy's bytes rows (`|S`) as strings, taken as UTF-8, without the NULs that pad them.
+ *
+ * @param onInvalid told the row (from 0) that is not UTF-8, and its text as far as it is; throws
+ */
+export function decodeBytes(
+  bytes: Uint8Array,
+  rows: number,
+  onInvalid: (row: number, text: string) => never,
+): string[] {
   const width = bytes.length / rows
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   return Array.from({ length: rows }, (_, row) => {
     let end = (row + 1) * width
     while (end > row * width && buffer[end - 1] === 0) end--
-    return buffer.toString('utf8', row * width, end)
+    const text = buffer.toString('utf8', row * width, end)
+    // Two of them could become one text.
+    return isUtf8(buffer.subarray(row * width, end)) ? text : onInvalid(row, text)
   })
 }
 

@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import type { EmbeddingBatch, PathBatch } from '@facekit/core'
 import { rounds, seededRandom } from '@facekit/testing'
 import { describe, expect, it } from 'vitest'
@@ -17,6 +19,7 @@ import {
 } from '../src/index.js'
 import { isOpen, listFolder, temporaryFolder, writeArray } from './support.js'
 
+const INPUTS = fileURLToPath(new URL('../../../../shared/fixtures/inputs/', import.meta.url))
 const inFolder = temporaryFolder()
 let folders = 0
 
@@ -309,12 +312,102 @@ describe('openFileSet', () => {
       'indices with two axes',
       { final_fpaths: [3], final_embs: [3, 4], final_indices: [3, 1] },
       'NPY_SHAPE',
-      /final_indices\.npy: has shape \(3, 1\)/,
+      /final_indices\.npy: has shape \(3, 1\), .*fix: .*reshape\(-1\)/,
     ],
   ])('refuses %s', async (_what, shapes, code, said) => {
     await expect(openFileSet(await folderWith(shapes))).rejects.toMatchObject({
       code,
       message: expect.stringMatching(said),
+    })
+  })
+
+  it.each([
+    ['two', [3, 0]],
+    ['one', [0]],
+  ])('refuses embeddings of no numbers, in %s dimensions', async (_count, shape) => {
+    const folder = await folderWith({ final_fpaths: [shape.length === 1 ? 1 : 3], final_embs: shape })
+    await expect(openFileSet(folder)).rejects.toMatchObject({
+      code: 'NPY_SHAPE',
+      message: expect.stringMatching(
+        /final_embs\.npy: has shape \(.*no numbers.*Fix: .*np\.vstack/,
+      ) as string,
+    })
+  })
+
+  it('refuses paths in bytes that are not UTF-8, by the row, before two become one', async () => {
+    const folder = await folderWith({ final_fpaths: [3], final_embs: [3, 4] })
+    const save = (data: Uint8Array) =>
+      writeArray(join(folder, 'final_fpaths.npy'), { descr: '|S2', shape: [3], data })
+    await save(Buffer.from('abéè'))
+    const good: PathBatch[] = await readPaths(await openFileSet(folder)).toArray()
+    expect(good[0]!.paths).toEqual(['ab', 'é', 'è'])
+    // All of it is UTF-8, its rows are not.
+    await save(Buffer.from('aébcd'))
+    const set = await openFileSet(folder)
+    for (const reading of [readPaths(set), readEmbeddings(set)]) {
+      await expect(reading.toArray()).rejects.toMatchObject({
+        code: 'NPY_VALUE',
+        message: expect.stringMatching(
+          /final_fpaths\.npy: row 0 is "a.*not UTF-8; fix.*np\.char\.decode\(np\.load\(file\), "latin-1"\)/,
+        ) as string,
+      })
+    }
+  })
+
+  it.skipIf(!existsSync(INPUTS)).each([
+    ['bytes_latin1', 'NPY_VALUE', /final_fpaths\.npy: row 0 .*not UTF-8; fix/],
+    ['zero_dim', 'NPY_SHAPE', /final_embs\.npy: has shape \(12, 0\), .*Fix/],
+    ['obj_embs', 'NPY_DTYPE', /final_embs\.npy: has dtype \|O, .*Fix.*allow_pickle/],
+  ])('refuses %s with the fix', async (name, code, said) => {
+    const reading = async () => readPaths(await openFileSet(join(INPUTS, name))).toArray()
+    await expect(reading()).rejects.toMatchObject({ code, message: expect.stringMatching(said) as string })
+  })
+
+  it('reads paths.npy with embeddings.npy, where there is no set of ours', async () => {
+    const folder = await folderWith({ final_fpaths: [3], final_embs: [3, 4] })
+    await rename(join(folder, 'final_fpaths.npy'), join(folder, 'paths.npy'))
+    await rename(join(folder, 'final_embs.npy'), join(folder, 'embeddings.npy'))
+    const set = await openFileSet(folder)
+    expect(set).toMatchObject({ rows: 3, dim: 4, normalized: false })
+    expect((await readEmbeddings(set).toArray())[0].paths).toHaveLength(3)
+    await checkUnchanged(set)
+    await writePart(folder, 'embs_0', [2, 4])
+    await writePart(folder, 'fpaths_0', [2])
+    expect(await openFileSet(folder)).toMatchObject({ rows: 2 })
+  })
+
+  it.each([
+    [
+      'clip-retrieval’s files',
+      ['img_emb_3.npy', 'metadata_3.parquet'],
+      'np.save("fpaths_3.npy", pd.read_parquet("metadata_3.parquet")["image_path"].to_numpy(dtype=str)); np.save("embs_3.npy", np.load("img_emb_3.npy"))',
+    ],
+    [
+      'clip-retrieval’s folders',
+      ['img_emb', 'metadata'],
+      'np.save("fpaths_0.npy", pd.read_parquet("metadata/metadata_0.parquet")["image_path"].to_numpy(dtype=str)); np.save("embs_0.npy", np.load("img_emb/img_emb_0.npy"))',
+    ],
+    [
+      'an .npz',
+      ['faces.npz'],
+      'np.save("final_fpaths.npy", np.load("faces.npz")["paths"]); np.save("final_embs.npy", np.load("faces.npz")["embeddings"])',
+    ],
+    [
+      'arrays of other names',
+      ['features.npy', 'names.npy'],
+      'holds features.npy, names.npy; fix: rename the paths to final_fpaths.npy',
+    ],
+    [
+      'something else',
+      ['faces.csv'],
+      'np.save("final_fpaths.npy", np.array(paths, dtype=str)); np.save("final_embs.npy", np.asarray(embs, dtype=np.float32))',
+    ],
+  ])('names the lines that make a set of %s', async (_what, names, said) => {
+    const folder = await folderWith({})
+    for (const name of names) await writeFile(join(folder, name), '')
+    await expect(openFileSet(folder)).rejects.toMatchObject({
+      code: 'FILE_SET_EMPTY',
+      message: expect.stringContaining(said) as string,
     })
   })
 
@@ -370,6 +463,24 @@ describe('readEmbeddings and readPaths', () => {
     const folder = await folderWith({ final_fpaths: [3], final_embs: [3, 4], final_indices: [3] })
     const [batch] = await readEmbeddings(await openFileSet(folder)).toArray()
     expect([...batch.indices]).toEqual([100, 101, 102])
+  })
+
+  it('give rows of columns that stand one after the other, which are read in blocks', async () => {
+    // More than a block, in numbers that no float32 rounds.
+    const [rows, dim] = [16_400, 520]
+    const folder = await folderWith({ final_fpaths: [rows] })
+    const data = new Float32Array(rows * dim)
+    for (let column = 0; column < dim; column++)
+      for (let row = 0; row < rows; row++) data[column * rows + row] = row * dim + column
+    const header = `{'descr': '<f4', 'fortran_order': True, 'shape': (${rows}, ${dim}), }\n`
+    await writeArray(join(folder, 'final_embs.npy'), { descr: '<f4', shape: [rows, dim], data, header })
+    const set = await openFileSet(folder)
+    expect(rowFilesOf(set)).toBeUndefined()
+    let at = 0
+    let wrong = 0
+    for await (const { embeddings } of readEmbeddings(set) as AsyncIterable<EmbeddingBatch>)
+      for (const value of embeddings) if (value !== at++) wrong++
+    expect([at, wrong]).toEqual([rows * dim, 0])
   })
 
   it('read no more ahead than one batch, and close their files on early exit', async () => {

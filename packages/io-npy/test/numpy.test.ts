@@ -1,6 +1,7 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { Readable } from 'node:stream'
+import type { EmbeddingBatch } from '@facekit/core'
 import { findPythons } from '@facekit/testing'
 import { afterAll, describe, expect, it } from 'vitest'
 import {
@@ -201,24 +202,44 @@ with open(sys.argv[1], 'wb') as f: format.write_array(f, np.arange(6, dtype='<f4
       await npy.close()
     })
 
-    it('Fortran order: refused where it matters, harmless where it does not', async () => {
+    it.each(['<f4', '>f4', '<f2', '<f8', '|i1', '>i8'])(
+      'Fortran order of %s: read by rows',
+      async (descr) => {
+        const target = file('fortran.npy')
+        // More columns than are read at once, and not a multiple of them.
+        await numPy.run(
+          `np.save(sys.argv[1], np.asfortranarray((np.arange(7 * 37) % 100).astype('${descr}').reshape(7, 37)))`,
+          target,
+        )
+        const expected = Array.from({ length: 7 * 37 }, (_, i) => i % 100)
+        const npy = await openNpy(target)
+        expect([...(await npy.readFloat32())]).toEqual(expected)
+        expect([...(await npy.readFloat32(2, 5))]).toEqual(expected.slice(2 * 37, 5 * 37))
+        expect([...(await npy.readFloat32(6))]).toEqual(expected.slice(6 * 37))
+        expect([...(await npy.readFloat32(0, 1))]).toEqual(expected.slice(0, 37))
+        expect(await npy.readFloat32(3, 3)).toHaveLength(0)
+        await npy.close()
+      },
+    )
+
+    it('Fortran order: harmless where it does not matter, refused where a row has axes of its own', async () => {
       const target = file('fortran.npy')
       const save = (shape: string) =>
         numPy.run(
           `np.save(sys.argv[1], np.asfortranarray(np.arange(6, dtype='<f4').reshape(${shape})))`,
           target,
         )
-      await save('2, 3')
-      await expect(openNpy(target)).rejects.toMatchObject({
-        code: 'NPY_FORTRAN_ORDER',
-        message: expect.stringMatching(/fortran\.npy.*ascontiguousarray/),
-      })
-      for (const shape of ['6', '1, 6', '6, 1', '1, 6, 1']) {
+      for (const shape of ['6', '1, 6', '6, 1', '1, 6, 1', '2, 3', '2, 1, 3', '2, 3, 1']) {
         await save(shape)
         const npy = await openNpy(target)
         expect([...(await npy.readFloat32())]).toEqual([0, 1, 2, 3, 4, 5])
         await npy.close()
       }
+      await save('1, 2, 3')
+      await expect(openNpy(target)).rejects.toMatchObject({
+        code: 'NPY_FORTRAN_ORDER',
+        message: expect.stringMatching(/fortran\.npy.*ascontiguousarray/),
+      })
     })
 
     it('zero rows and scalars', async () => {
@@ -290,6 +311,59 @@ np.save(sys.argv[2], np.array([], dtype=object))`,
         code: 'NPY_PICKLE',
         message: expect.stringContaining(said),
       })
+    })
+
+    it.each([
+      ['objects', 'final_embs', `np.arange(12.).reshape(3, 4).astype(object)`],
+      [
+        'objects that are arrays',
+        'final_embs',
+        `np.frompyfunc(lambda i: np.arange(4 * i, 4 * i + 4), 1, 1)(np.arange(3))`,
+      ],
+      ['paths in a column', 'final_fpaths', `np.array([['0'], ['1'], ['2']])`],
+      ['paths that are objects', 'final_fpaths', `np.array(['0', '1', '2'], dtype=object)`],
+      ['paths in bytes of Latin-1', 'final_fpaths', `np.char.encode(['é', 'è', '2'], 'latin-1')`],
+      ['indices that are floats', 'final_indices', `np.arange(3.)`],
+      ['indices in a row', 'final_indices', `np.arange(3)[None]`],
+    ])('a file set with %s, once the line of the message was run', async (what, part, array) => {
+      const folder = file(`mended-${what}`)
+      await mkdir(folder)
+      const bad = `${folder}/${part}.npy`
+      await numPy.run(
+        `np.save(f'{sys.argv[1]}/final_fpaths.npy', np.array(['0', '1', '2']))
+np.save(f'{sys.argv[1]}/final_embs.npy', np.arange(12, dtype='<f4').reshape(3, 4))
+np.save(f'{sys.argv[1]}/final_indices.npy', np.arange(3))
+np.save(sys.argv[2], ${array})`,
+        folder,
+        bad,
+      )
+      const read = async () => {
+        const batches: EmbeddingBatch[] = await readEmbeddings(await openFileSet(folder)).toArray()
+        return batches.map(({ paths, embeddings }) => [paths, [...embeddings]])
+      }
+      const error: unknown = await read().catch((caught: unknown) => caught)
+      expect(error).toMatchObject({ message: expect.stringContaining(bad) as string })
+      const [line] = /np\.save\(file.*$/.exec((error as Error).message)!
+      await numPy.run(`file = sys.argv[1]\n${line.replace(/, which runs.*/, '')}`, bad)
+      const paths = what.includes('bytes') ? ['é', 'è', '2'] : ['0', '1', '2']
+      expect(await read()).toEqual([[paths, Array.from({ length: 12 }, (_, i) => i)]])
+    })
+
+    it('a file set out of an .npz, once the lines of the message were run', async () => {
+      const folder = file('zipped')
+      await mkdir(folder)
+      await numPy.run(
+        `np.savez(f'{sys.argv[1]}/faces.npz', paths=np.array(['a', 'b']), embeddings=np.eye(2, dtype='<f4'))`,
+        folder,
+      )
+      for (const input of [folder, `${folder}/faces.npz`]) {
+        const error: unknown = await openFileSet(input).catch((caught: unknown) => caught)
+        const [lines] = /np\.save\(.*$/.exec((error as Error).message)!
+        await numPy.run(`import os; os.chdir(sys.argv[1])\n${lines}`, folder)
+        expect(await openFileSet(folder)).toMatchObject({ rows: 2, dim: 2 })
+        await rm(`${folder}/final_embs.npy`)
+        await rm(`${folder}/final_fpaths.npy`)
+      }
     })
 
     it('a file set, back with the same rows', async () => {

@@ -9,7 +9,7 @@ import { rounds, seededRandom } from '@facekit/testing'
 import sharp from 'sharp'
 import { afterAll, describe, expect, it } from 'vitest'
 import { blankBmp, blankPng, blankProgressiveJpeg, blankWebp, pngChunk } from './huge-pictures.js'
-import { bmp, testPicture } from './pictures.js'
+import { bmp, bmpOfRuns, bmpRuns, testPicture } from './pictures.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'facekit-memory-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -18,6 +18,7 @@ const PROGRAM = fileURLToPath(new URL('decode-alone.mjs', import.meta.url))
 const BOMB = fileURLToPath(
   new URL('../../../../shared/fixtures/inputs/webp_38_bytes_98MP.webp', import.meta.url),
 )
+const GREYS = Array.from({ length: 256 }, (_, i) => [i, i, i])
 const MIB = 2 ** 20
 /** What the program takes that decodes small pictures only, and some to spare. */
 const PROGRAM_BYTES = 150 * MIB
@@ -56,6 +57,7 @@ describe('the memory of all decoders together', () => {
     ['interlaced PNG of 16 bits', () => blankPng(5000, 5000, { bits: 16, samples: 4, interlaced: true })],
     ['PNG that is wide', () => blankPng(65_000, 400, { bits: 8, samples: 3, interlaced: false })],
     ['BMP', () => blankBmp(5000, 5000)],
+    ['BMP of 1 kB, of runs', () => bmpOfRuns(7000, 6000, 8, GREYS, [0, 1])],
   ])(
     'is bounded for a %s',
     async (_kind, make) => {
@@ -129,6 +131,7 @@ async function validPictures(): Promise<Buffer[]> {
     await encode().ensureAlpha(0.5).webp().toBuffer(),
     bmp(width, height, 24, colours),
     bmp(width, height, 8, colours),
+    bmpOfRuns(width, height, 8, colours.slice(0, 256), bmpRuns(seededRandom(9), width, height, 8, true).runs),
   ]
 }
 

@@ -129,6 +129,13 @@ async function clusterFileSet(
     )
   }
 
+  const { count: zeros, first } = gallery.zeroRows
+  if (zeros > 0) {
+    talk.warn(
+      `${grouped(zeros)} embeddings hold nothing but zeros, the first in row ${first}: they are similar to none`,
+    )
+  }
+
   const progress = new Progress('search', 'pairs')
   let edges = 0
   let gpus = 0

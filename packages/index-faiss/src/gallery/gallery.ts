@@ -40,6 +40,7 @@ export class Gallery {
   readonly dim: number
   readonly #data: GalleryData
   readonly #floatFile: ScratchFile | undefined
+  readonly #zeroRows = { count: 0, first: -1 }
   #added = 0
 
   /** @throws SearchError `GALLERY_MEMORY`; FacekitError `ROWS` */
@@ -94,8 +95,14 @@ export class Gallery {
   #measure(row: number, embeddings: Float32Array, start: number): void {
     const length = lengthOf(embeddings, start, this.dim)
     const { floats, unusable } = this.#data
+    if (length === 0 && this.#zeroRows.count++ === 0) this.#zeroRows.first = row
     if (!Number.isFinite(length)) unusable[row] = 1
     else if (floats.kind === 'memory') floats.lengths[row] = length
+  }
+
+  /** Rows of zeros have no direction: their cosine is 0 with any. `first` is -1 where there are none. */
+  get zeroRows(): Readonly<{ count: number; first: number }> {
+    return this.#zeroRows
   }
 
   /** The rows that hold a NaN or an infinity: no edge touches them. */
