@@ -400,6 +400,34 @@ describe('cluster', () => {
     }
   })
 
+  it('clusters embeddings whose columns stand one after the other', async () => {
+    cpSync(embeddings, inFolder('columns'), { recursive: true })
+    const bytes = readFileSync(join(embeddings, 'final_embs.npy'))
+    const first = 10 + bytes.readUInt16LE(8)
+    const [, rows, dim] = /\((\d+), (\d+)\)/.exec(bytes.toString('latin1', 0, first))!.map(Number)
+    const columns = Buffer.from(bytes)
+    columns.write(bytes.toString('latin1', 10, first - 2).replace('False', 'True '), 10, 'latin1')
+    for (let row = 0; row < rows!; row++)
+      for (let column = 0; column < dim!; column++)
+        columns.writeFloatLE(
+          bytes.readFloatLE(first + 4 * (row * dim! + column)),
+          first + 4 * (column * rows! + row),
+        )
+    writeFileSync(inFolder('columns', 'final_embs.npy'), columns)
+    const outputs = await Promise.all(
+      [embeddings, inFolder('columns')].map(async (input, i) => {
+        const output = inFolder(`columns-labels-${i}`)
+        const { status } = await facekit(['cluster', '--input', input, '--output', output])
+        expect(status).toBe(0)
+        return readdirSync(output)
+          .filter((name) => name.endsWith('.npy'))
+          .map((name) => [name, readFileSync(join(output, name), 'base64')])
+      }),
+    )
+    expect(outputs[0]).toHaveLength(2)
+    expect(outputs[1]).toEqual(outputs[0])
+  })
+
   it('reports rows of zeros', async () => {
     cpSync(embeddings, inFolder('zeros'), { recursive: true })
     const bytes = readFileSync(join(embeddings, 'final_embs.npy'))

@@ -114,14 +114,22 @@ describe('a BMP of runs', () => {
     rows.reverse().flatMap((row) => row.flatMap((index) => palette[index]!))
 
   it('of 8 bits has repeated and single pixels, gaps, moves and ends', async () => {
-    const runs = [...[3, 7, 2, 1, 0, 0], ...[0, 3, 4, 5, 6, 0, 1, 9, 0, 0], ...[1, 2, 0, 2, 2, 1, 1, 3, 0, 1]]
+    const runs = [
+      [3, 7, 2, 1, 0, 0],
+      [0, 3, 4, 5, 6, 0, 1, 9, 0, 0],
+      [1, 2, 0, 2, 2, 1, 1, 3, 0, 1],
+    ].flat()
     expect(await pixelsOf(bmpOfRuns(5, 4, 8, palette, runs), 5, 4)).toEqual(
       seen([7, 7, 7, 1, 1], [4, 5, 6, 9, 0], [2, 0, 0, 0, 0], [0, 0, 0, 3, 0]),
     )
   })
 
   it('of 4 bits repeats two colours in turn, and fills up single pixels to 16 bits', async () => {
-    const runs = [...[5, 0x71, 0, 0], ...[0, 5, 0x12, 0x34, 0x50, 0, 0, 0], ...[0, 3, 0xfe, 0xd0, 2, 0x99]]
+    const runs = [
+      [5, 0x71, 0, 0],
+      [0, 5, 0x12, 0x34, 0x50, 0, 0, 0],
+      [0, 3, 0xfe, 0xd0, 2, 0x99],
+    ].flat()
     expect(await pixelsOf(bmpOfRuns(5, 3, 4, palette, runs), 5, 3)).toEqual(
       seen([7, 1, 7, 1, 7], [1, 2, 3, 4, 5], [15, 14, 13, 9, 9]),
     )
@@ -129,11 +137,11 @@ describe('a BMP of runs', () => {
 
   it('keeps within its rows and itself, whatever the runs say', async () => {
     const runs = [
-      ...[255, 5, 255, 6, 0, 0],
-      ...[1, 4, 0, 5, 1, 2, 3, 4, 5, 0, 0, 0],
-      ...[0, 2, 255, 0, 9, 9, 0, 0],
-      ...[0, 2, 0, 255, 9, 9],
-    ]
+      [255, 5, 255, 6, 0, 0],
+      [1, 4, 0, 5, 1, 2, 3, 4, 5, 0, 0, 0],
+      [0, 2, 255, 0, 9, 9, 0, 0],
+      [0, 2, 0, 255, 9, 9],
+    ].flat()
     expect(await pixelsOf(bmpOfRuns(3, 4, 8, palette, runs), 3, 4)).toEqual(
       seen([5, 5, 5], [4, 1, 2], [0, 0, 0], [0, 0, 0]),
     )

@@ -135,8 +135,9 @@ export function bmpRuns(random: () => number, width: number, height: number, bit
   const runs: number[] = []
   const rows = Array.from({ length: height }, () => Array<number>(width).fill(0))
   for (let y = 0; y < height; y++) {
-    // PIL takes no row without pixels.
-    for (let x = 0; x < width && (random() < 0.9 || (x === 0 && !isOdd));) {
+    for (let x = 0; x < width;) {
+      // PIL takes no row without pixels.
+      if (random() < 0.1 && (isOdd || x > 0)) break
       const left = Math.min(255, width - x)
       const kind = pick(isOdd ? 3 : 2)
       if (kind === 2) {
