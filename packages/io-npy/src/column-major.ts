@@ -22,13 +22,21 @@ export interface ColumnMajorArray {
   rowLength: number
 }
 
+interface Block {
+  /** First row. */
+  start: number
+  /** Row after the last. */
+  end: number
+  /** (end - start) × rowLength float32, row-major. */
+  values: Float32Array
+}
+
 /** Rows of an array whose columns stand one after the other (`fortran_order`). For reading on and on, from the start. */
 export class ColumnMajorRows {
   readonly #array: ColumnMajorArray
   readonly #blockRows: number
-  /** First row of the block that was read last, and its rows. */
-  #blockStart = 0
-  #block = new Float32Array(0)
+  /** The block that was read last. */
+  #block: Block | undefined
 
   constructor(array: ColumnMajorArray) {
     this.#array = array
@@ -40,26 +48,27 @@ export class ColumnMajorRows {
   async read(start: number, end: number, into: Float32Array): Promise<void> {
     const { rowLength } = this.#array
     for (let row = start; row < end;) {
-      if (row < this.#blockStart || row >= this.#blockEnd) await this.#readBlock(row)
-      const to = Math.min(end, this.#blockEnd)
-      const values = this.#block.subarray(
-        (row - this.#blockStart) * rowLength,
-        (to - this.#blockStart) * rowLength,
-      )
-      into.set(values, (row - start) * rowLength)
+      const block = await this.#blockWith(row)
+      const to = Math.min(end, block.end)
+      const rows = block.values.subarray((row - block.start) * rowLength, (to - block.start) * rowLength)
+      into.set(rows, (row - start) * rowLength)
       row = to
     }
   }
 
-  get #blockEnd(): number {
-    return this.#blockStart + this.#block.length / this.#array.rowLength
+  async #blockWith(row: number): Promise<Block> {
+    const last = this.#block
+    if (last && last.start <= row && row < last.end) return last
+    // Not two blocks at a time.
+    this.#block = undefined
+    return (this.#block = await this.#readBlock(row))
   }
 
-  async #readBlock(start: number): Promise<void> {
+  async #readBlock(start: number): Promise<Block> {
     const { handle, file, dtype, dataOffset, rows, rowLength } = this.#array
     const { itemBytes } = dtype
     const count = Math.min(this.#blockRows, rows - start)
-    const block = new Float32Array(count * rowLength)
+    const values = new Float32Array(count * rowLength)
     const atOnce = Math.min(COLUMNS_AT_ONCE, rowLength)
     const bytes = new Uint8Array(atOnce * count * itemBytes)
     const columns = new Float32Array(atOnce * count)
@@ -74,10 +83,9 @@ export class ColumnMajorRows {
       const numbers = columns.subarray(0, width * count)
       toFloat32(bytes.subarray(0, numbers.length * itemBytes), dtype, numbers)
       for (let row = 0; row < count; row++) {
-        for (let i = 0; i < width; i++) block[row * rowLength + first + i] = numbers[i * count + row]!
+        for (let i = 0; i < width; i++) values[row * rowLength + first + i] = numbers[i * count + row]!
       }
     }
-    this.#block = block
-    this.#blockStart = start
+    return { start, end: start + count, values }
   }
 }

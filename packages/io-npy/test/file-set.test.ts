@@ -322,9 +322,9 @@ describe('openFileSet', () => {
   })
 
   it.each([
-    ['two', [3, 0]],
-    ['one', [0]],
-  ])('refuses embeddings of no numbers, in %s dimensions', async (_count, shape) => {
+    ['(3, 0)', [3, 0]],
+    ['(0,)', [0]],
+  ])('refuses embeddings of no numbers, of shape %s', async (_text, shape) => {
     const folder = await folderWith({ final_fpaths: [shape.length === 1 ? 1 : 3], final_embs: shape })
     await expect(openFileSet(folder)).rejects.toMatchObject({
       code: 'NPY_SHAPE',

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { afterAll, describe, expect, it } from 'vitest'
 import { decodeImage } from '../src/index.js'
+import { pngChunk } from './huge-pictures.js'
 import { pilBilinear, readFloats, testPicture } from './pictures.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'facekit-decode-'))
@@ -142,6 +143,30 @@ describe('what a person sees', () => {
         .toBuffer(),
     )
     expectColour(at(await decodeImage(path, SIZE), 50, 50), [228, 143, 138])
+  })
+
+  it('has the colours that its profile gives it', async () => {
+    const path = write('p3.png', await solid().withIccProfile('p3').png().toBuffer())
+    const { data } = await sharp(path, { ignoreIcc: true }).raw().toBuffer({ resolveWithObject: true })
+    expect(data[1]! - 30).toBeGreaterThan(15)
+    expectColour(at(await decodeImage(path, SIZE), 50, 50), [200, 30, 20])
+  })
+
+  it('is turned by what a PNG says before its pixels, and not by what comes after them', async () => {
+    const half = { create: { width: 112, height: 56, channels: 3, background: 'black' } } as const
+    const png = await solid()
+      .composite([{ input: await sharp(half).png().toBuffer(), top: 0, left: 0 }])
+      .png()
+      .toBuffer()
+    // Orientation 3: half a turn.
+    const note = pngChunk('eXIf', Buffer.from('4d4d002a00000008000101120003000000010003000000000000', 'hex'))
+    const withNote = (at: number) => Buffer.concat([png.subarray(0, at), note, png.subarray(at)])
+    const before = await decodeImage(write('before.png', withNote(png.indexOf('IDAT') - 4)), SIZE)
+    const after = await decodeImage(write('after.png', withNote(png.indexOf('IEND') - 4)), SIZE)
+    expectColour(at(before, 50, 10), [200, 30, 20])
+    expectColour(at(before, 50, 100), [0, 0, 0])
+    expectColour(at(after, 50, 10), [0, 0, 0])
+    expectColour(at(after, 50, 100), [200, 30, 20])
   })
 
   it('is the same in CMYK', async () => {
