@@ -218,8 +218,8 @@ with open(sys.argv[1], 'wb') as f: format.write_array(f, np.arange(6, dtype='<f4
         expect([...(await npy.readFloat32(6))]).toEqual(expected.slice(6 * 37))
         expect([...(await npy.readFloat32(0, 1))]).toEqual(expected.slice(0, 37))
         expect(await npy.readFloat32(3, 3)).toHaveLength(0)
-      const atOnce = await Promise.all([npy.readFloat32(0, 2), npy.readFloat32(5), npy.readFloat32(1, 3)])
-      expect(atOnce.map(([first]) => first)).toEqual([0, expected[5 * 37], expected[37]])
+        const atOnce = await Promise.all([npy.readFloat32(0, 2), npy.readFloat32(5), npy.readFloat32(1, 3)])
+        expect(atOnce.map(([first]) => first)).toEqual([0, expected[5 * 37], expected[37]])
         await npy.close()
       },
     )

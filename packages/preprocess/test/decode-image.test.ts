@@ -160,7 +160,7 @@ describe('what a person sees', () => {
       .toBuffer()
     // Orientation 3: half a turn.
     const note = pngChunk('eXIf', Buffer.from('4d4d002a00000008000101120003000000010003000000000000', 'hex'))
-    const withNote = (at: number) => Buffer.concat([png.subarray(0, at), note, png.subarray(at)])
+    const withNote = (end: number) => Buffer.concat([png.subarray(0, end), note, png.subarray(end)])
     const before = await decodeImage(write('before.png', withNote(png.indexOf('IDAT') - 4)), SIZE)
     const after = await decodeImage(write('after.png', withNote(png.indexOf('IEND') - 4)), SIZE)
     expectColour(at(before, 50, 10), [200, 30, 20])
