@@ -14,6 +14,16 @@ const REASONS: Readonly<Record<string, string>> = {
   EIO: 'the disk or the network gives an error (EIO)',
 }
 
+/** What open says where there is nothing of a name. */
+const MISSING: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'])
+
+/** Whether there is no file, of whatever kind, under the path that failed. */
+export function isMissing(result: unknown): boolean {
+  return (
+    result instanceof ImageError && MISSING.has((result.cause as NodeJS.ErrnoException | undefined)?.code)
+  )
+}
+
 /** A regular file that may hold a picture. */
 export class ImageFile {
   readonly path: string

@@ -6,9 +6,13 @@ import {
   type ImageBatch,
   type PathBatch,
 } from '@facekit/core'
+import { below } from './below.js'
 import { decodeWithin, DEFAULT_MAX_PIXELS, type DecodeOptions } from './decode-image.js'
 import { ImageError } from './errors.js'
+import type { ListedBatch } from './image-list.js'
+import { isMissing } from './image-file.js'
 import { Limiter } from './limiter.js'
+import { lineOf, otherReadings, whyNoFile } from './list-readings.js'
 
 export interface PreprocessOptions {
   /** Size of the pictures to make. */
@@ -34,8 +38,9 @@ const DEFAULT_DECODE_MEMORY_BYTES = 2 ** 30
 const BATCHES_IN_FLIGHT = 2
 
 /**
- * Stage: `PathBatch` in, `ImageBatch` out, in order. Images that cannot be decoded are listed in `failed` and leave no
- * row.
+ * Stage: `PathBatch` in, as `imageList` gives it, `ImageBatch` out, in order. Images that cannot be decoded are listed in
+ * `failed` and leave no row. Where a line of a list is read otherwise than as it is written (see `otherReadings`), its
+ * path is the one that was opened.
  */
 export function preprocess(options: PreprocessOptions): Duplex {
   const { maxPixels = DEFAULT_MAX_PIXELS, decodeMemoryBytes = DEFAULT_DECODE_MEMORY_BYTES } = options
@@ -46,11 +51,39 @@ export function preprocess(options: PreprocessOptions): Duplex {
   const size = { width, height, maxPixels: checkPositiveInteger('maxPixels', maxPixels) }
   return mapBatches({
     concurrency: BATCHES_IN_FLIGHT,
-    map: async (batch: PathBatch, signal) => {
-      const decode = (path: string) => workers.run(1, () => decodeOrFail(memory, path, size, signal))
-      return toImageBatch(batch, await Promise.all(batch.paths.map(decode)), width, height)
+    map: async (batch: PathBatch & Partial<ListedBatch>, signal) => {
+      const decode = (path: string) => decodeOrFail(memory, path, size, signal)
+      const decodeListed = (path: string) =>
+        workers.run(1, () => firstReading(path, batch.listFolder, decode))
+      return toImageBatch(batch, await Promise.all(batch.paths.map(decodeListed)), width, height)
     },
   })
+}
+
+interface Decoded {
+  path: string
+  pixels: Uint8Array
+}
+
+function isDecoded(result: Decoded | ImageError | undefined): result is Decoded {
+  return result !== undefined && !(result instanceof ImageError)
+}
+
+/** Decodes a path; of a list the first reading of its line that there is. */
+async function firstReading(
+  path: string,
+  listFolder: string | undefined,
+  decode: (path: string) => Promise<Decoded | ImageError>,
+): Promise<Decoded | ImageError> {
+  const exact = await decode(path)
+  if (listFolder === undefined || !isMissing(exact)) return exact
+  const line = lineOf(path, listFolder)
+  for (const reading of otherReadings(line)) {
+    const result = await decode(below(listFolder, reading))
+    if (!isMissing(result)) return result
+  }
+  const reason = await whyNoFile(line, listFolder)
+  return reason === undefined ? exact : new ImageError(path, reason, { cause: exact })
 }
 
 async function decodeOrFail(
@@ -58,11 +91,11 @@ async function decodeOrFail(
   path: string,
   size: DecodeOptions,
   signal: AbortSignal,
-): Promise<Uint8Array | ImageError> {
+): Promise<Decoded | ImageError> {
   // What waits for a worker when the stage is destroyed is not begun.
   signal.throwIfAborted()
   try {
-    return await decodeWithin(memory, path, size, signal)
+    return { path, pixels: await decodeWithin(memory, path, size, signal) }
   } catch (error) {
     if (error instanceof ImageError) return error
     throw error
@@ -70,19 +103,25 @@ async function decodeOrFail(
 }
 
 function toImageBatch(
-  { indices, paths }: PathBatch,
-  results: readonly (Uint8Array | ImageError)[],
+  batch: PathBatch & Partial<ListedBatch>,
+  results: readonly (Decoded | ImageError)[],
   width: number,
   height: number,
 ): ImageBatch {
-  const decoded = results.filter((result) => result instanceof Uint8Array)
+  const decoded = results.filter(isDecoded)
   const pixels = new Uint8Array(decoded.length * width * height * 3)
-  decoded.forEach((picture, row) => pixels.set(picture, row * width * height * 3))
-  const succeeded = (_: unknown, i: number) => results[i] instanceof Uint8Array
-  const failed: FailedImage[] = []
+  decoded.forEach((picture, row) => pixels.set(picture.pixels, row * width * height * 3))
+  const failed: FailedImage[] = [...(batch.failed ?? [])]
   results.forEach((result, i) => {
     if (result instanceof ImageError)
-      failed.push({ index: indices[i]!, path: result.path, reason: result.reason })
+      failed.push({ index: batch.indices[i]!, path: result.path, reason: result.reason })
   })
-  return { indices: indices.filter(succeeded), paths: paths.filter(succeeded), pixels, width, height, failed }
+  return {
+    indices: batch.indices.filter((_, i) => isDecoded(results[i])),
+    paths: decoded.map(({ path }) => path),
+    pixels,
+    width,
+    height,
+    failed: failed.sort((a, b) => a.index - b.index),
+  }
 }

@@ -5,6 +5,7 @@ import { readModel } from '@facekit/onnx'
 import type { Talk } from '../talk.js'
 import { chooseIresnetOutput } from '../weights/choose-output.js'
 import { convertWeights } from '../weights/convert-weights.js'
+import { pictureSource } from '../weights/first-pictures.js'
 import type { WeightsOptions } from '../weights/options.js'
 
 export interface ConvertOptions extends Omit<WeightsOptions, 'outputName'> {
@@ -46,7 +47,7 @@ export async function convert(
   const bytes = await convertWeights(
     options,
     (network) => outputs ?? [chooseIresnetOutput(network, options, weights)],
-    { pictures: options.calibration, compareHalf: true, talk, signal },
+    { pictures: pictureSource(options.calibration), compareHalf: true, talk, signal },
   )
   await writeAtomically(model, async ({ path }) => writeFile(path, bytes))
   const { inputs, metadata } = readModel(bytes)

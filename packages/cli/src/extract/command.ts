@@ -18,6 +18,12 @@ export const flags = {
     default: '01_input/5M_127M_CFSC_data_list.txt',
     describe: 'Folder of images, or a text file with one path per line, or - for such a list on stdin',
   },
+  'list-column': {
+    type: 'string',
+    coerce: count('list-column'),
+    describe:
+      'Column of the list that holds the path, from 1, with a header or without: separated by TABs, commas or blanks. Left out: each line is a path',
+  },
   output: {
     type: 'string',
     describe: `Folder for the NPY files. Left out: an Arrow stream on stdout if that is no terminal, else ${DEFAULT_OUTPUT}`,

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
-import { FacekitError, type PathBatch } from '@facekit/core'
-import { imageList } from '@facekit/preprocess'
+import { FacekitError } from '@facekit/core'
+import { imageList, type ListedBatch } from '@facekit/preprocess'
+import { describePassedOver } from './passed-over.js'
 
 const BATCH_SIZE = 4096
 
@@ -10,11 +11,15 @@ const BATCH_SIZE = 4096
  *
  * @returns stops the counting
  */
-export function countImages(input: string, onTotal: (total: number) => void): () => void {
+export function countImages(
+  input: string,
+  column: number | undefined,
+  onTotal: (total: number) => void,
+): () => void {
   if (!canBeReadAgain(input)) return () => {}
-  const list = imageList(input, { batchSize: BATCH_SIZE })
+  const list = imageList(input, { batchSize: BATCH_SIZE, column })
   let total = 0
-  list.on('data', (batch: PathBatch) => (total += batch.indices.length))
+  list.on('data', ({ indices, failed }: ListedBatch) => (total += indices.length + failed.length))
   list.on('end', () => onTotal(total))
   // The work itself reads the same input and reports what is wrong with it.
   list.on('error', () => {})
@@ -30,7 +35,12 @@ export function countImages(input: string, onTotal: (total: number) => void): ()
 export async function expectImages(input: string, signal: AbortSignal | undefined): Promise<void> {
   if (input === '-' || !statSync(input).isDirectory()) return
   const leftOut: string[] = []
-  const list = imageList(input, { batchSize: 1, onLeftOut: (folder) => leftOut.push(folder) })
+  let passedOver = ''
+  const list = imageList(input, {
+    batchSize: 1,
+    onLeftOut: (folder) => leftOut.push(folder),
+    onPassedOver: (what) => (passedOver = describePassedOver(what)),
+  })
   const stop = () => list.destroy(signal?.reason as Error)
   signal?.addEventListener('abort', stop, { once: true })
   try {
@@ -38,9 +48,11 @@ export async function expectImages(input: string, signal: AbortSignal | undefine
   } finally {
     signal?.removeEventListener('abort', stop)
   }
+  const previews = leftOut.length > 0 ? ` (previews of a clustering do not count: ${leftOut[0]})` : ''
+  const others = passedOver && `; passed over: ${passedOver}`
   throw new FacekitError(
     'INPUT_EMPTY',
-    `Expected images in ${input} but there are none, also in the folders below${leftOut.length > 0 ? ` (previews of a clustering do not count: ${leftOut[0]})` : ''}. Check --input.`,
+    `Expected images in ${input} but there are none, also in the folders below${previews}${others}. Check --input.`,
   )
 }
 

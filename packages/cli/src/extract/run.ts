@@ -11,12 +11,15 @@ import type { Talk } from '../talk.js'
 import { openWeights } from '../weights/open-weights.js'
 import type { WeightsOptions } from '../weights/options.js'
 import { canBeReadAgain, countImages, expectImages } from './count-images.js'
+import { describePassedOver } from './passed-over.js'
 import { someEmbedded } from './some-embedded.js'
 import { folderOutput, streamOutput, type OutputFlow } from './output.js'
 
 export interface ExtractOptions extends WeightsOptions {
   /** A folder, a list of paths, or `-` for a list on stdin. */
   input: string
+  /** The column of the list that holds the path, from 1; each line is a path if undefined. */
+  listColumn?: number | undefined
   /** Folder for NPY files, or what an Arrow stream is written to. */
   output: string | Writable
   /** Images per forward pass. */
@@ -60,8 +63,8 @@ export async function extract(
   talk: Talk,
   signal?: AbortSignal,
 ): Promise<ExtractSummary> {
-  const { input, output } = options
-  await checkInput(input)
+  const { input, output, listColumn } = options
+  await checkInput(input, listColumn)
   await expectImages(input, signal)
   const { devices, reason } = await orStopped(chooseDevices(options.device), signal)
   // Before the model, which may take minutes: that another run has the folder is said at once.
@@ -71,7 +74,7 @@ export async function extract(
   try {
     const deviceBatch = options.batchSize === 'auto' ? undefined : options.batchSize
     // What was read of a pipe to calibrate or compare would be lost to the work.
-    const pictures = canBeReadAgain(input) ? input : undefined
+    const pictures = canBeReadAgain(input) ? { input, column: listColumn } : undefined
     embedder = await openWeights({ ...options, pictures, devices, deviceBatch, signal }, talk)
     return await run(options, embedder, devices, reason, await target.begin(embedder), talk, signal)
   } finally {
@@ -94,15 +97,21 @@ async function run(
   const size = `${width}×${height} pixels${freeSize && !options.size ? ' (the model leaves its size free: see --size)' : ''}`
   talk.info(`${options.weights}: ${size} to ${dim} numbers, ${where}, ${batchSize} images at once`)
 
+  const { input, listColumn, output } = options
   const startMs = Date.now()
   const progress = new Progress('extract', 'images')
   let failed = 0
-  const stopCounting = countImages(options.input, (total) => (progress.total = total))
+  let passedOver = ''
+  const stopCounting = countImages(input, listColumn, (total) => (progress.total = total))
   try {
     await flow(
-      imageList(options.input, {
+      imageList(input, {
         batchSize,
+        column: listColumn,
         onLeftOut: (folder) => talk.warn(`Left out the previews of a clustering in ${folder}`),
+        // Of a stream, all that failed is told.
+        ...(typeof output === 'string' && { onUnlisted: ({ message }) => talk.warn(message) }),
+        onPassedOver: (what) => (passedOver = describePassedOver(what)),
       }),
       [
         preprocess({
@@ -121,7 +130,11 @@ async function run(
           progress.count += batch.indices.length
           talk.progress(progress)
         }),
-        someEmbedded(),
+        someEmbedded((count, { path, reason }) =>
+          talk.warn(
+            `None of the first ${grouped(count)} images has an embedding, the first, ${path}: ${reason}`,
+          ),
+        ),
         ...target.stages,
       ],
       target.sink,
@@ -135,6 +148,7 @@ async function run(
   const seconds = (Date.now() - startMs) / 1000
   progress.finish()
   talk.progress(progress)
+  if (passedOver) talk.info(`Passed over ${passedOver}`)
   return {
     images: progress.count + failed,
     embedded: progress.count,

@@ -1,13 +1,17 @@
 import { Transform } from 'node:stream'
 import { FacekitError, type EmbeddingBatch, type FailedImage } from '@facekit/core'
 
+/** Images of which all may fail before it is said: more than a bad folder holds, and soon. */
+const FAILED_BEFORE_WORD = 1000
+
 /**
  * Stage that passes batches on, and fails at the end where images came and none has an embedding: a disk that is not
  * mounted or a model that gives no numbers must not pass for an empty input, and replace what is there.
  *
+ * @param onNone told once, where the first 1,000 images have all failed: what fails at the end may do so for hours
  * @throws FacekitError `NONE_EMBEDDED`
  */
-export function someEmbedded(): Transform {
+export function someEmbedded(onNone: (failed: number, first: FailedImage) => void): Transform {
   let embedded = 0
   let failed = 0
   let first: FailedImage | undefined
@@ -15,9 +19,12 @@ export function someEmbedded(): Transform {
     objectMode: true,
     highWaterMark: 1,
     transform(batch: EmbeddingBatch, _encoding, callback) {
+      const before = failed
       embedded += batch.indices.length
       failed += batch.failed?.length ?? 0
       first ??= batch.failed?.[0]
+      if (first && embedded === 0 && before < FAILED_BEFORE_WORD && failed >= FAILED_BEFORE_WORD)
+        onNone(failed, first)
       callback(null, batch)
     },
     flush(callback) {
@@ -29,6 +36,6 @@ export function someEmbedded(): Transform {
 function noneEmbedded(failed: number, { path, reason }: FailedImage): FacekitError {
   return new FacekitError(
     'NONE_EMBEDDED',
-    `Expected embeddings of ${failed} images but all of them failed, the first, ${path}: ${reason}. Nothing is written. Check --input and --weights.`,
+    `Expected embeddings of ${failed} images but all of them failed, the first, ${path}: ${reason}. Nothing is written. Check --input (that its disk is mounted, and that each line of a list is a path) and --weights.`,
   )
 }

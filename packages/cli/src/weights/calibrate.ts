@@ -2,7 +2,7 @@ import { OptionError } from '@facekit/core'
 import { openEmbedder } from '@facekit/embedder'
 import { calibrationModel, type ActivationRanges, type Network } from '@facekit/iresnet'
 import { cosines, embedPictures } from './compare.js'
-import { firstPictures } from './first-pictures.js'
+import { firstPictures, type PictureSource } from './first-pictures.js'
 
 /** Ranges settle after some tens of pictures; the comparison wants enough to find a bad one. */
 const CALIBRATION_PICTURES = 192
@@ -19,21 +19,21 @@ export interface CalibrationPictures {
 
 /** @throws OptionError where there are too few */
 export async function calibrationPictures(
-  input: string | undefined,
+  source: PictureSource | undefined,
   size: { width: number; height: number },
   signal: AbortSignal | undefined,
 ): Promise<CalibrationPictures> {
-  if (input === undefined || input === '-') {
+  if (source === undefined || source.input === '-') {
     throw new OptionError(
       'Expected --calibration with a folder or list of images: int8 is calibrated on them',
     )
   }
-  const pictures = await firstPictures(input, CALIBRATION_PICTURES + HELD_OUT_PICTURES, size, signal)
+  const pictures = await firstPictures(source, CALIBRATION_PICTURES + HELD_OUT_PICTURES, size, signal)
   const isHeldOut = (_: unknown, i: number) => i % HELD_OUT_EVERY === HELD_OUT_EVERY - 1
   const heldOut = pictures.filter(isHeldOut)
   if (heldOut.length === 0) {
     throw new OptionError(
-      `Expected at least ${HELD_OUT_EVERY} images to calibrate int8 with but ${input} has ${pictures.length} that can be read`,
+      `Expected at least ${HELD_OUT_EVERY} images to calibrate int8 with but ${source.input} has ${pictures.length} that can be read`,
     )
   }
   return { calibration: pictures.filter((picture, i) => !isHeldOut(picture, i)), heldOut }

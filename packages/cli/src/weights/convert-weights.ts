@@ -21,6 +21,7 @@ import {
   measureRanges,
   type CalibrationPictures,
 } from './calibrate.js'
+import type { PictureSource } from './first-pictures.js'
 import { compareWithFull, expectHalfHolds, trialPictures } from './half-precision.js'
 import { hashFile } from './model-cache.js'
 import type { WeightsOptions } from './options.js'
@@ -36,8 +37,8 @@ const LEAST_COSINE = 0.9
 type Keep = (ingredients: unknown, make: () => Promise<Uint8Array>) => Promise<Uint8Array>
 
 export interface ConversionContext {
-  /** Folder or list of pictures that int8 is calibrated with, and fp16 compared. */
-  pictures: string | undefined
+  /** Pictures that int8 is calibrated with, and fp16 compared. */
+  pictures: PictureSource | undefined
   /** Whether to compare a model in fp16 with the one in fp32: for what is not opened here, where that is done. */
   compareHalf?: boolean
   talk: Talk
@@ -55,7 +56,7 @@ export interface ConversionContext {
 export async function convertWeights(
   options: WeightsOptions,
   outputsOf: (network: Network) => readonly IresnetOutput[],
-  { pictures: input, compareHalf = false, talk, keep = async (_, make) => make(), signal }: ConversionContext,
+  { pictures: from, compareHalf = false, talk, keep = async (_, make) => make(), signal }: ConversionContext,
 ): Promise<Uint8Array> {
   const { weights, useL2Norm, precision = 'fp32' } = options
   const before = await markOf(weights)
@@ -69,12 +70,12 @@ export async function convertWeights(
       `${weights} was replaced or written to while it was read. Run again when nothing writes there.`,
     )
   }
-  const pictures = precision === 'int8' ? await calibrationPictures(input, network, signal) : undefined
+  const pictures = precision === 'int8' ? await calibrationPictures(from, network, signal) : undefined
   const build = { outputs, normalize: useL2Norm, metadata: { 'facekit.source_sha256': source } }
   const make = async () => {
     if (pictures) return buildInt8(network, pictures, build, signal)
     if (precision === 'fp16' && compareHalf)
-      talk.info(`fp16: ${await compareHalfOf(network, outputs, input, signal)}`)
+      talk.info(`fp16: ${await compareHalfOf(network, outputs, from, signal)}`)
     return buildIresnet(network, { ...build, precision })
   }
 
@@ -146,13 +147,13 @@ async function buildInt8(
 async function compareHalfOf(
   network: Network,
   wanted: readonly IresnetOutput[],
-  input: string | undefined,
+  from: PictureSource | undefined,
   signal: AbortSignal | undefined,
 ): Promise<string> {
   const outputs = [wanted.every((name) => name === 'embedding') ? 'embedding' : 'features_embedding'] as const
   // First of all: it refuses what float16 does not reach, by name.
   const halfModel = buildIresnet(network, { outputs, precision: 'fp16' })
-  const trial = await trialPictures(input, network, signal)
+  const trial = await trialPictures(from, network, signal)
   expectHalfHolds(await embedAll(magnitudeModel(network, outputs), trial.pictures, signal), trial)
   // A few pictures: sessions on every core would take longer to start than they save.
   const open = async (bytes: Uint8Array, name: Precision) =>

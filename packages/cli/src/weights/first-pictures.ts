@@ -5,13 +5,25 @@ import { imageList, preprocess } from '@facekit/preprocess'
 
 const BATCH_SIZE = 16
 
+/** Where pictures to calibrate and to compare with come from. */
+export interface PictureSource {
+  /** A folder, or a list that can be read again. */
+  input: string
+  /** The column of the list that holds the path, from 1; each line is a path if undefined. */
+  column?: number | undefined
+}
+
+export function pictureSource(input: string | undefined): PictureSource | undefined {
+  return input === undefined ? undefined : { input }
+}
+
 /**
- * Decodes the first pictures of an input; those that cannot be decoded are passed over.
+ * Decodes the first pictures of a source; those that cannot be decoded are passed over.
  *
  * @returns pictures, at most `count`, each height × width × 3 uint8
  */
 export async function firstPictures(
-  input: string,
+  source: PictureSource,
   count: number,
   size: { width: number; height: number },
   signal?: AbortSignal,
@@ -19,7 +31,7 @@ export async function firstPictures(
   const pictures: Uint8Array[] = []
   const bytes = size.width * size.height * 3
   await pipeline(
-    firstBatches(input, Math.ceil(count / BATCH_SIZE)),
+    firstBatches(source, Math.ceil(count / BATCH_SIZE)),
     preprocess({ ...size, workers: availableParallelism() }),
     async (batches: AsyncIterable<ImageBatch>) => {
       for await (const { pixels, indices } of batches) {
@@ -36,10 +48,10 @@ export async function firstPictures(
   return pictures.slice(0, count)
 }
 
-async function* firstBatches(input: string, count: number): AsyncGenerator<PathBatch> {
+async function* firstBatches({ input, column }: PictureSource, count: number): AsyncGenerator<PathBatch> {
   let taken = 0
   // Leaving the loop closes the list.
-  for await (const batch of imageList(input, { batchSize: BATCH_SIZE })) {
+  for await (const batch of imageList(input, { batchSize: BATCH_SIZE, column })) {
     yield batch
     if (++taken === count) return
   }

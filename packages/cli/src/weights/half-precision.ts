@@ -3,7 +3,7 @@ import type { Embedder } from '@facekit/embedder'
 import type { Precision } from '@facekit/iresnet'
 import type { Talk } from '../talk.js'
 import { embedPictures, lowestCosine } from './compare.js'
-import { firstPictures } from './first-pictures.js'
+import { firstPictures, type PictureSource } from './first-pictures.js'
 import { madeUpPictures } from './made-up-pictures.js'
 
 /** Enough to see whether numbers left the range of float16. */
@@ -21,8 +21,8 @@ export interface HalfPrecisionOptions {
   /** Whether fp16 was asked for: nothing else will do then. */
   required: boolean
   convert: (precision: Precision) => Promise<Uint8Array>
-  /** Where pictures to compare with come from; undefined where it can be read only once. */
-  pictures: string | undefined
+  /** Pictures to compare with; undefined where they can be read only once. */
+  pictures: PictureSource | undefined
   /** On the devices. */
   open: (model: Uint8Array) => Promise<Embedder>
   /** On the CPU: of two WebGPU sessions in two threads one would spoil the other. */
@@ -74,11 +74,11 @@ export interface TrialPictures {
 
 /** The first pictures of an input or, without one, made-up ones. */
 export async function trialPictures(
-  input: string | undefined,
+  source: PictureSource | undefined,
   size: { width: number; height: number },
   signal: AbortSignal | undefined,
 ): Promise<TrialPictures> {
-  const first = input === undefined ? [] : await firstPictures(input, PICTURES, size, signal)
+  const first = source === undefined ? [] : await firstPictures(source, PICTURES, size, signal)
   return first.length > 0
     ? { pictures: first, which: 'the first images' }
     : { pictures: madeUpPictures(size), which: 'made-up images' }

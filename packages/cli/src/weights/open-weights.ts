@@ -4,14 +4,15 @@ import { isTorchFile, type Precision } from '@facekit/iresnet'
 import type { Talk } from '../talk.js'
 import { chooseIresnetOutput } from './choose-output.js'
 import { convertWeights } from './convert-weights.js'
+import { pictureSource, type PictureSource } from './first-pictures.js'
 import { openHalfPrecision } from './half-precision.js'
 import { openInt8 } from './int8.js'
 import { cached } from './model-cache.js'
 import type { WeightsOptions } from './options.js'
 
 export interface OpenWeightsOptions extends WeightsOptions {
-  /** Where pictures to calibrate and to compare with come from; undefined where it can be read only once. */
-  pictures: string | undefined
+  /** Pictures to calibrate and to compare with; undefined where they can be read only once. */
+  pictures: PictureSource | undefined
   /** Whether to keep the converted model, and to take one kept before. */
   cache: boolean
   devices: readonly Device[]
@@ -55,12 +56,13 @@ export async function openWeights(options: OpenWeightsOptions, talk: Talk): Prom
       size,
     })
   }
+  const calibration = pictureSource(options.calibration)
   const convert = async (wanted: Precision) =>
     convertWeights(
       { ...options, precision: wanted },
       (network) => [chooseIresnetOutput(network, options, weights)],
       {
-        pictures: options.calibration ?? options.pictures,
+        pictures: calibration ?? options.pictures,
         talk,
         signal,
         ...(options.cache && { keep: (ingredients, make) => cached(ingredients, make, talk) }),
@@ -73,7 +75,7 @@ export async function openWeights(options: OpenWeightsOptions, talk: Talk): Prom
   if (precision === 'int8' && !onGpu)
     return openInt8({ int8: await convert('int8'), full: await convert('fp32'), open, talk, signal })
   if (precision === 'fp16' || (precision === undefined && onGpu)) {
-    const pictures = options.pictures ?? options.calibration
+    const pictures = options.pictures ?? calibration
     const required = precision === 'fp16'
     return openHalfPrecision({ required, convert, pictures, open, openOnCpu, talk, signal })
   }
