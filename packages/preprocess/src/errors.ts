@@ -3,7 +3,7 @@ import { FacekitError } from '@facekit/core'
 export type InputErrorCode =
   /** There is nothing under the path given as input. */
   | 'INPUT_MISSING'
-  /** The input, or a folder in it, cannot be read. */
+  /** The input cannot be read; a folder in it that cannot be is an image that failed. */
   | 'INPUT_UNREADABLE'
   /** The list is not a text file with one path per line. */
   | 'INPUT_LIST'

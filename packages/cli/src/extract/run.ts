@@ -127,13 +127,11 @@ async function run(
           failed += ofBatch.length
           if (failed > 0) progress.note = `${grouped(failed)} failed`
           await target.reportFailed(ofBatch)
-          progress.count += batch.indices.length
+          progress.count += batch.indices.length + ofBatch.length
           talk.progress(progress)
         }),
-        someEmbedded((count, { path, reason }) =>
-          talk.warn(
-            `None of the first ${grouped(count)} images has an embedding, the first, ${path}: ${reason}`,
-          ),
+        someEmbedded((count, reasons) =>
+          talk.warn(`None of the first ${grouped(count)} images has an embedding: ${reasons}`),
         ),
         ...target.stages,
       ],
@@ -149,16 +147,17 @@ async function run(
   progress.finish()
   talk.progress(progress)
   if (passedOver) talk.info(`Passed over ${passedOver}`)
+  const embedded = progress.count - failed
   return {
-    images: progress.count + failed,
-    embedded: progress.count,
+    images: progress.count,
+    embedded,
     failed,
     dim,
     normalized,
     modelSha256: embedder.modelHash,
     files,
     seconds,
-    imagesPerSecond: progress.count / seconds,
+    imagesPerSecond: embedded / seconds,
   }
 }
 
