@@ -2,12 +2,14 @@ import { execFileSync, spawn } from 'node:child_process'
 import { closeSync, mkdirSync, mkdtempSync, openSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import type { ImageBatch } from '@facekit/core'
 import { rounds, seededRandom } from '@facekit/testing'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fieldsOf } from '../src/columns.js'
+import { linesOf } from '../src/lines.js'
 import { checkInput, imageList, preprocess, type ListedBatch, type PassedOver } from '../src/index.js'
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'facekit-lists-')))
@@ -196,6 +198,33 @@ describe('a list', () => {
     const file = openSync(join(folder, 'list'), 'r')
     expect(await pathsOf(`/dev/fd/${file}`)).toEqual([join(process.cwd(), 'a.png')])
     closeSync(file)
+  })
+})
+
+describe('linesOf', () => {
+  it('gives the same lines in every encoding, however the bytes are cut', async () => {
+    const random = seededRandom(31)
+    const pick = <T>(from: readonly T[]) => from[Math.floor(random() * from.length)]!
+    const characters = ['a', '/', ' ', '"', '#', 'ö', '\u4e00', '😀', '\u0a0a', '\u0d0d', '\u0100']
+    const line = () => `x${Array.from({ length: Math.floor(random() * 9) }, () => pick(characters)).join('')}`
+    for (let round = 0; round < rounds(300, 20_000); round++) {
+      const lines = Array.from({ length: Math.floor(random() * 6) }, line)
+      const end = pick(['\n', '\r\n', '\0'])
+      const text = lines.join(end) + pick(['', lines.length > 0 ? end : ''])
+      const bytes = pick([
+        Buffer.from(text),
+        Buffer.from(`\ufeff${text}`),
+        utf16(text, false),
+        utf16(text, true),
+      ])
+      const chunks = function* () {
+        for (let at = 0, size = 0; at < bytes.length; at += size)
+          yield bytes.subarray(at, at + (size = 1 + Math.floor(random() * 12)))
+      }
+      const found: string[] = []
+      for await (const some of linesOf(Readable.from(chunks()), 'list')) found.push(...some)
+      expect(found.filter((one) => one !== '')).toEqual(lines)
+    }
   })
 })
 
