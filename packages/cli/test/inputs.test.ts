@@ -68,11 +68,11 @@ describe('extract of a folder', () => {
   it('says what it passes over', async () => {
     drawAlbum(inFolder('mixed'), 1, 1)
     for (const sub of ['.ipynb_checkpoints', '@eaDir']) mkdirSync(inFolder('mixed', sub))
-    for (const name of ['a.heic', 'b.HEIC', 'notes.txt', '.ipynb_checkpoints/0-checkpoint.bmp'])
+    for (const name of ['a.heic', 'a.txt', 'b.txt', 'c.txt', 'b.HEIC', '.ipynb_checkpoints/0-checkpoint.bmp'])
       writeFileSync(inFolder('mixed', name), '')
     const { stderr } = await extract(inFolder('mixed'), 'passed-over')
     expect(stderr).toContain(
-      'Passed over 3 files (2 .heic, 1 .txt), 2 folders (1 .ipynb_checkpoints, 1 @eaDir)\n',
+      'Passed over 5 files (2 .heic, 3 .txt), 2 folders (1 .ipynb_checkpoints, 1 @eaDir)\n',
     )
     expect(stderr).toContain('Embedded 1 of 1 images')
     expect((await extract(inFolder('album'), 'nothing-over')).stderr).not.toContain('Passed over')

@@ -55,13 +55,18 @@ export async function whyNoFile(line: string, folder: string): Promise<string | 
       if (await isThere(field))
         return `no such file, but column ${i + 1} of the line is one: give --list-column ${i + 1}`
     }
-    const withoutLast = line.trimEnd().replace(/[\t ,]+[^\t ,]*$/, '')
-    if (await isThere(withoutLast))
+    if (await isThere(withoutLastField(line)))
       return 'no such file, but without its last field the line is one: separate fields by a TAB, and give --list-column 1'
   }
   if (folder !== process.cwd() && (await isFile(below(process.cwd(), line))))
     return 'no such file, but there is one from the working directory: paths are meant from the folder of the list'
   return undefined
+}
+
+function withoutLastField(line: string): string {
+  const bare = line.trimEnd()
+  const end = Math.max(...['\t', ' ', ','].map((separator) => bare.lastIndexOf(separator)))
+  return bare.slice(0, end).trimEnd().replace(/,$/, '')
 }
 
 async function isFile(path: string): Promise<boolean> {

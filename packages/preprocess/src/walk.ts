@@ -22,6 +22,9 @@ const REASONS: Readonly<Record<string, string>> = {
   ESTALE: 'the server does not know it any more',
 }
 
+/** What a link gives that leads nowhere. */
+const NOWHERE: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'])
+
 export interface WalkOptions {
   isWanted: (name: string) => boolean
   /** Ends the walk at the next name. */
@@ -84,7 +87,7 @@ class Walk {
       const name = nameOf(entry)
       const path = below(folder.path, name)
       const raw = rawBelow(folder.raw, entry.name)
-      if (!(await isFolder(entry, raw))) {
+      if (!(await isFolder(entry, raw, isWanted))) {
         if (isSystemFile(name) || !isWanted(name)) passedOver.files.add(kindOf(name))
         else files.push(typeof raw === 'string' ? path : new ImageError(path, NOT_UTF8))
         continue
@@ -165,13 +168,18 @@ function bytesOf(name: string | Buffer): Buffer {
   return typeof name === 'string' ? Buffer.from(name) : name
 }
 
-async function isFolder(entry: Entry, raw: string | Buffer): Promise<boolean> {
+async function isFolder(
+  entry: Entry,
+  raw: string | Buffer,
+  isWanted: (name: string) => boolean,
+): Promise<boolean> {
   if (entry.isDirectory()) return true
   if (entry.isFile()) return false
-  // A link, or a file system that does not say. One that leads nowhere is a file that cannot be read.
+  // A link, or a file system that does not say.
   return stat(raw).then(
     (stats) => stats.isDirectory(),
-    () => false,
+    // One that leads nowhere is a file that cannot be read; where it may not be followed, its name has to tell.
+    ({ code }: NodeJS.ErrnoException) => !NOWHERE.has(code) && !isWanted(nameOf(entry)),
   )
 }
 

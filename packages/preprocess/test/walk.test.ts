@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -84,9 +84,17 @@ describe('a walk', () => {
 
   it.skipIf(process.getuid?.() === 0)('goes on where a folder may not be listed', async () => {
     const root = tree('denied', ['a.jpg', 'b/c.jpg'])
+    const elsewhere = tree('elsewhere', ['inner/d.jpg'])
+    symlinkSync(join(elsewhere, 'inner'), join(root, 'link'))
+    symlinkSync(join(elsewhere, 'inner/d.jpg'), join(root, 'link.jpg'))
     mkdirSync(join(root, 'locked'), { mode: 0 })
-    expect((await walked(root)).failed).toEqual([
-      [2, 'locked', 'a folder that cannot be listed: permission denied'],
+    chmodSync(elsewhere, 0)
+    const { paths, failed } = await walked(root)
+    for (const closed of [elsewhere, join(root, 'locked')]) chmodSync(closed, 0o700)
+    expect(paths).toEqual(['a.jpg', 'b/c.jpg', 'link.jpg'])
+    expect(failed).toEqual([
+      [2, 'link', 'a folder that cannot be listed: permission denied'],
+      [4, 'locked', 'a folder that cannot be listed: permission denied'],
     ])
   })
 

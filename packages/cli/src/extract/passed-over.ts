@@ -1,8 +1,12 @@
 import type { Counts, PassedOver } from '@facekit/preprocess'
 import { grouped } from '../progress.js'
 
-/** Kinds that are named: what matters comes first, the most frequent. */
 const NAMED_KINDS = 8
+
+/** Pictures that are not read, named before all else: whoever has them misses them. */
+const PICTURES: ReadonlySet<string> = new Set(
+  '.heic .heif .avif .gif .tif .tiff .jp2 .jxl .dng .cr2 .nef .arw'.split(' '),
+)
 
 /** What of an input was passed over: `312 files (300 .txt, 12 .heic), 4 folders (4 @eaDir)`; empty where nothing was. */
 export function describePassedOver({ files, folders, lines }: PassedOver): string {
@@ -13,7 +17,9 @@ export function describePassedOver({ files, folders, lines }: PassedOver): strin
 
 function describe(what: string, { total, kinds }: Counts): string {
   if (total === 0) return ''
-  const named = kinds.slice(0, NAMED_KINDS)
+  const isPicture = ({ kind }: { kind: string }) => PICTURES.has(kind)
+  const inOrder = [...kinds.filter(isPicture), ...kinds.filter((kind) => !isPicture(kind))]
+  const named = inOrder.slice(0, NAMED_KINDS)
   const others = named.reduce((rest, { count }) => rest - count, total)
   const parts = named.map(({ kind, count }) => `${grouped(count)} ${kind}`)
   if (others > 0) parts.push(`${grouped(others)} of other kinds`)
