@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openFileSet, readEmbeddings } from '@facekit/io-npy'
 import type { EmbeddingBatch } from '@facekit/core'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { countImages } from '../src/extract/count-images.js'
 import { firstPictures } from '../src/weights/first-pictures.js'
 import { drawAlbum, writeBlockModel } from './album.js'
@@ -41,6 +41,8 @@ function withLongPath(name: string): string {
   mkdirSync(deep(`${name}-inner`), { recursive: true })
   mkdirSync(deep(`${name}/m`), { recursive: true })
   renameSync(inFolder(`${name}-inner`), join(deep(`${name}/m`), 'inner'))
+  // Back, so that it can be removed.
+  onTestFinished(() => renameSync(join(deep(`${name}/m`), 'inner'), inFolder(`${name}-inner`)))
   drawAlbum(inFolder(name), 1, 2)
   return inFolder(name)
 }
@@ -60,9 +62,6 @@ describe('extract of a folder', () => {
 
     const stream = await facekit(['extract', '--input', crops, '--weights', model])
     expect(stream.stderr.match(/cannot be listed/g)).toHaveLength(1)
-    // What made the path too long goes, so that it can be removed.
-    const outer = inFolder('crops', 'm', ...Array<string>(11).fill('x'.repeat(200)))
-    renameSync(join(outer, 'x'.repeat(200), 'inner'), inFolder('inner'))
   })
 
   it('says what it passes over', async () => {

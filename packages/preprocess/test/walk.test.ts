@@ -1,13 +1,12 @@
 import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { imageList, type ImageError, type ListedBatch, type PassedOver } from '../src/index.js'
 import { Counts } from '../src/passed-over.js'
 import { walk } from '../src/walk.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'facekit-walk-'))
-// Node's own rmSync cannot name what is not UTF-8 or too long.
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 function tree(name: string, files: readonly string[]): string {
@@ -75,11 +74,12 @@ describe('a walk', () => {
     writeFileSync(join(deep('inner'), 'lost.jpg'), '')
     mkdirSync(deep('long/outer'), { recursive: true })
     renameSync(join(folder, 'inner'), join(deep('long/outer'), 'inner'))
+    // Back, so that it can be removed.
+    onTestFinished(() => renameSync(join(deep('long/outer'), 'inner'), join(folder, 'inner')))
     const { indices, paths, failed, unlisted } = await walked(root)
     expect(paths).toEqual(['a.jpg', 'z.jpg'])
     expect(indices).toEqual([0, 2])
     expect(failed).toEqual([[1, unlisted[0], 'a folder that cannot be listed: its path is too long']])
-    renameSync(join(deep('long/outer'), 'inner'), join(folder, 'inner'))
   })
 
   it.skipIf(process.getuid?.() === 0)('goes on where a folder may not be listed', async () => {
