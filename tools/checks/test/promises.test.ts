@@ -54,6 +54,11 @@ const PROMISES: Readonly<Record<string, readonly (readonly [file: string, test: 
       ['io-npy/test/numpy.test.ts', 'a file set, empty or not'],
       ['cli/test/pipeline.test.ts', 'takes an image whose embedding is no numbers for one that failed'],
     ],
+  'A folder that cannot be listed is one line of `failed.ndjson`, at the position where it stood, and a warning; so is, without a warning, each image whose name is not UTF-8.':
+    [
+      ['cli/test/inputs.test.ts', 'goes on where a folder in it cannot be listed'],
+      ['preprocess/test/walk.test.ts', 'counts images whose name is not UTF-8'],
+    ],
   'Where all images failed, nothing is written.': [
     [
       'cli/test/pipeline.test.ts',

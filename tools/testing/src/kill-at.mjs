@@ -6,8 +6,13 @@ import { syncBuiltinESMExports } from 'node:module'
 const killAt = Number(process.env['FACEKIT_KILL_AT'] ?? Infinity)
 let steps = 0
 
+/**
+ * @param {Record<string, any>} owner whose method is counted before it is called
+ * @param {string} name
+ */
 function countFirst(owner, name) {
   const original = owner[name]
+  /** @param {unknown[]} args */
   owner[name] = function (...args) {
     if (++steps === killAt) process.kill(process.pid, 'SIGKILL')
     return original.apply(this, args)
