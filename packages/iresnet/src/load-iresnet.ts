@@ -38,9 +38,10 @@ export async function loadIresnet(stateDict: StateDict, options: LoadIresnetOpti
 
   const width = reader.shapeOf(`${names.conv}.weight`, 4)[0]!
   const conv = await reader.convolution(names.conv, { inputs: 3, outputs: width, kernel: 3, stride: 1 })
+  const norm = await reader.normAfter(conv, names.norm)
   const stem = {
     conv: options.channels === 'bgr' ? swapChannels(conv) : conv,
-    norm: await reader.batchNorm(names.norm, width),
+    ...(norm && { norm }),
     activation: await reader.activation(names.activation, width),
   }
 
@@ -63,6 +64,7 @@ export async function loadIresnet(stateDict: StateDict, options: LoadIresnetOpti
       `Expected ${head.linear}.weight of ${stateDict.source} to take ${channels} channels of a map but its shape is ${dim}×${features}`,
     )
   }
+  const embeddingNorm = await reader.optionalNorm(head.embeddingNorm, dim)
   const { source } = stateDict
   const network: Network = {
     dialect: dialect.name,
@@ -85,8 +87,8 @@ export async function loadIresnet(stateDict: StateDict, options: LoadIresnetOpti
       linearTakes: 'features',
       name: head.linear,
       weights: await reader.tensor(`${head.linear}.weight`, [dim, features]),
-      bias: await reader.tensor(`${head.linear}.bias`, [dim]),
-      embeddingNorm: await reader.batchNorm(head.embeddingNorm, dim),
+      bias: await reader.bias(head.linear, dim),
+      ...(embeddingNorm && { embeddingNorm }),
     },
   }
   reader.refuseSurplus()
@@ -134,14 +136,14 @@ async function readBlock(
   const stride = index === 0 ? 2 : 1
   const inner = reader.shapeOf(`${names.conv1}.weight`, 4)[0]!
   const outputs = reader.shapeOf(`${names.conv2}.weight`, 4)[0]!
-  const block: Block = {
-    norm1: await reader.batchNorm(names.norm1, inputs),
-    conv1: await reader.convolution(names.conv1, { inputs, outputs: inner, kernel: 3, stride: 1 }),
-    norm2: await reader.batchNorm(names.norm2, inner),
-    activation: await reader.activation(names.activation, inner),
-    conv2: await reader.convolution(names.conv2, { inputs: inner, outputs, kernel: 3, stride }),
-    norm3: await reader.batchNorm(names.norm3, outputs),
-  }
+  const norm1 = await reader.batchNorm(names.norm1, inputs)
+  const conv1 = await reader.convolution(names.conv1, { inputs, outputs: inner, kernel: 3, stride: 1 })
+  const norm2 = await reader.normAfter(conv1, names.norm2)
+  const activation = await reader.activation(names.activation, inner)
+  const conv2 = await reader.convolution(names.conv2, { inputs: inner, outputs, kernel: 3, stride })
+  const norm3 = await reader.normAfter(conv2, names.norm3)
+  const norms = { norm1, ...(norm2 && { norm2 }), ...(norm3 && { norm3 }) }
+  const block: Block = { ...norms, conv1, activation, conv2 }
   const changesShape = stride !== 1 || inputs !== outputs
   if (!changesShape) return block
   return { ...block, shortcut: await readShortcut(reader, dialect, names.shortcut, inputs, outputs, stride) }
@@ -156,12 +158,11 @@ async function readShortcut(
   stride: number,
 ): Promise<Shortcut> {
   const pools = poolsShortcut && stride > 1
-  return {
-    ...(names.normBefore && { normBefore: await reader.batchNorm(names.normBefore, inputs) }),
-    pools,
-    conv: await reader.convolution(names.conv, { inputs, outputs, kernel: 1, stride: pools ? 1 : stride }),
-    normAfter: await reader.batchNorm(names.normAfter, outputs),
-  }
+  const layer = { inputs, outputs, kernel: 1, stride: pools ? 1 : stride } as const
+  const normBefore = names.normBefore && (await reader.batchNorm(names.normBefore, inputs))
+  const conv = await reader.convolution(names.conv, layer)
+  const normAfter = await reader.normAfter(conv, names.normAfter)
+  return { ...(normBefore && { normBefore }), pools, conv, ...(normAfter && { normAfter }) }
 }
 
 /** The same convolution of a picture whose three channels come in the opposite order. */

@@ -43,24 +43,45 @@ export class TensorReader {
     return values
   }
 
+  /** With a bias where it has one, as it does after norms were folded into it. */
   async convolution(
     name: string,
     layer: Omit<Convolution, 'name' | 'weights' | 'bias'>,
   ): Promise<Convolution> {
     const { inputs, outputs, kernel } = layer
-    return { ...layer, name, weights: await this.tensor(`${name}.weight`, [outputs, inputs, kernel, kernel]) }
+    const weights = await this.tensor(`${name}.weight`, [outputs, inputs, kernel, kernel])
+    if (!this.#has(`${name}.bias`)) return { ...layer, name, weights }
+    return { ...layer, name, weights, bias: await this.tensor(`${name}.bias`, [outputs]) }
   }
 
+  /** Without weight and bias (`affine=False`) these are 1 and 0. */
   async batchNorm(name: string, channels: number): Promise<BatchNorm> {
     const read = (part: string, least?: number) => this.tensor(`${name}.${part}`, [channels], least)
+    const isAffine = this.#has(`${name}.weight`) || this.#has(`${name}.bias`)
     return {
       name,
-      weight: await read('weight'),
-      bias: await read('bias'),
+      weight: isAffine ? await read('weight') : new Float32Array(channels).fill(1),
+      bias: isAffine ? await read('bias') : new Float32Array(channels),
       mean: await read('running_mean'),
       variance: await read('running_var', 0),
       epsilon: this.#epsilon,
     }
+  }
+
+  /** Undefined where there is nothing of such a norm. */
+  async optionalNorm(name: string, channels: number): Promise<BatchNorm | undefined> {
+    const parts = ['weight', 'bias', 'running_mean', 'running_var']
+    return parts.some((part) => this.#has(`${name}.${part}`)) ? this.batchNorm(name, channels) : undefined
+  }
+
+  /** The norm of what a convolution gives; undefined where it was folded into the convolution, which has a bias then. */
+  async normAfter(conv: Convolution, name: string): Promise<BatchNorm | undefined> {
+    return conv.bias ? this.optionalNorm(name, conv.outputs) : this.batchNorm(name, conv.outputs)
+  }
+
+  /** The bias of a linear layer; 0 where it has none. */
+  async bias(name: string, outputs: number): Promise<Float32Array> {
+    return this.#has(`${name}.bias`) ? this.tensor(`${name}.bias`, [outputs]) : new Float32Array(outputs)
   }
 
   /** One slope per channel, or one for all. */
@@ -83,6 +104,10 @@ export class TensorReader {
         `Expected an iresnet in ${source} but its tensor ${name} (${describe(shape)}) has no place in one`,
       )
     }
+  }
+
+  #has(name: string): boolean {
+    return this.#stateDict.tensors.has(name)
   }
 
   #find(name: string) {
