@@ -63,12 +63,18 @@ export async function loadModel(model: string | ModelBytes): Promise<LoadedModel
   }
 }
 
+/** Why a model cannot be read, in words. */
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'that is a folder: name a file in it',
+}
+
 async function readModelFile(file: string): Promise<Uint8Array> {
   try {
     return await readFile(file)
   } catch (cause) {
-    const reason =
-      (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : String(cause)
+    const { code = '' } = cause as NodeJS.ErrnoException
+    const reason = REASONS[code] ?? String(cause)
     throw new EmbedderError('MODEL_FILE', `Expected an ONNX model at ${file} but ${reason}`, { cause })
   }
 }

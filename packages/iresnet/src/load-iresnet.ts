@@ -2,6 +2,7 @@ import { OptionError, pixelNormalization, type PixelFormat } from '@facekit/core
 import { ARCFACE, REVISED, type Dialect } from './dialects.js'
 import { IresnetError } from './errors.js'
 import type { Block, Convolution, Network, Shortcut } from './network.js'
+import { otherNetwork } from './other-networks.js'
 import { pictureSize, type PictureSize } from './picture-size.js'
 import { TensorReader } from './tensor-reader.js'
 import type { StateDict } from './torch-file/state-dict.js'
@@ -10,12 +11,16 @@ import type { StateDict } from './torch-file/state-dict.js'
 const EPSILON = 1e-5
 /** More is no guard against dividing by zero. */
 const MAX_EPSILON = 0.01
+/** Tensors that are named in a note. */
+const MAX_NAMED = 5
 
 export interface LoadIresnetOptions extends PixelFormat {
   /** Of the pictures, in pixels, for weights that take others than 112×112. */
   size?: PictureSize | undefined
-  /** Of the batch norms, which no tensor tells; 1e-5 if left out. MagFace trains with 2e-5. */
+  /** Of the batch norms, which no tensor tells: 1e-5 if left out, 2e-5 for weights in the layout of MagFace. */
   epsilon?: number | undefined
+  /** Told, in a sentence, what was left out and what was assumed. */
+  onNote?: ((line: string) => void) | undefined
   /** Stops the reading, with its reason. */
   signal?: AbortSignal | undefined
 }
@@ -33,7 +38,7 @@ export interface LoadIresnetOptions extends PixelFormat {
 export async function loadIresnet(stateDict: StateDict, options: LoadIresnetOptions = {}): Promise<Network> {
   const { mean, std } = pixelNormalization(options)
   const dialect = recognize(stateDict)
-  const reader = new TensorReader(stateDict, checkEpsilon(options.epsilon ?? EPSILON), options.signal)
+  const reader = new TensorReader(stateDict, epsilonOf(stateDict, options), options.signal)
   const { stem: names, head } = dialect
 
   const width = reader.shapeOf(`${names.conv}.weight`, 4)[0]!
@@ -91,8 +96,19 @@ export async function loadIresnet(stateDict: StateDict, options: LoadIresnetOpti
       ...(embeddingNorm && { embeddingNorm }),
     },
   }
-  reader.refuseSurplus()
+  noteLeftOut(stateDict, reader.leftOver(dim), options.onNote)
   return network
+}
+
+/** What MagFace's own checkpoints have before the names of their tensors; it trains with another epsilon. */
+const MAGFACE = { prefix: 'features.module.', epsilon: 2e-5 }
+
+function epsilonOf({ prefix, source }: StateDict, { epsilon, onNote }: LoadIresnetOptions): number {
+  if (epsilon !== undefined || prefix !== MAGFACE.prefix) return checkEpsilon(epsilon ?? EPSILON)
+  onNote?.(
+    `${source} has the layout of MagFace (${prefix}*), which trains with a batch norm epsilon of ${MAGFACE.epsilon.toExponential()}: that is taken, unless another is given (--bn-eps)`,
+  )
+  return MAGFACE.epsilon
 }
 
 function checkEpsilon(epsilon: number): number {
@@ -109,7 +125,7 @@ function recognize({ tensors, source }: StateDict): Dialect {
   const [some] = tensors.keys()
   throw new IresnetError(
     'IRESNET_TENSORS',
-    `Expected the weights of an iresnet in ${source}, with a tensor ${REVISED.stem.conv}.weight or ${ARCFACE.stem.conv}.weight, but got ${tensors.size} tensors${some === undefined ? '' : ` such as ${some}`}. Other networks can be exported to ONNX and used as such.`,
+    `Expected the weights of an iresnet in ${source}, with a tensor ${REVISED.stem.conv}.weight or ${ARCFACE.stem.conv}.weight, but got ${tensors.size} tensors${some === undefined ? '' : ` such as ${some}`}. ${otherNetwork(tensors.keys())}`,
   )
 }
 
@@ -163,6 +179,18 @@ async function readShortcut(
   const conv = await reader.convolution(names.conv, layer)
   const normAfter = await reader.normAfter(conv, names.normAfter)
   return { ...(normBefore && { normBefore }), pools, conv, ...(normAfter && { normAfter }) }
+}
+
+function noteLeftOut(
+  { leftOut = [], source }: StateDict,
+  surplus: readonly string[],
+  onNote: LoadIresnetOptions['onNote'],
+): void {
+  const names = [...surplus, ...leftOut]
+  if (names.length === 0) return
+  const more = names.length - MAX_NAMED
+  const named = `${names.slice(0, MAX_NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+  onNote?.(`Left out of ${source}, which holds more than the network: ${named}`)
 }
 
 /** The same convolution of a picture whose three channels come in the opposite order. */

@@ -94,16 +94,34 @@ export class TensorReader {
     }
   }
 
-  /** @throws IresnetError for a tensor that the network has no place for */
-  refuseSurplus(): void {
+  /**
+   * The tensors that the network has no place for and does not need: those of a classifier, which compares embeddings
+   * with the centres of classes.
+   *
+   * @param dim length of an embedding
+   * @throws IresnetError for any other
+   */
+  leftOver(dim: number): string[] {
     const { tensors, source } = this.#stateDict
-    for (const [name, { shape }] of tensors) {
-      if (this.#taken.has(name) || IGNORED.test(name)) continue
+    const modules = new Set([...this.#taken].map((name) => name.slice(0, name.lastIndexOf('.'))))
+    const parts = new Set([...this.#taken].map(partOf))
+    // `head.weight` hangs on a part of the network and is none: nothing else of it stands in that very place.
+    const isApart = (name: string) =>
+      !parts.has(partOf(name)) || (name.split('.').length === 2 && !modules.has(partOf(name)))
+    const surplus = [...tensors.keys()].filter((name) => !this.#taken.has(name) && !IGNORED.test(name))
+    const classifiers = surplus.filter((name) => {
+      const { shape } = tensors.get(name)!
+      return isApart(name) && shape.length === 2 && shape.includes(dim)
+    })
+    const withClassifier = new Set(classifiers.map(partOf))
+    for (const name of surplus) {
+      if (isApart(name) && withClassifier.has(partOf(name))) continue
       throw new IresnetError(
         'IRESNET_TENSORS',
-        `Expected an iresnet in ${source} but its tensor ${name} (${describe(shape)}) has no place in one`,
+        `Expected an iresnet in ${source} but its tensor ${name} (${describe(tensors.get(name)!.shape)}) has no place in one`,
       )
     }
+    return surplus
   }
 
   #has(name: string): boolean {
@@ -141,4 +159,9 @@ export class TensorReader {
 
 function describe(shape: readonly number[]): string {
   return shape.length === 0 ? 'a single number' : shape.join('×')
+}
+
+/** The part of a model that a tensor belongs to: the first of its names. */
+function partOf(name: string): string {
+  return name.slice(0, Math.max(0, name.indexOf('.')))
 }

@@ -194,3 +194,21 @@ export function torchLegacy(
 export function bytesOf(numbers: ArrayBufferView): Uint8Array {
   return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength)
 }
+
+export interface SafetensorSpec {
+  dtype?: unknown
+  shape?: unknown
+  data_offsets?: unknown
+}
+
+/** What safetensors writes. @param header may be anything, also as text */
+export function safetensors(
+  header: Readonly<Record<string, SafetensorSpec | Record<string, string>>> | string,
+  data: Uint8Array,
+  length?: bigint,
+): Buffer {
+  const json = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header))
+  const size = Buffer.alloc(8)
+  size.writeBigUInt64LE(length ?? BigInt(json.length))
+  return Buffer.concat([size, json, data])
+}

@@ -14,6 +14,7 @@ import {
   named,
   none,
   pickle,
+  safetensors,
   storage,
   tensor,
   text,
@@ -71,10 +72,6 @@ describe('nothing is executed', () => {
     ],
     ['torch.storage._load_from_bytes', dict({ w: call('torch.storage._load_from_bytes', text('x')) })],
     [
-      'torch._utils._rebuild_qtensor',
-      dict({ w: call('torch._utils._rebuild_qtensor', storage({ count: 6, shape: [] })) }),
-    ],
-    [
       'torch.ComplexFloatStorage',
       dict({ w: tensor({ storage: 'ComplexFloatStorage', count: 6, shape: [6] }) }),
     ],
@@ -88,6 +85,43 @@ describe('nothing is executed', () => {
     await expect(load(legacyOf(value))).rejects.toMatchObject(expected)
     // A pickle alone, as malware comes.
     await expect(load(pickle(value))).rejects.toMatchObject(expected)
+  })
+
+  it.each<[string, Pickled]>([
+    ['torch.qint8', dict({ 'fc._packed_params.dtype': named('torch.qint8') })],
+    ['torch.QInt8Storage', dict({ w: storage({ storage: 'QInt8Storage', count: 6, shape: [] }) })],
+    ['torch._utils._rebuild_qtensor', dict({ w: call('torch._utils._rebuild_qtensor') })],
+    ['torch.nn.quantized.modules.linear.Linear', call('torch.nn.quantized.modules.linear.Linear')],
+  ])('quantised weights (%s) are told, with what helps', async (name, value) => {
+    const expected = refusal(`quantised weights \\(${name}\\)[^]*float weights`, 'TORCH_GLOBAL')
+    await expect(load(zipOf(value))).rejects.toMatchObject(expected)
+    await expect(load(legacyOf(value))).rejects.toMatchObject(expected)
+  })
+
+  const object = (name: string, ...args: Pickled[]) =>
+    Buffer.concat([named(name), tuple(...args), latin1('\x81')])
+
+  it('objects that say nothing about tensors are passed over', async () => {
+    const config = withState(
+      object('omegaconf.dictconfig.DictConfig'),
+      dict({ _content: dict({ lr: integer(1) }) }),
+    )
+    const options = Buffer.concat([object('easydict.EasyDict'), text('lr'), integer(1), latin1('s')])
+    const version = object('torch.torch_version.TorchVersion', text('2.1.0'))
+    await load(zipOf(dict({ config, options, version, state_dict: dict({ w: W }) })))
+  })
+
+  it.each<[string, Pickled]>([
+    ['easydict.EasyDict', Buffer.concat([object('easydict.EasyDict'), text('w'), W, latin1('s')])],
+    ['yacs.config.CfgNode', withState(object('yacs.config.CfgNode'), dict({ a: list(tuple(W)) }))],
+    ['argparse.Namespace', withState(object('argparse.Namespace'), dict({ w: W }))],
+    [
+      'pytorch_lightning.core.LightningModule',
+      object('pytorch_lightning.core.LightningModule', dict({ w: W })),
+    ],
+  ])('but not where a tensor hangs on one: %s', async (name, value) => {
+    const said = `keeps tensors in an object, of "${name}"[^]*torch\\.save\\(model\\.state_dict`
+    await expect(load(zipOf(dict({ value })))).rejects.toMatchObject(refusal(said, 'TORCH_GLOBAL'))
   })
 
   it('nor is what is only mentioned called', async () => {
@@ -107,22 +141,26 @@ describe('nothing is executed', () => {
 
 describe('what is no PyTorch file is named', () => {
   it.each<[string, Uint8Array | string]>([
-    ['is empty', ''],
+    ['is an empty file', ''],
     ['Git LFS pointer[^]*git lfs pull', 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n'],
-    ['web page', '\n<!DOCTYPE html><html>'],
-    [
-      'safetensors',
-      Buffer.concat([latin1('\x40\x01\0\0\0\0\0\0'), Buffer.from('{"weight":{"dtype":"F32"}}')]),
-    ],
+    ['web page[^]*logging in', '\n<!DOCTYPE html><html>'],
+    ['web page', '\ufeff<html>'],
+    ['XML', '<?xml version="1.0"?><net name="torch_jit"/>'],
     ['ONNX', latin1('\x08\x08\x12\x07pytorch')],
-    ['tar format', Buffer.concat([Buffer.from('storages'.padEnd(257, '\0')), Buffer.from('ustar\x0000')])],
-    ['gzipped', latin1('\x1f\x8b\x08\0')],
+    [
+      'tar archive[^]*newer',
+      Buffer.concat([Buffer.from('storages'.padEnd(257, '\0')), Buffer.from('ustar\x0000')]),
+    ],
+    ['gunzip', latin1('\x1f\x8b\x08\0')],
     ['NumPy', latin1('\x93NUMPY\x01\0')],
     ['HDF5', latin1('\x89HDF\r\n')],
     ['no PyTorch file', 'weights'],
     ['no PyTorch file', Buffer.alloc(100)],
     ['Python pickle, but none of torch.save', pickle(dict({ a: integer(1) }))],
-    ['0 entries data.pkl', zip({ 'word/document.xml': { data: SIX } })],
+    [
+      'zip archive of other files \\(word/document.xml\\)[^]*unpack it',
+      zip({ 'word/document.xml': { data: SIX } }),
+    ],
     ['2 entries data.pkl', zip({ 'a/data.pkl': { data: SIX }, 'b/data.pkl': { data: SIX } })],
     ['TorchScript', zip({ 'a/data.pkl': { data: pickle(none) }, 'a/constants.pkl': { data: pickle(none) } })],
     [
@@ -283,6 +321,90 @@ describe('damage is told', () => {
   })
 })
 
+describe('a safetensors file', () => {
+  const F32 = (shape: unknown, start: unknown, end: unknown) => ({
+    dtype: 'F32',
+    shape,
+    data_offsets: [start, end],
+  })
+  const w = F32([6], 0, 24)
+
+  it('is read', async () => {
+    await load(safetensors({ __metadata__: { format: 'pt' }, w }, SIX))
+  })
+
+  it.each<[string, Buffer, string]>([
+    ['a header beyond the file', safetensors({ w }, SIX, 10_000n), 'refers to byte 10008'],
+    ['a header of 4 GB', safetensors({ w }, SIX, 2n ** 32n), 'header of 4294967296 bytes, expected at most'],
+    ['a header of 16 EB', safetensors({ w }, SIX, 2n ** 64n - 1n), 'header of 18446744073709551615 bytes'],
+    ['a header that is cut', safetensors({ w }, SIX, 20n), 'no JSON'],
+    ['a header that is not UTF-8', safetensors('{"\u00ff":1}', SIX, undefined).fill(0xff, 10, 12), 'no JSON'],
+    ['a header of endless nesting', safetensors(`{"w":${'['.repeat(1e6)}}`, SIX), 'no JSON'],
+    ['an entry that is a number', safetensors('{"w":1}', SIX), 'tensor w has no dtype'],
+    ['an entry that is a list', safetensors('{"w":[]}', SIX), 'tensor w has no dtype'],
+    ['no shape', safetensors({ w: { dtype: 'F32', data_offsets: [0, 24] } }, SIX), 'tensor w has no dtype'],
+    ['another dtype', safetensors({ w: { ...w, dtype: 'F8_E5M2' } }, SIX), 'w of F8_E5M2, expected F64, F32'],
+    ['a dtype of Object', safetensors({ w: { ...w, dtype: 'constructor' } }, SIX), 'w of constructor'],
+    ['a negative shape', safetensors({ w: F32([-6], 0, 24) }, SIX), 'no dtype, shape'],
+    ['a shape of fractions', safetensors({ w: F32([1.5, 4], 0, 24) }, SIX), 'no dtype, shape'],
+    ['a shape of text', safetensors({ w: F32('6', 0, 24) }, SIX), 'no dtype, shape'],
+    ['65 axes', safetensors({ w: F32(Array(65).fill(1), 0, 4) }, SIX), 'no dtype, shape'],
+    [
+      'a shape beyond all numbers',
+      safetensors({ w: F32(Array(64).fill(2 ** 52), 0, 24) }, SIX),
+      'has 24 bytes',
+    ],
+    ['a shape of other bytes', safetensors({ w: F32([7], 0, 24) }, SIX), 'w has 24 bytes, expected 28'],
+    ['offsets that go back', safetensors({ w: F32([6], 24, 0) }, SIX), 'w has -24 bytes'],
+    ['three offsets', safetensors({ w: { ...w, data_offsets: [0, 24, 48] } }, SIX), 'w has 24 bytes'],
+    [
+      'offsets beyond the file',
+      safetensors({ w: F32([6], 2 ** 50, 2 ** 50 + 24) }, SIX),
+      'overlap or leave a gap',
+    ],
+    [
+      'tensors that overlap',
+      safetensors({ w, v: F32([2], 16, 24) }, SIX),
+      'v begins at byte 16 [^]*expected 24',
+    ],
+    ['a tensor in another', safetensors({ w, v: F32([2], 0, 8) }, SIX), 'w begins at byte 0 [^]*expected 8'],
+    [
+      'a gap',
+      safetensors({ w: F32([2], 0, 8), v: F32([2], 16, 24) }, SIX),
+      'v begins at byte 16 [^]*expected 8',
+    ],
+    [
+      'bytes that belong to none',
+      safetensors({ w: F32([2], 0, 8) }, SIX),
+      'has 24 bytes of tensors, expected 8',
+    ],
+    [
+      'data that is cut',
+      safetensors({ w }, SIX.subarray(1)),
+      'has 23 bytes of tensors, expected 24: was it cut',
+    ],
+    ['no tensors', safetensors('{"__metadata__":{}}', new Uint8Array(0)), 'no tensors'],
+  ])('with %s is refused', async (_what, bytes, said) => {
+    await expect(load(bytes)).rejects.toMatchObject(refusal(said))
+  })
+
+  it('with 100 MB of JSON is refused before it is read', async () => {
+    const bytes = safetensors(`{"w":${JSON.stringify(w)}${' '.repeat(100e6)}}`, SIX)
+    await writeFile(path, bytes)
+    const before = process.memoryUsage().rss
+    await expect(openStateDict(path)).rejects.toMatchObject(refusal('header of 1000000[0-9]+ bytes'))
+    expect(process.memoryUsage().rss - before).toBeLessThan(32 * 1024 * 1024)
+  })
+
+  it('with as large a header as is read, of anything, takes a bounded memory', async () => {
+    const bytes = safetensors(`{"w":[${'[],'.repeat(2.7e6)}[]]}`, SIX)
+    await writeFile(path, bytes)
+    const before = process.memoryUsage().rss
+    await expect(openStateDict(path)).rejects.toMatchObject(refusal('no dtype'))
+    expect(process.memoryUsage().rss - before).toBeLessThan(512 * 1024 * 1024)
+  })
+})
+
 describe('a file that was changed by chance', () => {
   const value = dict({
     'conv.weight': W,
@@ -298,6 +420,16 @@ describe('a file that was changed by chance', () => {
         { key: '0', count: 6, data: SIX },
         { key: '1', count: 2, data: two },
       ]),
+    ],
+    [
+      'safetensors',
+      safetensors(
+        {
+          'conv.weight': { dtype: 'F32', shape: [2, 3], data_offsets: [0, 24] },
+          'bn.bias': { dtype: 'F32', shape: [2], data_offsets: [24, 32] },
+        },
+        Buffer.concat([SIX, two]),
+      ),
     ],
   ]
 

@@ -24,7 +24,42 @@ model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, bias=False), torch.nn.Batch
 weights = model.state_dict()
 `
 
+/** Stand-ins for classes of other packages, which are pickled in the same way. */
+const OBJECTS = `
+import types
+def foreign(name, base=object, **names):
+    module, _, cls = name.rpartition('.')
+    made = type(cls, (base,), dict(names, __module__=module))
+    for i, letter in enumerate(module + '.'):
+        if letter == '.': sys.modules.setdefault(module[:i], types.ModuleType(module[:i]))
+    setattr(sys.modules[module], cls, made)
+    return made
+EasyDict = foreign('easydict.EasyDict', dict)
+easy = EasyDict(lr=0.1, net=EasyDict(name='r50', sizes=[1, 2]))
+easy.__dict__.update(easy)
+CfgNode = foreign('yacs.config.CfgNode', dict)
+node = CfgNode(SOLVER=CfgNode(LR=0.1, STEPS=(1, 2)))
+node.__dict__['__immutable__'] = True
+DictConfig, AnyNode, Metadata = [foreign(f'omegaconf.{n}') for n in ['dictconfig.DictConfig', 'nodes.AnyNode', 'base.ContainerMetadata']]
+config, child = DictConfig(), AnyNode()
+child.__dict__.update(_parent=config, _val=3, _metadata=Metadata())
+config.__dict__.update(_content={'lr': child}, _metadata=Metadata(), _parent=None)
+Version = foreign('torch.torch_version.TorchVersion', str) if 'torch.torch_version' not in sys.modules else type(torch.__version__)
+Attributes = foreign('pytorch_lightning.utilities.parsing.AttributeDict', dict)
+ModelCheckpoint = foreign('pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint')
+`
+
 const CASES: [string, string][] = [
+  [
+    'a checkpoint of Lightning, with objects of many packages',
+    `${MODEL}${OBJECTS}
+import datetime, pathlib, uuid
+saved = {'epoch': 3, 'pytorch-lightning_version': '1.9', 'state_dict': collections.OrderedDict(('model.' + k, v) for k, v in weights.items()),
+    'callbacks': {ModelCheckpoint: {'best_model_score': torch.tensor(0.5), 'best_model_path': ''}}, 'hyper_parameters': Attributes(lr=0.1, cfg=config),
+    'loops': {'fit_loop': {'state_dict': {}, 'progress': collections.deque([1, 2], 5)}}, 'optimizer_states': [{'state': {0: {'step': torch.tensor(1.)}}}],
+    'easy': easy, 'node': node, 'version': Version('1.13.0'), 'when': datetime.datetime(2024, 1, 1), 'path': pathlib.Path('x'), 'id': uuid.UUID(int=5),
+    'names': frozenset(['a']), 'args': argparse.Namespace(cfg=easy, path=pathlib.PurePosixPath('y')), 'space': types.SimpleNamespace(a=1)}`,
+  ],
   ['a state dict', `${MODEL}saved = weights`],
   [
     'every dtype',

@@ -1,3 +1,4 @@
+import { recognizeFile } from '@facekit/core'
 import { OnnxError } from './errors.js'
 
 /**
@@ -22,9 +23,9 @@ export function notAModel(source: string, bytes: Uint8Array, cause?: unknown): O
 }
 
 function describe(bytes: Uint8Array): string {
-  const head = Buffer.from(bytes.subarray(0, 8)).toString('latin1')
-  if (bytes.length === 0) return 'an empty file'
+  const head = Buffer.from(bytes.subarray(0, 10)).toString('latin1')
   if (head.startsWith('PK')) return `a zip file of ${bytes.length} bytes (a PyTorch checkpoint?)`
-  if (head.startsWith('version ')) return 'a Git LFS pointer (run git lfs pull)'
-  return `${bytes.length} bytes that do not parse as one`
+  if (head.startsWith('\x80')) return 'a Python pickle (a PyTorch checkpoint?)'
+  if (head.endsWith('{"')) return 'a safetensors file'
+  return recognizeFile(bytes) ?? `${bytes.length} bytes that do not parse as one`
 }

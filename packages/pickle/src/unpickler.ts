@@ -23,9 +23,9 @@ import {
 export interface UnpickleOptions {
   /**
    * The globals that the pickle may name, as `module.name`, with what each does when it is called: nothing else is
-   * ever run. `null`: it may be mentioned, not called.
+   * ever run. `null`: it may be mentioned, not called. Usually a map; what it throws is seen by the caller.
    */
-  globals?: ReadonlyMap<string, GlobalCall | null>
+  globals?: Pick<ReadonlyMap<string, GlobalCall | null>, 'get'>
   /** What stands for a persistent id; without it, such ids are an error. */
   persistentLoad?: (id: PickleValue) => PickleValue
   /** Lists and dicts that keep their values as the caller wants. */

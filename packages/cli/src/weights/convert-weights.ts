@@ -60,7 +60,7 @@ export async function convertWeights(
 ): Promise<Uint8Array> {
   const { weights, useL2Norm, precision = 'fp32' } = options
   const before = await markOf(weights)
-  const network = await readNetwork(options, signal)
+  const network = await readNetwork(options, talk, signal)
   const outputs = outputsOf(network)
   const source = await hashFile(weights, signal)
   // A model of the file before would be kept as that of the file after.
@@ -110,12 +110,14 @@ async function markOf(file: string): Promise<string | undefined> {
 
 async function readNetwork(
   { weights, pixelMean, pixelStd, channels, size, bnEps }: WeightsOptions,
+  talk: Talk,
   signal: AbortSignal | undefined,
 ): Promise<Network> {
   const stateDict = await openStateDict(weights)
   try {
     const pixels = { mean: pixelMean, std: pixelStd, channels }
-    return await loadIresnet(stateDict, { ...pixels, size, epsilon: bnEps, signal })
+    const onNote = (line: string) => talk.info(line)
+    return await loadIresnet(stateDict, { ...pixels, size, epsilon: bnEps, onNote, signal })
   } finally {
     await stateDict.close()
   }

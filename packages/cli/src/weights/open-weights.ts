@@ -57,13 +57,14 @@ export async function openWeights(options: OpenWeightsOptions, talk: Talk): Prom
     })
   }
   const calibration = pictureSource(options.calibration)
+  const once = sayingOnce(talk)
   const convert = async (wanted: Precision) =>
     convertWeights(
       { ...options, precision: wanted },
       (network) => [chooseIresnetOutput(network, options, weights)],
       {
         pictures: calibration ?? options.pictures,
-        talk,
+        talk: once,
         signal,
         ...(options.cache && { keep: (ingredients, make) => cached(ingredients, make, talk) }),
       },
@@ -80,4 +81,14 @@ export async function openWeights(options: OpenWeightsOptions, talk: Talk): Prom
     return openHalfPrecision({ required, convert, pictures, open, openOnCpu, talk, signal })
   }
   return open(await convert(precision ?? 'fp32'))
+}
+
+/** What is to be known of weights is said once, however many models are made of them. */
+function sayingOnce(talk: Talk): Talk {
+  const said = new Set<string>()
+  const info = (line: string) => {
+    if (!said.has(line)) talk.info(line)
+    said.add(line)
+  }
+  return { ...talk, info }
 }

@@ -51,18 +51,30 @@ export class TorchDict extends PickleDict {
   override build(_state: PickleValue): void {}
 }
 
-/** Something that stands beside the tensors and says nothing about them: a numpy scalar, a device, the options of a run. */
-export class Inert extends PickleObject {
+/**
+ * Something that stands beside the tensors and says nothing about them: a numpy scalar, a device, the options of a run.
+ * What it holds is dropped.
+ */
+export class Inert extends PickleDict {
   readonly #typeName: string
+  readonly #drop: (value: PickleValue) => void
 
-  constructor(typeName: string) {
+  /** @param drop told of all that it is given */
+  constructor(typeName: string, drop: (value: PickleValue) => void) {
     super()
     this.#typeName = typeName
+    this.#drop = drop
   }
 
-  get typeName(): string {
+  override get typeName(): string {
     return this.#typeName
   }
 
-  override build(_state: PickleValue): void {}
+  override set(_key: PickleValue, value: PickleValue): void {
+    this.#drop(value)
+  }
+
+  override build(state: PickleValue): void {
+    this.#drop(state)
+  }
 }

@@ -1,91 +1,124 @@
 import type { PickleValue } from '@facekit/pickle'
 import { PickleDict, typeName } from '@facekit/pickle'
+import { isNetwork } from '../is-network.js'
 import { DeclaredTensor } from './declared.js'
 import type { InputFile } from './input-file.js'
 
-/** Where checkpoints keep the weights, in the order in which they are looked for. */
-const WRAPPERS = [
-  'state_dict_backbone',
-  'backbone',
-  'backbone_state_dict',
-  'state_dict',
-  'model_state_dict',
-  'model_state',
-  'model',
-  'network',
-  'net',
-  'module',
-  'encoder',
-  'weights',
-]
 /** Wrappers in wrappers: `{'model': {'state_dict': …}}` has two. */
 const MAX_WRAPPERS = 4
-/** What a model that is part of another calls it: DistributedDataParallel, torch.compile, trainers. */
+/** What a network may be part of: DistributedDataParallel, torch.compile, a trainer, each a name in a name. */
+const MAX_PREFIX_PARTS = 8
+/** Longer names have no prefix that is looked at. */
+const MAX_NAME = 1024
+/** Keys of what trainers keep, tensors too, of which none is a weight. */
+const NO_WEIGHTS = /optim|sched/i
+/** What a model that is part of another calls it, for those that are no network known here. */
 const PREFIXES = ['module.', '_orig_mod.', 'backbone.', 'model.', 'network.', 'net.', 'encoder.']
 /** For messages. */
 const MAX_NAMED_KEYS = 5
 const FIX = "fix: torch.save(model.state_dict(), 'weights.pth')"
 
+type Tensors = ReadonlyMap<string, DeclaredTensor>
+
+/** A dict with tensors in it. */
+interface Holder {
+  /** The keys that lead to it, each with a dot after it. */
+  path: string
+  tensors: Tensors
+}
+
+export interface FoundStateDict {
+  tensors: Tensors
+  /** What was taken off all names. */
+  prefix: string
+  /** Names of the tensors that stand beside the network: the classifier of a training run. */
+  leftOut: readonly string[]
+}
+
 /**
- * The tensors of a state dict, which may be wrapped in a checkpoint beside optimizer state, epochs and other things:
- * all these are left out. A prefix that all names have is taken off.
+ * The tensors of a network, which may be wrapped in a checkpoint beside optimizer state, epochs and other things, and
+ * be part of a model: all these are left out. Where there is no network that is known here, the largest state dict.
  *
  * @throws IresnetError `TORCH_FILE` where there is none, or more than one
  */
-export function findStateDict(file: InputFile, root: PickleValue): Map<string, DeclaredTensor> {
+export function findStateDict(file: InputFile, root: PickleValue): FoundStateDict {
   if (!(root instanceof PickleDict)) {
     throw file.damaged(`holds ${typeName(root)}, expected a state dict; ${FIX}`)
   }
-  const seen = new Set<PickleDict>()
-  return withoutPrefix(unwrap(root, MAX_WRAPPERS, seen) ?? unwrapUnknown(file, root, seen))
+  const holders = [...findHolders(root, '', new Set())]
+  const networks = holders.flatMap(({ path, tensors }) =>
+    networksIn(tensors).map((prefix) => ({ path, tensors, prefix })),
+  )
+  const [network] = networks
+  if (!network) return largest(file, root, holders)
+  if (networks.length > 1) {
+    const names = networks.map(({ path, prefix }) => JSON.stringify(`${path}${prefix}*`))
+    throw file.damaged(`has several networks, ${list(names)}, expected one; fix: save one of them alone`)
+  }
+  return { ...withoutPrefix(network.tensors, network.prefix), prefix: network.prefix }
 }
 
 /** @param seen dicts that were looked into: one may stand in many places */
-function unwrap(
-  dict: PickleDict,
-  wrappers: number,
-  seen: Set<PickleDict>,
-): Map<string, DeclaredTensor> | undefined {
+function* findHolders(dict: PickleDict, path: string, seen: Set<PickleDict>, depth = 0): Generator<Holder> {
   seen.add(dict)
-  for (const key of wrappers > 0 ? WRAPPERS : []) {
-    const inner = dict.entries.get(key)
-    if (!(inner instanceof PickleDict) || seen.has(inner)) continue
-    const found = unwrap(inner, wrappers - 1, seen)
-    if (found) return found
-  }
   const tensors = new Map<string, DeclaredTensor>()
-  for (const [name, value] of dict.entries) {
-    if (typeof name === 'string' && value instanceof DeclaredTensor) tensors.set(name, value)
+  for (const [key, value] of dict.entries) {
+    if (typeof key !== 'string' || NO_WEIGHTS.test(key.slice(0, MAX_NAME))) continue
+    if (value instanceof DeclaredTensor) tensors.set(key, value)
+    else if (value instanceof PickleDict && !seen.has(value) && depth < MAX_WRAPPERS)
+      yield* findHolders(value, `${path}${key}.`, seen, depth + 1)
   }
-  return tensors.size > 0 ? tensors : undefined
+  if (tensors.size > 0) yield { path, tensors }
 }
 
-/** A wrapper of another name will do, where it is the only one. */
-function unwrapUnknown(
-  file: InputFile,
-  root: PickleDict,
-  seen: Set<PickleDict>,
-): Map<string, DeclaredTensor> {
-  const found = [...root.entries].flatMap(([key, value]) => {
-    const tensors =
-      value instanceof PickleDict && !seen.has(value) ? unwrap(value, MAX_WRAPPERS, seen) : undefined
-    return tensors ? [{ key, tensors }] : []
-  })
-  const [only] = found
-  if (only && found.length === 1) return only.tensors
-  const keys = (found.length > 0 ? found.map(({ key }) => key) : [...root.entries.keys()])
-    .slice(0, MAX_NAMED_KEYS)
-    .map((key) => (typeof key === 'string' ? JSON.stringify(key.slice(0, 40)) : typeName(key)))
-    .join(', ')
-  if (found.length > 0) throw file.damaged(`has several state dicts, under ${keys}, expected one; ${FIX}`)
-  const what =
-    root.entries.size === 0 ? 'an empty dict' : `a dict of ${root.entries.size} keys such as ${keys}`
-  throw file.damaged(`has no tensors: it holds ${what}, expected a state dict; ${FIX}`)
+/** The prefixes under which there is a whole network. */
+function networksIn(tensors: Tensors): string[] {
+  const prefixes = new Set([''])
+  for (const name of tensors.keys()) {
+    if (name.length > MAX_NAME) continue
+    let end = 0
+    for (let parts = 0; parts < MAX_PREFIX_PARTS && (end = name.indexOf('.', end) + 1) > 0; parts++)
+      prefixes.add(name.slice(0, end))
+  }
+  return [...prefixes].filter((prefix) => isNetwork((name) => tensors.has(prefix + name)))
 }
 
-function withoutPrefix(tensors: Map<string, DeclaredTensor>): Map<string, DeclaredTensor> {
-  const names = [...tensors.keys()]
-  const prefix = PREFIXES.find((candidate) => names.every((name) => name.startsWith(candidate)))
-  if (prefix === undefined) return tensors
-  return withoutPrefix(new Map([...tensors].map(([name, tensor]) => [name.slice(prefix.length), tensor])))
+function withoutPrefix(tensors: Tensors, prefix: string): { tensors: Tensors; leftOut: string[] } {
+  const taken = new Map<string, DeclaredTensor>()
+  const leftOut: string[] = []
+  for (const [name, tensor] of tensors) {
+    if (name.startsWith(prefix)) taken.set(name.slice(prefix.length), tensor)
+    else leftOut.push(name)
+  }
+  return { tensors: taken, leftOut }
+}
+
+/** For what is no network that is known here: those who know it take it, and who does not can say what there is. */
+function largest(file: InputFile, root: PickleDict, holders: readonly Holder[]): FoundStateDict {
+  const size = Math.max(...holders.map(({ tensors }) => tensors.size))
+  const [only, ...others] = holders.filter(({ tensors }) => tensors.size === size)
+  if (!only) {
+    const keys = [...root.entries.keys()].map((key) =>
+      typeof key === 'string' ? JSON.stringify(key.slice(0, 40)) : typeName(key),
+    )
+    const what = keys.length === 0 ? 'an empty dict' : `a dict of ${keys.length} keys such as ${list(keys)}`
+    throw file.damaged(`has no tensors: it holds ${what}, expected a state dict; ${FIX}`)
+  }
+  if (others.length > 0) {
+    const names = [only, ...others].map(({ path }) => JSON.stringify(path.slice(0, -1)))
+    throw file.damaged(`has several state dicts, under ${list(names)}, expected one; ${FIX}`)
+  }
+  let { tensors } = only
+  let taken = ''
+  for (;;) {
+    const prefix = PREFIXES.find((some) => [...tensors.keys()].every((name) => name.startsWith(some)))
+    if (prefix === undefined) return { tensors, prefix: taken, leftOut: [] }
+    tensors = withoutPrefix(tensors, prefix).tensors
+    taken += prefix
+  }
+}
+
+function list(names: readonly string[]): string {
+  const more = names.length - MAX_NAMED_KEYS
+  return `${names.slice(0, MAX_NAMED_KEYS).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }

@@ -24,8 +24,8 @@ export class InputFile {
       // Before opening: opening a named pipe would wait for its other end.
       const stats = await stat(path)
       if (!stats.isFile()) {
-        const what = stats.isDirectory() ? 'a folder' : 'not a regular file'
-        throw new IresnetError('TORCH_FILE', `${path}: is ${what}, expected a PyTorch file`)
+        const what = stats.isDirectory() ? 'a folder: name a file in it' : 'not a regular file'
+        throw new IresnetError('TORCH_FILE', `${path}: expected a PyTorch file but it is ${what}`)
       }
       return new InputFile(path, stats.size, await open(path, 'r'))
     } catch (error) {

@@ -1,18 +1,25 @@
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
+import { HEAD_BYTES } from '@facekit/core'
+import { isOnnx, isPickle, isSafetensors, isZip } from './recognize.js'
 
-const EXTENSIONS = /\.(pth|pt|ckpt)(\.tar)?$/i
+const EXTENSIONS = /\.(pth|pt|ckpt|safetensors)(\.tar)?$/i
 
-/** Zip archives, and pickles of protocol 2 or later. */
-const BEGINNINGS = ['PK', '\x80']
-
-/** Whether a file is meant to be PyTorch's, by its name or by how it begins. A file that cannot be read is by its name. */
+/**
+ * Whether a file is PyTorch's, or safetensors, by how it begins. What is none of these and no ONNX model, or cannot be
+ * read, is what its name says: so the error is about what was meant.
+ */
 export async function isTorchFile(path: string): Promise<boolean> {
-  if (EXTENSIONS.test(path)) return true
-  try {
-    const file = await open(path)
-    const { buffer } = await file.read(Buffer.alloc(2), 0, 2, 0).finally(() => file.close())
-    return BEGINNINGS.some((beginning) => buffer.toString('latin1').startsWith(beginning))
-  } catch {
-    return false
-  }
+  const head = await readHead(path).catch(() => Buffer.alloc(0))
+  if (isZip(head) || isPickle(head) || isSafetensors(head)) return true
+  return !isOnnx(head) && EXTENSIONS.test(path)
+}
+
+async function readHead(path: string): Promise<Buffer> {
+  // Opening a named pipe would wait for its other end.
+  if (!(await stat(path)).isFile()) return Buffer.alloc(0)
+  const file = await open(path)
+  const { buffer, bytesRead } = await file
+    .read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0)
+    .finally(async () => file.close())
+  return buffer.subarray(0, bytesRead)
 }

@@ -19,6 +19,19 @@ export function spanOf({ shape, strides }: Layout): number {
   return shape.reduce((span, length, axis) => span + (length - 1) * strides[axis]!, 1)
 }
 
+/** The strides of a contiguous tensor. */
+export function rowMajor(shape: readonly number[]): number[] {
+  let stride = 1
+  return shape
+    .toReversed()
+    .map((length) => {
+      const own = stride
+      stride *= length
+      return own
+    })
+    .toReversed()
+}
+
 /** Whether its numbers stand in row-major order, each next to the one before. */
 export function isContiguous({ shape, strides }: Layout): boolean {
   let expected = 1

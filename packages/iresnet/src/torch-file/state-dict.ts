@@ -5,5 +5,9 @@ export interface StateDict {
   /** Where they come from, for messages: usually a path. */
   readonly source: string
   readonly tensors: ReadonlyMap<string, TorchTensor>
+  /** What the names of all of them began with in the file. */
+  readonly prefix?: string
+  /** Tensors that stood beside them, by their names in the file: of a classifier, usually. */
+  readonly leftOut?: readonly string[]
   close(): Promise<void>
 }

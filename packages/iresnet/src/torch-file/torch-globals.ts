@@ -2,6 +2,7 @@ import type { GlobalCall, PickleValue } from '@facekit/pickle'
 import { PickleGlobal, PickleList, PickleTuple, typeName } from '@facekit/pickle'
 import { DeclaredStorage, DeclaredTensor, Inert, TorchDict } from './declared.js'
 import { ITEM_BYTES } from './dtypes.js'
+import { holdsTensor } from './find-tensor.js'
 import type { TorchDtype } from './torch-tensor.js'
 
 /** Throws what is wrong with a value. */
@@ -41,38 +42,86 @@ const DTYPES: ReadonlyMap<string, TorchDtype> = new Map(
 /** What a checkpoint has beside its tensors, by what is made of it: nothing that anyone could use. */
 const INERT: Readonly<Record<string, string>> = {
   'torch.device': 'a device',
+  'torch.torch_version.TorchVersion': 'a version',
   'argparse.Namespace': 'a Namespace',
+  'types.SimpleNamespace': 'a SimpleNamespace',
   'collections.Counter': 'a Counter',
-  'pathlib.PosixPath': 'a path',
   'numpy.dtype': 'a numpy dtype',
   'numpy.core.multiarray.scalar': 'a numpy scalar',
   'numpy._core.multiarray.scalar': 'a numpy scalar',
   'numpy.core.multiarray._reconstruct': 'a numpy array',
   'numpy._core.multiarray._reconstruct': 'a numpy array',
+  'numpy.core.numeric._frombuffer': 'a numpy array',
+  'numpy._core.numeric._frombuffer': 'a numpy array',
   // The bytes of a numpy scalar.
   '_codecs.encode': 'bytes',
+  'builtins.bytearray': 'a bytearray',
+  'builtins.complex': 'a complex',
+  'builtins.frozenset': 'a frozenset',
   'builtins.set': 'a set',
+  '__builtin__.frozenset': 'a frozenset',
   '__builtin__.set': 'a set',
 }
+/** Modules whose objects, whatever they are, are dates, paths, options of a run, or notes of a trainer. */
+const INERT_MODULES = new Set([
+  'addict',
+  'datetime',
+  'decimal',
+  'easydict',
+  'fvcore',
+  'lightning',
+  'lightning_fabric',
+  'ml_collections',
+  'mmcv',
+  'mmengine',
+  'munch',
+  'omegaconf',
+  'pathlib',
+  'pytorch_lightning',
+  'typing',
+  'uuid',
+  'yacs',
+])
 /** Named by the above, never called. */
 const MENTIONED = [
   'numpy.ndarray',
   'torch.Tensor',
-  ...['dict', 'list', 'int', 'long', 'float'].flatMap((type) => [`builtins.${type}`, `__builtin__.${type}`]),
+  ...['dict', 'list', 'tuple', 'str', 'int', 'long', 'float', 'bool'].flatMap((type) => [
+    `builtins.${type}`,
+    `__builtin__.${type}`,
+  ]),
 ]
 
 /** What rebuilds a tensor from arguments that a tensor with attributes carries. */
 type Builders = ReadonlyMap<string, GlobalCall>
 
+/** What quantised weights ask for: dtypes, storages, and what puts them together. */
+const QUANTIZED = /^torch\.(?:quint|qint|per_|Q(?:UI|I)nt|(?:ao\.)?(?:nn\.)?quantized)|_rebuild_qtensor$/
+
 /**
- * The globals that tensors need, and a few that stand for nothing: what those hold is dropped. Nothing of them is
+ * The globals that tensors need, and those that stand for nothing: what these hold is dropped. Nothing of them is
  * Python's or PyTorch's code.
+ *
+ * @param unsupported throws what cannot be taken from a sound file, and what mends it
  */
-export function torchGlobals(refuse: Refuse): Map<string, GlobalCall | null> {
+export function torchGlobals(
+  refuse: Refuse,
+  unsupported: (problem: string, fix?: string) => never,
+): { get(name: string): GlobalCall | null | undefined } {
   const builders = tensorBuilders(refuse)
-  return new Map<string, GlobalCall | null>([
+  const seen = new WeakSet<object>()
+  const inert = (name: string, what: string): GlobalCall => {
+    const drop = (value: PickleValue) => {
+      if (holdsTensor(value, seen)) unsupported(`keeps tensors in an object, of ${JSON.stringify(name)}`)
+    }
+    return (args) => {
+      args.forEach(drop)
+      return new Inert(what, drop)
+    }
+  }
+  const known = new Map<string, GlobalCall | null>([
     ...[...STORAGES.keys(), ...DTYPES.keys(), ...MENTIONED].map((name) => [name, null] as const),
-    ...Object.entries(INERT).map(([name, what]) => [name, () => new Inert(what)] as const),
+    ...Object.entries(INERT).map(([name, what]) => [name, inert(name, what)] as const),
     ...builders,
     ['torch._tensor._rebuild_from_type_v2', attributed(builders, refuse)],
     [
@@ -81,7 +130,22 @@ export function torchGlobals(refuse: Refuse): Map<string, GlobalCall | null> {
     ],
     ['collections.OrderedDict', dictMaker(refuse)],
     ['collections.defaultdict', () => new TorchDict()],
+    ['collections.deque', () => new PickleList()],
   ])
+  return {
+    get: (name) => {
+      const call = known.get(name)
+      if (call !== undefined) return call
+      if (INERT_MODULES.has(name.slice(0, name.indexOf('.')))) return inert(name, `an object of ${name}`)
+      if (QUANTIZED.test(name)) {
+        return unsupported(
+          `holds quantised weights (${name})`,
+          'take the float weights that they were made from: --precision int8 quantises those',
+        )
+      }
+      return undefined
+    },
+  }
 }
 
 /** What a persistent id stands for: always a storage. */

@@ -24,13 +24,17 @@ export async function readTorchPickle(file: InputFile, input: PickleInput): Prom
   const refuse = (what: string) => {
     throw file.damaged(`is damaged: it ${what}`)
   }
+  const unsupported = (problem: string, fix?: string) => {
+    throw unsupportedContent(file, problem, fix)
+  }
   const storages = new Map<string, DeclaredStorage>()
   const persistentLoad = (id: PickleValue) => {
     const storage = loadStorage(id, refuse)
     if (!storages.has(storage.key)) storages.set(storage.key, storage)
     return storage
   }
-  return { ...(await readPickle(file, input, { globals: torchGlobals(refuse), persistentLoad })), storages }
+  const globals = torchGlobals(refuse, unsupported)
+  return { ...(await readPickle(file, input, { globals, persistentLoad })), storages }
 }
 
 /** Reads a pickle of numbers and strings. */
@@ -50,9 +54,19 @@ export async function readPickle(
 
 function asIresnetError(file: InputFile, error: PickleError): IresnetError {
   if (error.code !== 'PICKLE_GLOBAL') return file.damaged(error.problem, error)
-  return new IresnetError(
-    'TORCH_GLOBAL',
-    `${file.path}: ${error.problem}; expected tensors in plain containers. If you trust the file, load it in Python and save its weights alone: torch.save(model.state_dict(), 'weights.pth')`,
-    { cause: error },
-  )
+  return unsupportedContent(file, error.problem, undefined, error)
+}
+
+/** The fix for whole modules, functions, and objects of others. */
+const SAVE_ALONE =
+  "if you trust the file, load it in Python and save its weights alone: torch.save(model.state_dict(), 'weights.pth')"
+
+function unsupportedContent(
+  file: InputFile,
+  problem: string,
+  fix = SAVE_ALONE,
+  cause?: PickleError,
+): IresnetError {
+  const message = `${file.path}: ${problem}; expected tensors in plain containers; fix: ${fix}`
+  return new IresnetError('TORCH_GLOBAL', message, cause && { cause })
 }

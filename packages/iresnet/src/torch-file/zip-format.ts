@@ -8,6 +8,8 @@ import type { ZipEntry } from './zip-entry.js'
 
 /** A pickle of tens of thousands of tensors is a tenth of it. */
 const MAX_PICKLE_BYTES = 64 * 1024 * 1024
+/** For messages. */
+const MAX_NAME = 100
 /** `data.pkl` in a folder whose name is that of the file when it was saved, or `archive`. */
 const PICKLE = /^([^/]*\/)data\.pkl$/
 
@@ -27,7 +29,13 @@ export async function openZipFormat(file: InputFile): Promise<TorchContent> {
 function findFolder(file: InputFile, archive: ZipArchive): string {
   const folders = [...archive.names].flatMap((name) => PICKLE.exec(name)?.[1] ?? [])
   const [folder] = folders
-  if (folder === undefined || folders.length > 1) {
+  if (folder === undefined) {
+    const [some = 'none'] = [...archive.names].filter((name) => !name.endsWith('/'))
+    throw file.damaged(
+      `is a zip archive of other files (${some.slice(0, MAX_NAME)}), not one of torch.save; fix: unpack it, and name the weights in it`,
+    )
+  }
+  if (folders.length > 1) {
     throw file.damaged(
       `is a zip file with ${folders.length} entries data.pkl, expected 1: torch.save did not write it`,
     )
