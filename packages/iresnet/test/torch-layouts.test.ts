@@ -12,7 +12,7 @@ const INPUTS = fileURLToPath(new URL('../../../../shared/fixtures/inputs/', impo
 
 const torches = await findPythons(
   'torch',
-  'import torch, base64\nimport torch.nn.functional as F\nimport numpy as np',
+  'import torch, base64, pathlib\nimport torch.nn.functional as F\nimport numpy as np',
 )
 afterAll(() => torches.forEach((torch) => torch.close()))
 if (torches.length === 0)
@@ -66,6 +66,25 @@ def random_weights():
     return sd
 `
 
+/** Reads a safetensors file, whose tensors are float32 or counters. */
+const SAFETENSORS = `
+data = pathlib.Path(sys.argv[1]).read_bytes()
+start = 8 + int.from_bytes(data[:8], 'little')
+entries = {k: v for k, v in json.loads(data[8:start]).items() if v.get('dtype') == 'F32'}
+sd = {k: torch.frombuffer(bytearray(data[start + v['data_offsets'][0]:start + v['data_offsets'][1]]), dtype=torch.float32).view(v['shape']) for k, v in entries.items()}`
+
+/** Writes `sd` as safetensors does. */
+const SAVE_SAFETENSORS = `
+header, parts, at = {'__metadata__': {'format': 'pt'}}, [], 0
+for k, v in sd.items():
+    name, bits = {torch.float32: ('F32', torch.int32), torch.float16: ('F16', torch.int16), torch.bfloat16: ('BF16', torch.int16), torch.float64: ('F64', torch.int64)}[v.dtype]
+    parts.append(v.contiguous().view(bits).numpy().tobytes())
+    header[k] = dict(dtype=name, shape=list(v.shape), data_offsets=[at, at + len(parts[-1])])
+    at += len(parts[-1])
+text = json.dumps(header).encode()
+text += b' ' * (-len(text) % 8)
+pathlib.Path(sys.argv[1]).write_bytes(len(text).to_bytes(8, 'little') + text + b''.join(parts))`
+
 /** What turns random weights `sd` into a layout that people have. */
 const VARIANTS: [string, string][] = [
   ['as they are', ''],
@@ -113,15 +132,29 @@ function relativeError(a: Float32Array, b: Float32Array): number {
   return Math.hypot(...a.map((value, i) => value - b[i]!)) / Math.hypot(...b)
 }
 
-async function expectTruth(path: string, truth: string): Promise<void> {
+async function expectTruth(path: string, truth: string): Promise<string[]> {
   const stateDict = await openStateDict(path)
-  const network = await loadIresnet(stateDict).finally(async () => stateDict.close())
+  const notes: string[] = []
+  const onNote = (line: string) => notes.push(line)
+  const network = await loadIresnet(stateDict, { onNote }).finally(async () => stateDict.close())
   for (const fold of [true, false]) {
     const session = await InferenceSession.create(buildIresnet(network, { fold }), { logSeverityLevel: 3 })
     const { embedding } = await session.run({ pixels: new Tensor('uint8', pixels, [ROWS, 112, 112, 3]) })
     expect(relativeError(embedding!.data as Float32Array, decode(truth))).toBeLessThan(2e-6)
   }
+  return notes
 }
+
+/** Files of what people have, and what turns one into names and tensors of the dialect, as `sd`. */
+const FILES: [string, string, string][] = [
+  [
+    'magface_pub.pth',
+    `eps = 2e-5\nsd = {k[16:]: v for k, v in torch.load(sys.argv[1])['state_dict'].items() if k.startswith('features.module.')}`,
+    'module.fc.weight',
+  ],
+  ['w.pth', `sd = torch.load(sys.argv[1])\ndel sd['weight']`, 'weight'],
+  ['model.safetensors', SAFETENSORS, ''],
+]
 
 describe.each(torches.map((torch) => [torch.version, torch] as const))('PyTorch %s', (version, torch) => {
   it.each(VARIANTS)('is met by weights %s', async (what, change) => {
@@ -132,5 +165,26 @@ describe.each(torches.map((torch) => [torch.version, torch] as const))('PyTorch 
       PIXELS,
     )
     await expectTruth(path, truth)
+  })
+
+  it.each(['float32', 'float64', 'float16', 'bfloat16'])('is met by safetensors of %s', async (dtype) => {
+    const path = join(folder, `${version}-${dtype}.safetensors`)
+    const truth = await torch.run<string>(
+      `${TRUTH}\nsd = {k: v.to(torch.${dtype}) for k, v in random_weights().items()}\n${SAVE_SAFETENSORS}\nanswer(sd, sys.argv[2])`,
+      path,
+      PIXELS,
+    )
+    await expectTruth(path, truth)
+  })
+
+  it.skipIf(!existsSync(INPUTS)).each(FILES)('is met by %s', async (file, script, leftOut) => {
+    const path = join(INPUTS, file)
+    const truth = await torch.run<string>(
+      `${TRUTH}\neps = 1e-5\n${script}\nanswer(sd, sys.argv[2], eps)`,
+      path,
+      PIXELS,
+    )
+    const notes = await expectTruth(path, truth)
+    expect(notes.join('\n')).toMatch(new RegExp(`${leftOut}$`))
   })
 })
