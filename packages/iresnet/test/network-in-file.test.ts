@@ -27,11 +27,15 @@ type Dialect = keyof typeof SHAPES
 const weightsOf = (dialect: Dialect) =>
   randomWeights({ dialect, depths: [...SHAPES[dialect]], widths: [4, 6, 8], picture: [16, 16], dim: DIM })
 
-const tensorOf = (...shape: number[]) => ({
+const tensorOf = (...shape: number[]): Values => ({
   shape,
   values: new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(0.5),
 })
-type Values = ReturnType<typeof tensorOf>
+
+interface Values {
+  shape: number[]
+  values: Float32Array
+}
 
 /** The tensors of an iresnet under a prefix, and others. */
 async function tensorsOf(

@@ -36,7 +36,7 @@ export const WEIGHTS_FLAGS = {
   'bn-eps': {
     type: 'string',
     coerce: positiveUpTo('bn-eps', 0.01),
-    describe: 'Epsilon of the batch norms of PyTorch weights; MagFace: 2e-5  [default: 1e-5]',
+    describe: 'Epsilon of the batch norms of PyTorch weights  [default: 1e-5; 2e-5 in the layout of MagFace]',
   },
   channels: { choices: ['rgb', 'bgr'] as const, default: 'rgb' as const, describe: 'Order of the channels' },
 } as const

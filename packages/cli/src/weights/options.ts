@@ -2,7 +2,7 @@ import type { Precision } from '@facekit/iresnet'
 
 /** What decides how weights become a model. */
 export interface WeightsOptions {
-  /** An ONNX model, or PyTorch weights of an iresnet. */
+  /** An ONNX model, or PyTorch weights of an iresnet, safetensors too. */
   weights: string
   /** Length of an embedding; the model's if undefined. */
   embDim?: number | undefined
@@ -20,6 +20,6 @@ export interface WeightsOptions {
   channels: 'rgb' | 'bgr'
   /** Of the images, in pixels, for a model that leaves it free, or weights that take others than 112×112. */
   size?: { width: number; height: number } | undefined
-  /** What the batch norms of PyTorch weights add to their variances; 1e-5 if undefined. */
+  /** What the batch norms of PyTorch weights add to their variances; that of the weights' layout if undefined. */
   bnEps?: number | undefined
 }
