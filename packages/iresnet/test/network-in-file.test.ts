@@ -106,7 +106,7 @@ describe('a network is found', () => {
     }
   })
 
-  it.each(['state_dict', 'net', 'backbone', 'model_state_dict', 'whatever'])(
+  it.each(['state_dict', 'net', 'backbone', 'model_state_dict', 'optimized'])(
     'in a wrapper %s',
     async (key) => {
       const tensors = await tensorsOf('arcface', 'module.')

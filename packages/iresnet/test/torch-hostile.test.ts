@@ -305,6 +305,42 @@ describe('damage is told', () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(256 * 1024 * 1024)
   })
 
+  it('names without end of prefixes are looked at in bounded memory', async () => {
+    // One tensor, kept as memo 1, under 300,000 names of ten parts.
+    const names = Array.from({ length: 300_000 }, (_, i) =>
+      Buffer.concat([text(`${i}.a.b.c.d.e.f.g.h.i`), latin1('h\x01')]),
+    )
+    const batches = Array.from({ length: 300 }, (_, i) =>
+      Buffer.concat([latin1('('), ...names.slice(i * 1000, (i + 1) * 1000), latin1('u')]),
+    )
+    const value = Buffer.concat([latin1('}'), text('w'), W, latin1('q\x01s'), ...batches])
+    const bytes = zipOf(value)
+    await writeFile(path, bytes)
+    const before = process.memoryUsage().rss
+    const { tensors, close } = await openStateDict(path)
+    await close()
+    expect(tensors.size).toBe(300_001)
+    expect(process.memoryUsage().rss - before).toBeLessThan(256 * 1024 * 1024)
+  })
+
+  it('dicts without end, each with a tensor, are refused as several', async () => {
+    const entries = Array.from({ length: 150_000 }, (_, i) =>
+      Buffer.concat([text(`d${i}`), latin1('}'), text('w'), latin1('h\x01ss')]),
+    )
+    const value = Buffer.concat([
+      latin1('}'),
+      text('d'),
+      latin1('}'),
+      text('w'),
+      W,
+      latin1('q\x01ss'),
+      ...entries,
+    ])
+    await expect(load(zipOf(value))).rejects.toMatchObject(
+      refusal('several state dicts, under "d", "d0", "d1", "d2", "d3" and 149996 more'),
+    )
+  })
+
   it('numbers without a recorded checksum are taken', async () => {
     await load(torchZip(dict({ w: W }), { '0': { data: SIX, crc: 0 } }))
   })

@@ -10,12 +10,15 @@ const MAX_WRAPPERS = 4
 const MAX_PREFIX_PARTS = 8
 /** Longer names have no prefix that is looked at. */
 const MAX_NAME = 1024
-/** Keys of what trainers keep, tensors too, of which none is a weight. */
-const NO_WEIGHTS = /optim|sched/i
+/** Of one state dict: a hundred times as many as a model of hundreds of layers has, which bounds time and memory. */
+const MAX_PREFIXES = 2 ** 16
+/** Where trainers keep tensors of which none is a weight. */
+const NO_WEIGHTS = /(?:^|[._])(?:optim|sched)/i
 /** What a model that is part of another calls it, for those that are no network known here. */
 const PREFIXES = ['module.', '_orig_mod.', 'backbone.', 'model.', 'network.', 'net.', 'encoder.']
 /** For messages. */
 const MAX_NAMED_KEYS = 5
+const MAX_QUOTED = 60
 const FIX = "fix: torch.save(model.state_dict(), 'weights.pth')"
 
 type Tensors = ReadonlyMap<string, DeclaredTensor>
@@ -52,7 +55,7 @@ export function findStateDict(file: InputFile, root: PickleValue): FoundStateDic
   const [network] = networks
   if (!network) return largest(file, root, holders)
   if (networks.length > 1) {
-    const names = networks.map(({ path, prefix }) => JSON.stringify(`${path}${prefix}*`))
+    const names = networks.map(({ path, prefix }) => quoted(`${path}${prefix}*`))
     throw file.damaged(`has several networks, ${list(names)}, expected one; fix: save one of them alone`)
   }
   return { ...withoutPrefix(network.tensors, network.prefix), prefix: network.prefix }
@@ -63,7 +66,7 @@ function* findHolders(dict: PickleDict, path: string, seen: Set<PickleDict>, dep
   seen.add(dict)
   const tensors = new Map<string, DeclaredTensor>()
   for (const [key, value] of dict.entries) {
-    if (typeof key !== 'string' || NO_WEIGHTS.test(key.slice(0, MAX_NAME))) continue
+    if (typeof key !== 'string') continue
     if (value instanceof DeclaredTensor) tensors.set(key, value)
     else if (value instanceof PickleDict && !seen.has(value) && depth < MAX_WRAPPERS)
       yield* findHolders(value, `${path}${key}.`, seen, depth + 1)
@@ -75,7 +78,7 @@ function* findHolders(dict: PickleDict, path: string, seen: Set<PickleDict>, dep
 function networksIn(tensors: Tensors): string[] {
   const prefixes = new Set([''])
   for (const name of tensors.keys()) {
-    if (name.length > MAX_NAME) continue
+    if (name.length > MAX_NAME || prefixes.size > MAX_PREFIXES) continue
     let end = 0
     for (let parts = 0; parts < MAX_PREFIX_PARTS && (end = name.indexOf('.', end) + 1) > 0; parts++)
       prefixes.add(name.slice(0, end))
@@ -88,24 +91,25 @@ function withoutPrefix(tensors: Tensors, prefix: string): { tensors: Tensors; le
   const leftOut: string[] = []
   for (const [name, tensor] of tensors) {
     if (name.startsWith(prefix)) taken.set(name.slice(prefix.length), tensor)
-    else leftOut.push(name)
+    else leftOut.push(name.slice(0, MAX_NAME))
   }
   return { tensors: taken, leftOut }
 }
 
 /** For what is no network that is known here: those who know it take it, and who does not can say what there is. */
-function largest(file: InputFile, root: PickleDict, holders: readonly Holder[]): FoundStateDict {
-  const size = Math.max(...holders.map(({ tensors }) => tensors.size))
+function largest(file: InputFile, root: PickleDict, all: readonly Holder[]): FoundStateDict {
+  const holders = all.filter(({ path }) => !NO_WEIGHTS.test(path.slice(0, MAX_NAME)))
+  const size = holders.reduce((most, { tensors }) => Math.max(most, tensors.size), 0)
   const [only, ...others] = holders.filter(({ tensors }) => tensors.size === size)
   if (!only) {
     const keys = [...root.entries.keys()].map((key) =>
-      typeof key === 'string' ? JSON.stringify(key.slice(0, 40)) : typeName(key),
+      typeof key === 'string' ? quoted(key) : typeName(key),
     )
     const what = keys.length === 0 ? 'an empty dict' : `a dict of ${keys.length} keys such as ${list(keys)}`
     throw file.damaged(`has no tensors: it holds ${what}, expected a state dict; ${FIX}`)
   }
   if (others.length > 0) {
-    const names = [only, ...others].map(({ path }) => JSON.stringify(path.slice(0, -1)))
+    const names = [only, ...others].map(({ path }) => quoted(path.slice(0, -1)))
     throw file.damaged(`has several state dicts, under ${list(names)}, expected one; ${FIX}`)
   }
   let { tensors } = only
@@ -116,6 +120,10 @@ function largest(file: InputFile, root: PickleDict, holders: readonly Holder[]):
     tensors = withoutPrefix(tensors, prefix).tensors
     taken += prefix
   }
+}
+
+function quoted(name: string): string {
+  return JSON.stringify(name.slice(0, MAX_QUOTED))
 }
 
 function list(names: readonly string[]): string {
