@@ -11,15 +11,20 @@ const OTHERS: readonly (readonly [name: string, tensor: RegExp, pixels: number])
   ],
 ]
 
-/** What the tensors of other networks tell of them, and the line of Python that makes an ONNX model of one. */
+/** The line of Python that makes an ONNX model of another network and, where its tensors tell it, which that is. */
 export function otherNetwork(names: Iterable<string>): string {
-  const all = [...names]
-  const [name, , pixels] = OTHERS.find(([, tensor]) => all.some((some) => tensor.test(some))) ?? [
-    undefined,
-    undefined,
-    112,
-  ]
+  const known = find(names)
+  const [name, , pixels] = known ?? [undefined, undefined, 112]
   const axes =
     "input_names=['image'], output_names=['embedding'], dynamic_axes={'image': {0: 'N'}, 'embedding': {0: 'N'}}"
-  return `${name ? `They are of ${name}. Of` : 'Of'} other networks ONNX models are taken, which Python makes: torch.onnx.export(model.eval(), torch.zeros(1, 3, ${pixels}, ${pixels}), 'model.onnx', ${axes})`
+  return `${name ? `Its tensors are those of ${name}. Of` : 'Of'} other networks ONNX models are taken, which Python makes: torch.onnx.export(model.eval(), torch.zeros(1, 3, ${pixels}, ${pixels}), 'model.onnx', ${axes})`
+}
+
+export function isOtherNetwork(names: Iterable<string>): boolean {
+  return find(names) !== undefined
+}
+
+function find(names: Iterable<string>): (typeof OTHERS)[number] | undefined {
+  const all = [...names]
+  return OTHERS.find(([, tensor]) => all.some((name) => tensor.test(name)))
 }

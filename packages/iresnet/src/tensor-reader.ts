@@ -1,4 +1,5 @@
 import { IresnetError } from './errors.js'
+import { isOtherNetwork, otherNetwork } from './other-networks.js'
 import type { Activation, BatchNorm, Convolution } from './network.js'
 import type { StateDict } from './torch-file/state-dict.js'
 
@@ -132,8 +133,7 @@ export class TensorReader {
     const { tensors, source } = this.#stateDict
     const tensor = tensors.get(name)
     if (!tensor) {
-      throw new IresnetError(
-        'IRESNET_TENSORS',
+      this.#refuse(
         `Expected a tensor ${name} in ${source} but it is missing: the file is not an iresnet, or not all of one`,
       )
     }
@@ -150,10 +150,16 @@ export class TensorReader {
   }
 
   #refuseShape(name: string, expected: string, got: readonly number[]): never {
-    throw new IresnetError(
-      'IRESNET_TENSORS',
+    this.#refuse(
       `Expected ${name} of ${this.#stateDict.source} to have the shape ${expected} but got ${describe(got)}`,
     )
+  }
+
+  /** Some networks begin as an iresnet does. */
+  #refuse(problem: string): never {
+    const names = [...this.#stateDict.tensors.keys()]
+    const hint = isOtherNetwork(names) ? `. ${otherNetwork(names)}` : ''
+    throw new IresnetError('IRESNET_TENSORS', `${problem}${hint}`)
   }
 }
 

@@ -226,6 +226,14 @@ describe('another network is named, with what helps', () => {
   })
 })
 
+it('another network that begins as an iresnet does is named, too', async () => {
+  const tensors = new Map([
+    ['model.stem.0.weight', tensorOf(8, 3, 4, 4)],
+    ['model.stages.1.blocks.2.xca.qkv.weight', tensorOf(2)],
+  ])
+  await expect(load(torchFile(tensors))).rejects.toThrow(/stem\.0\.weight .*EdgeFace.*torch\.onnx\.export/)
+})
+
 describe('isTorchFile', () => {
   const weights = torchFile(new Map([['w', tensorOf(1)]]))
   it.each<[string, Uint8Array | string, boolean]>([
