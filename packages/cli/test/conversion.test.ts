@@ -19,6 +19,8 @@ beforeAll(async () => {
   await writeWeights(inFolder('plain.pth'))
   await writeWeights(inFolder('of-120.pth'), { picture: [120, 120] })
   await writeWeights(inFolder('portrait.pth'), { picture: [112, 96], dialect: 'arcface' })
+  await writeWeights(inFolder('adaface.pth'), { dialect: 'adaface' })
+  await writeWeights(inFolder('ir-se.pth'), { dialect: 'ir', se: true })
   const largeNorm = (values: Float32Array) => values.fill(3e4)
   // Each constant is a float16, the sums are not.
   await writeWeights(inFolder('overflow.pth'), {}, { 'body.1.0.bn3.weight': largeNorm })
@@ -94,6 +96,33 @@ describe('the size of the pictures', () => {
     expect(status, stderr).toBe(0)
     expect(stderr).toMatch(/cosine to fp32/)
   })
+})
+
+describe('IR networks', () => {
+  it.each([
+    ['adaface.pth', 'adaface'],
+    ['ir-se.pth', 'ir'],
+  ])('become what they are: %s', async (weights, dialect) => {
+    const summary = await convert(weights, 'ir.onnx', '--json', '--outputs', 'embedding', 'features')
+    expect(JSON.parse(summary.stdout)).toMatchObject({ dialect, depths: '1,2,2,1', widths: '8,8,16,24,32' })
+    expect((await extract(weights, 'ir', '--channels', 'rgb')).status).toBe(0)
+    expect((await extract('ir.onnx', 'ir-onnx', '--output-name', 'embedding')).status).toBe(0)
+    expect(await embeddingsIn('ir-onnx')).toEqual(await embeddingsIn('ir'))
+  })
+
+  it.each(['fp32', 'fp16', 'int8'])(
+    'of the kind of AdaFace are said to be trained on BGR, once: %s',
+    async (precision) => {
+      const advice = /adaface\.pth is of AdaFace's kind.* --channels bgr/g
+      const { status, stderr } = await extract('adaface.pth', 'advised', '--precision', precision)
+      expect(status, stderr).toBe(0)
+      expect(stderr.match(advice)).toHaveLength(1)
+      expect((await convert('adaface.pth', 'advised.onnx')).stderr.match(advice)).toHaveLength(1)
+      for (const channels of ['rgb', 'bgr'])
+        expect((await extract('adaface.pth', 'chosen', '--channels', channels)).stderr).not.toMatch(advice)
+      expect((await extract('ir-se.pth', 'other')).stderr).not.toMatch(advice)
+    },
+  )
 })
 
 describe('--bn-eps', () => {

@@ -66,12 +66,22 @@ process.exit()
 
 /** @param {import('@facekit/iresnet').Network} network */
 function multiplications({ stem, blocks, head, height, width }) {
-  let cells = height * width
-  let sum = cells * stem.conv.weights.length
-  for (const { conv1, conv2, shortcut } of blocks) {
-    sum += cells * conv1.weights.length
-    cells /= conv2.stride ** 2
-    sum += cells * (conv2.weights.length + (shortcut?.conv.weights.length ?? 0))
+  /** @type {(layers: import('@facekit/iresnet').Network['stem'], cells: number) => { cells: number, sum: number }} */
+  const through = (layers, cells) => {
+    let sum = 0
+    for (const layer of layers) {
+      if ('pool' in layer) cells /= 4
+      if (!('conv' in layer)) continue
+      cells /= layer.conv.stride ** 2
+      sum += cells * layer.conv.weights.length
+    }
+    return { cells, sum }
+  }
+  let { cells, sum } = through(stem, height * width)
+  for (const { residual, shortcut } of blocks) {
+    const inner = through(residual, cells)
+    sum += inner.sum + through(shortcut, cells).sum
+    cells = inner.cells
   }
   return sum + head.weights.length
 }

@@ -12,8 +12,7 @@ export function affineOf({ weight, bias, mean, variance, epsilon }: BatchNorm): 
 }
 
 /** The convolution that gives affine(conv(x)). */
-export function foldAfter(conv: Convolution, norm: BatchNorm | undefined): Convolution {
-  if (!norm) return conv
+export function foldAfter(conv: Convolution, norm: BatchNorm): Convolution {
   const { scale, shift } = affineOf(norm)
   const { bias } = conv
   return {

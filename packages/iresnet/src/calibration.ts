@@ -1,7 +1,7 @@
 import { buildModel } from '@facekit/onnx'
 import { IresnetError } from './errors.js'
 import { foldNorms } from './fold.js'
-import { isQuantized, type ActivationRanges, type Range } from './int8.js'
+import type { ActivationRanges, Range } from './int8.js'
 import type { Network } from './network.js'
 import { convolve, elementwisePrelu, FloatGraph, type Operators } from './operators.js'
 import { PIXELS, writeBlocks } from './write-network.js'
@@ -24,8 +24,7 @@ export interface Calibration {
  */
 export function calibrationModel(network: Network): Calibration {
   const graph = new FloatGraph()
-  const layers: string[] = []
-  /** What their tensors are called. */
+  /** Of the convolutions. */
   const names: string[] = []
   const measured: string[] = []
   const measure = (x: string) => {
@@ -35,14 +34,11 @@ export function calibrationModel(network: Network): Calibration {
     }
   }
   const operators: Operators = {
-    convolve(x, conv, layer) {
+    convolve(x, conv) {
       const result = convolve(graph, x, conv)
-      if (isQuantized(layer)) {
-        layers.push(layer)
-        names.push(conv.name)
-        measure(x)
-        measure(result)
-      }
+      names.push(conv.name)
+      measure(x)
+      measure(result)
       return result
     },
     activate: (x, activation) => elementwisePrelu(graph, x, activation),
@@ -74,7 +70,7 @@ export function calibrationModel(network: Network): Calibration {
         min: roundOutwards(extremes[at]!),
         max: roundOutwards(extremes[at + 1]!),
       })
-      return new Map(layers.map((layer, i) => [layer, { input: range(4 * i), output: range(4 * i + 2) }]))
+      return new Map(names.map((name, i) => [name, { input: range(4 * i), output: range(4 * i + 2) }]))
     },
   }
 }

@@ -8,7 +8,17 @@ export { isTorchFile } from './torch-file/is-torch-file.js'
 export { loadIresnet } from './load-iresnet.js'
 export type { LoadIresnetOptions } from './load-iresnet.js'
 export type { PictureSize } from './picture-size.js'
-export type { Activation, BatchNorm, Block, Convolution, Head, Network, Shortcut } from './network.js'
+export type {
+  Activation,
+  BatchNorm,
+  Block,
+  Convolution,
+  Head,
+  Layer,
+  Network,
+  Pool,
+  SqueezeExcitation,
+} from './network.js'
 export { foldNorms } from './fold.js'
 export { buildIresnet } from './build-iresnet.js'
 export type { BuildIresnetOptions, IresnetOutput, Precision } from './build-iresnet.js'

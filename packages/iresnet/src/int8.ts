@@ -13,13 +13,8 @@ export interface Range {
   max: number
 }
 
-/** What each quantised convolution takes and gives, by its name. */
+/** What each quantised convolution takes and gives, by what its tensors are called. */
 export type ActivationRanges = ReadonlyMap<string, { input: Range; output: Range }>
-
-/** The stem: its input has three channels, so that there is little to win, and pixels do not fit a rounded zero point. */
-export function isQuantized(layer: string): boolean {
-  return layer !== 'stem'
-}
 
 /**
  * Weights are -64 … 64. Without VNNI, ONNX Runtime's kernels add two neighbouring products in 16 bits, saturating: 255 ·
@@ -39,8 +34,8 @@ const LARGEST_BIAS = 2 ** 30
  */
 export function quantizedOperators(graph: FloatGraph, ranges: ActivationRanges): Operators {
   return {
-    convolve(x, conv, layer) {
-      const range = ranges.get(layer)
+    convolve(x, conv) {
+      const range = ranges.get(conv.name)
       if (!range) return convolve(graph, x, conv)
       const input = activationScale(range.input)
       const { weights, bias, scales } = quantizeWeights(conv, input.scale)

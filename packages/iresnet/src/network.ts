@@ -34,24 +34,30 @@ export interface Activation {
   shift?: Float32Array
 }
 
-/** What stands in for the identity where a block changes the shape: norm, mean over 2×2, convolution, norm. */
-export interface Shortcut {
-  normBefore?: BatchNorm
-  /** Whether a mean over 2×2 with stride 2 stands before the convolution. */
-  pools: boolean
-  conv: Convolution
-  normAfter?: BatchNorm
+/** A mean over kernel × kernel at every second row and column; of kernel 1, what stands there. */
+export interface Pool {
+  kernel: 1 | 2
 }
 
-/** norm3(conv2(activation(norm2(conv1(norm1(x)))))) + shortcut(x) */
+/** x · sigmoid(expand(relu(reduce(mean of x)))): one factor per channel, of a picture as a whole. */
+export interface SqueezeExcitation {
+  /** 1×1, to fewer channels and back. */
+  reduce: Convolution
+  expand: Convolution
+}
+
+/** All that networks are made of; each takes a map and gives one. */
+export type Layer =
+  | { norm: BatchNorm }
+  | { conv: Convolution }
+  | { prelu: Activation }
+  | { pool: Pool }
+  | { se: SqueezeExcitation }
+
+/** residual(x) + shortcut(x), each its layers one after the other; a shortcut of none is x itself. */
 export interface Block {
-  norm1?: BatchNorm
-  conv1: Convolution
-  norm2?: BatchNorm
-  activation: Activation
-  conv2: Convolution
-  norm3?: BatchNorm
-  shortcut?: Shortcut
+  residual: readonly Layer[]
+  shortcut: readonly Layer[]
 }
 
 export interface Head {
@@ -68,10 +74,13 @@ export interface Head {
   embeddingNorm?: BatchNorm
 }
 
-/** An iresnet with its weights. Norms are missing where they have been folded into their neighbours. */
+/**
+ * A network with its weights: stem, blocks, head. Norms are missing where they have been folded into their neighbours.
+ */
 export interface Network {
-  dialect: 'revised' | 'arcface'
-  /** Blocks of each stage: 3, 4, 14, 3 for an iresnet50. */
+  /** What its tensors are called, and in which order its layers stand. */
+  dialect: 'revised' | 'arcface' | 'ir' | 'adaface'
+  /** Blocks of each stage: 3, 4, 14, 3 for an iresnet50. Each stage halves the map in its first block. */
   depths: readonly number[]
   height: number
   width: number
@@ -81,7 +90,7 @@ export interface Network {
   features: number
   /** Per channel of the picture, in 0–255 units: (pixel − mean) / std enters the stem. */
   pixels: { mean: readonly number[]; std: readonly number[] }
-  stem: { conv: Convolution; norm?: BatchNorm; activation: Activation }
+  stem: readonly Layer[]
   /** The blocks of all stages, one after the other. */
   blocks: readonly Block[]
   head: Head
@@ -90,6 +99,11 @@ export interface Network {
 /** Output channels of the stem and of each stage. */
 export function widthsOf({ stem, depths, blocks }: Network): number[] {
   let end = 0
-  const ofStages = depths.map((depth) => blocks[(end += depth) - 1]!.conv2.outputs)
-  return [stem.conv.outputs, ...ofStages]
+  return [stem, ...depths.map((depth) => blocks[(end += depth) - 1]!.residual)].map(widthOf)
+}
+
+/** Channels that the last convolution gives. */
+export function widthOf(layers: readonly Layer[]): number {
+  const convolutions = layers.flatMap((layer) => ('conv' in layer ? [layer.conv] : []))
+  return convolutions.at(-1)!.outputs
 }

@@ -6,8 +6,7 @@ import type { Activation, BatchNorm, Convolution } from './network.js'
 
 /** How the layers of a network are written. Each adds nodes after `x` and returns the name of their result. */
 export interface Operators {
-  /** @param layer its name, unique in the network */
-  convolve(x: string, conv: Convolution, layer: string): string
+  convolve(x: string, conv: Convolution): string
   activate(x: string, activation: Activation): string
 }
 

@@ -1,6 +1,6 @@
 import { ELEMENT_TYPES } from '@facekit/onnx'
-import type { Block, Network } from './network.js'
-import { batchNorm, type FloatGraph, type Operators } from './operators.js'
+import type { Convolution, Layer, Network, SqueezeExcitation } from './network.js'
+import { batchNorm, convolve, type FloatGraph, type Operators } from './operators.js'
 
 /** Name of the graph's input: N × height × width × 3 uint8, RGB. */
 export const PIXELS = 'pixels'
@@ -11,14 +11,13 @@ export const PIXELS = 'pixels'
  * @returns the name of what the last block gives, N × channels × height × width
  */
 export function writeBlocks(graph: FloatGraph, network: Network, operators: Operators): string {
-  const { stem, blocks } = network
-  let x = writePixels(graph, network)
-  x = operators.convolve(x, stem.conv, 'stem')
-  if (stem.norm) x = batchNorm(graph, x, stem.norm)
-  x = operators.activate(x, stem.activation)
-  blocks.forEach((block, i) => {
-    x = writeBlock(graph, x, block, `block${i}`, operators)
-  })
+  // The stem stays in float: of three channels there is little to win, and pixels do not fit a rounded zero point.
+  const ofStem = { ...operators, convolve: (x: string, conv: Convolution) => convolve(graph, x, conv) }
+  let x = writeLayers(graph, writePixels(graph, network), network.stem, ofStem)
+  for (const { residual, shortcut } of network.blocks) {
+    const y = writeLayers(graph, x, residual, operators)
+    x = graph.node('Add', [y, writeLayers(graph, x, shortcut, operators)])
+  }
   return x
 }
 
@@ -37,28 +36,23 @@ function writePixels(graph: FloatGraph, { pixels: { mean, std } }: Network): str
   ])
 }
 
-function writeBlock(
-  graph: FloatGraph,
-  x: string,
-  { norm1, conv1, norm2, activation, conv2, norm3, shortcut }: Block,
-  name: string,
-  operators: Operators,
-): string {
-  let y = norm1 ? batchNorm(graph, x, norm1) : x
-  y = operators.convolve(y, conv1, `${name}.conv1`)
-  if (norm2) y = batchNorm(graph, y, norm2)
-  y = operators.activate(y, activation)
-  y = operators.convolve(y, conv2, `${name}.conv2`)
-  if (norm3) y = batchNorm(graph, y, norm3)
+function writeLayers(graph: FloatGraph, x: string, layers: readonly Layer[], operators: Operators): string {
+  return layers.reduce((y, layer) => writeLayer(graph, y, layer, operators), x)
+}
 
-  let around = x
-  if (shortcut) {
-    const { normBefore, pools, conv, normAfter } = shortcut
-    if (normBefore) around = batchNorm(graph, around, normBefore)
-    if (pools)
-      around = graph.node('AveragePool', [around], { kernel_shape: [2, 2], strides: [2, 2], ceil_mode: 1 })
-    around = operators.convolve(around, conv, `${name}.shortcut`)
-    if (normAfter) around = batchNorm(graph, around, normAfter)
-  }
-  return graph.node('Add', [y, around])
+function writeLayer(graph: FloatGraph, x: string, layer: Layer, operators: Operators): string {
+  if ('norm' in layer) return batchNorm(graph, x, layer.norm)
+  if ('conv' in layer) return operators.convolve(x, layer.conv)
+  if ('prelu' in layer) return operators.activate(x, layer.prelu)
+  if ('se' in layer) return writeSqueezeExcitation(graph, x, layer.se)
+  const { kernel } = layer.pool
+  const attributes = { kernel_shape: [kernel, kernel], strides: [2, 2], ceil_mode: kernel - 1 }
+  return graph.node('AveragePool', [x], attributes)
+}
+
+/** In float, whatever the convolutions are: they are of one pixel. */
+function writeSqueezeExcitation(graph: FloatGraph, x: string, { reduce, expand }: SqueezeExcitation): string {
+  const mean = graph.node('GlobalAveragePool', [x])
+  const inner = graph.node('Relu', [convolve(graph, mean, reduce)])
+  return graph.node('Mul', [x, graph.node('Sigmoid', [convolve(graph, inner, expand)])])
 }

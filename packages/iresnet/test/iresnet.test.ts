@@ -21,6 +21,7 @@ import {
 import { quantizedOperators } from '../src/int8.js'
 import { FloatGraph } from '../src/operators.js'
 import { writeBlocks } from '../src/write-network.js'
+import { relativeError } from './torch-truth.js'
 
 const PICTURES = 3
 
@@ -56,12 +57,6 @@ async function embeddingsOf(network: Network, options: BuildIresnetOptions = {})
   return (await run(buildIresnet(network, options), network))['embedding']!
 }
 
-/** ‖a − b‖ / ‖b‖ */
-function relativeError(a: Float32Array, b: Float32Array): number {
-  const difference = a.map((value, i) => value - b[i]!)
-  return Math.hypot(...difference) / Math.hypot(...b)
-}
-
 function cosines(a: Float32Array, b: Float32Array): number[] {
   const dim = a.length / PICTURES
   return Array.from({ length: PICTURES }, (_, row) => {
@@ -77,6 +72,12 @@ const SHAPES = {
   'pruned inner widths': { inner: (stage: number, block: number) => 3 + 5 * stage + block },
   'one slope for all': { depths: [1, 1], widths: [6, 8, 10], picture: [32, 32] },
   'odd maps': { picture: [97, 113], dialect: 'revised' },
+  'arcface with se_block': { dialect: 'arcface', se: true },
+  ir: { dialect: 'ir' },
+  'ir-se': { dialect: 'ir', se: true, picture: [97, 113] },
+  adaface: { dialect: 'adaface', picture: [97, 113] },
+  'adaface, all channels alike': { dialect: 'adaface', depths: [2, 2, 2, 2], widths: [8, 8, 8, 8, 8] },
+  'adaface with se_block': { dialect: 'adaface', se: true },
   'another size, depth and dim': { depths: [2, 1, 3], widths: [4, 8, 12, 20], dim: 10, picture: [112, 96] },
 } as const
 
@@ -179,7 +180,7 @@ describe('loadIresnet', () => {
       read: async () => Float32Array.of(0.25),
     })
     const { stem } = await loadIresnet(weights)
-    expect([...stem.activation.slopes]).toEqual(Array(8).fill(0.25))
+    expect(stem[2]).toMatchObject({ prelu: { slopes: new Float32Array(8).fill(0.25) } })
   })
 
   it.each([
@@ -202,13 +203,42 @@ describe('loadIresnet', () => {
     await expect(failure).rejects.toThrow(message)
   })
 
+  it.each([
+    ['body.1.res_layer.4.running_var', undefined, /body\.1\.res_layer\.4\.running_var .*missing/],
+    ['body.3.res_layer.5.fc2.weight', undefined, /body\.3\.res_layer\.5\.fc2\.weight .*missing/],
+    ['body.0.res_layer.0.weight', undefined, /body\.0\.res_layer\.0\.weight .*missing/],
+    ['body.2.res_layer.0.weight', undefined, /body\.2\.res_layer\.0\.weight .*missing/],
+    ['body.9.res_layer.0.weight', [32], /body\.6\.res_layer\.0\.weight .*missing/],
+    ['body.1e3.res_layer.0.weight', [32], /body\.1e3\.res_layer\.0\.weight .*no place/],
+    ['body.3.shortcut_layer.0.weight', undefined, /body\.3\.shortcut_layer\.0\.weight .*missing/],
+    ['body.2.shortcut_layer.0.weight', [16, 16, 1, 1], /body\.2\.shortcut_layer\.0\.weight .*no place/],
+    ['body.1.res_layer.3.weight', [16, 16, 1, 1], /16×16×3×3 but got 16×16×1×1/],
+    ['body.1.res_layer.6.weight', [16], /body\.1\.res_layer\.6\.weight \(16\) has no place/],
+    ['output_layer.4.running_mean', undefined, /output_layer\.4\.running_mean .*missing/],
+  ])('says so where an IR network is not one: %s of %j', async (name, shape, message) => {
+    const weights = randomWeights({ dialect: 'ir', se: true })
+    if (shape) weights.tensors.set(name, { dtype: 'float32', shape, read: async () => new Float32Array(0) })
+    else weights.tensors.delete(name)
+    const failure = loadIresnet(weights)
+    await expect(failure).rejects.toMatchObject({ code: 'IRESNET_TENSORS' })
+    await expect(failure).rejects.toThrow(message)
+  })
+
+  it('says so where the stages of an IR network cannot be told', async () => {
+    const failure = loadIresnet(randomWeights({ dialect: 'ir', depths: [1, 2], widths: [8, 8, 16] }))
+    await expect(failure).rejects.toMatchObject({ code: 'IRESNET_TENSORS' })
+    await expect(failure).rejects.toThrow(
+      /4 stages in random\.pth .* the channels change in 1 of its 3 blocks/,
+    )
+  })
+
   it('says what another network has instead', async () => {
     const tensors = new Map([
       ['features.0.weight', { dtype: 'float32', shape: [1], read: async () => new Float32Array(1) } as const],
     ])
     const other = { source: 'vgg.pth', tensors, close: async () => {} }
     await expect(loadIresnet(other)).rejects.toThrow(
-      /vgg\.pth.*stem\.0\.weight or conv1\.weight.*features\.0\.weight/,
+      /vgg\.pth.*stem\.0\.weight, conv1\.weight or input_layer\.0\.weight.*features\.0\.weight/,
     )
   })
 })
@@ -234,10 +264,25 @@ describe('buildIresnet', () => {
       read: async () => new Float32Array(16).fill(1).fill(0, 0, 2).fill(1e-6, 2, 4),
     })
     const network = await loadIresnet(weights)
-    const kept = foldNorms(network, 32).blocks.map((block) => block.norm1 !== undefined)
+    const kept = foldNorms(network, 32).blocks.map(({ residual }) => 'norm' in residual[0]!)
     expect(kept).toEqual([false, false, true, false, false, false])
     const plain = await embeddingsOf(network, { fold: false })
     expect(relativeError(await embeddingsOf(network), plain)).toBeLessThan(3e-6)
+  })
+
+  it('folds all norms of the blocks, but for those beside a squeeze-and-excitation', async () => {
+    const normsOf = async (weights: Weights) =>
+      foldNorms(await loadIresnet(randomWeights(weights)), 32).blocks.map(({ residual, shortcut }) =>
+        [...residual, ...shortcut].flatMap((layer) => ('norm' in layer ? [layer.norm.name] : [])),
+      )
+    for (const dialect of ['revised', 'arcface', 'ir', 'adaface'] as const)
+      expect((await normsOf({ dialect })).flat(), dialect).toEqual([])
+    expect(await normsOf({ dialect: 'ir', se: true, depths: [1, 1, 1, 1] })).toEqual([
+      ['body.0.res_layer.0'],
+      ['body.1.res_layer.0'],
+      ['body.2.res_layer.0'],
+      ['body.3.res_layer.0'],
+    ])
   })
 
   it('is exact for slopes above 1', async () => {
@@ -370,7 +415,8 @@ describe('ranges', () => {
     'that the precision does not reach are refused: %s with %f in %s',
     async (name, value, precision, message) => {
       const network = await weightsWith(name, value)
-      network.blocks[0]!.norm3!.variance.fill(0)
+      const norm3 = network.blocks[0]!.residual[5]!
+      if ('norm' in norm3) norm3.norm.variance.fill(0)
       const build = () => buildIresnet(network, { precision, outputs: ['embedding', 'features'] })
       expect(build).toThrow(
         expect.objectContaining({ code: 'IRESNET_RANGE', message: expect.stringMatching(message) }),
@@ -424,8 +470,13 @@ describe('int8', () => {
   })
 
   it('agrees with fp32 after calibration', async () => {
-    for (const dialect of ['revised', 'arcface'] as const) {
-      const network = await loadIresnet(randomWeights({ dialect }))
+    for (const shape of [
+      { dialect: 'revised' },
+      { dialect: 'arcface' },
+      { dialect: 'ir', se: true },
+      { dialect: 'adaface' },
+    ] as const) {
+      const network = await loadIresnet(randomWeights(shape))
       const { model, rangesOf } = calibrationModel(network)
       const { ranges: rows } = await run(model, network)
       const int8 = await embeddingsOf(network, { precision: 'int8', ranges: rangesOf(rows!) })

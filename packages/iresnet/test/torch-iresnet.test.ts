@@ -5,6 +5,7 @@ import { findPythons, seededRandom } from '@facekit/testing'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildIresnet, loadIresnet, openStateDict } from '../src/index.js'
+import { decodeFloats, relativeError } from './torch-truth.js'
 
 const torches = await findPythons('torch', 'import torch, base64\nimport torch.nn as nn')
 afterAll(() => torches.forEach((torch) => torch.close()))
@@ -80,15 +81,6 @@ def answer(dialect, eps, width, height, cells, path, pixels):
 
 const ROWS = 2
 
-function decode(base64: string): Float32Array {
-  return new Float32Array(Uint8Array.from(Buffer.from(base64, 'base64')).buffer)
-}
-
-/** ‖a − b‖ / ‖b‖ */
-function relativeError(a: Float32Array, b: Float32Array): number {
-  return Math.hypot(...a.map((value, i) => value - b[i]!)) / Math.hypot(...b)
-}
-
 describe.each(torches.map((torch) => [torch.version, torch] as const))('PyTorch %s', (_version, torch) => {
   describe.each(['revised', 'arcface'])('%s', (dialect) => {
     it.each([
@@ -116,9 +108,10 @@ describe.each(torches.map((torch) => [torch.version, torch] as const))('PyTorch 
         const session = await InferenceSession.create(model, { logSeverityLevel: 3 })
         const results = await session.run({ pixels: new Tensor('uint8', pixels, [ROWS, height, width, 3]) })
         for (const name of ['embedding', 'features'] as const) {
-          expect(relativeError(results[name]!.data as Float32Array, decode(truth[name])), name).toBeLessThan(
-            1e-5,
-          )
+          expect(
+            relativeError(results[name]!.data as Float32Array, decodeFloats(truth[name])),
+            name,
+          ).toBeLessThan(1e-5)
         }
       }
     })

@@ -17,9 +17,9 @@ const BATCHES_IN_FLIGHT = 2
  * @param {import('./sizes.mjs').Size} size
  * @param {string[]} faults added to
  */
-export async function checkEmbeddings(devices, { depths, widths, dim, batch, batches }, faults) {
-  for (const [name, depth] of Object.entries(depths)) {
-    const network = await loadIresnet(randomWeights({ depths: depth, widths, dim }))
+export async function checkEmbeddings(devices, { networks, widths, dim, batch, batches }, faults) {
+  for (const [name, shape] of Object.entries(networks)) {
+    const network = await loadIresnet(randomWeights({ ...shape, widths, dim }))
     const modelOf = (/** @type {'fp32' | 'fp16'} */ precision) => ({
       bytes: buildIresnet(network, { precision }),
       name: `${name}, ${precision}`,

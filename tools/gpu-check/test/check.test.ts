@@ -24,6 +24,7 @@ describe.skipIf(!vulkan)('gpu-check', () => {
       /two shards a device: 1\d\d\d edges, the same as on the CPU/,
       /Search of 700 × 64: .* of the peak/,
       /tiny, fp32: .* images\/s/,
+      /tiny ir-se, fp32: .* images\/s/,
       /All results are right/,
     ])
       expect(stdout).toMatch(line)

@@ -38,5 +38,8 @@ export const WEIGHTS_FLAGS = {
     coerce: positiveUpTo('bn-eps', 0.01),
     describe: 'Epsilon of the batch norms of PyTorch weights  [default: 1e-5; 2e-5 in the layout of MagFace]',
   },
-  channels: { choices: ['rgb', 'bgr'] as const, default: 'rgb' as const, describe: 'Order of the channels' },
+  channels: {
+    choices: ['rgb', 'bgr'] as const,
+    describe: 'Order of the channels; AdaFace: bgr  [default: rgb]',
+  },
 } as const

@@ -6,7 +6,7 @@ import { FacekitError, writeAtomically } from '@facekit/core'
 import type { Talk } from '../talk.js'
 
 /** Counts changes of what is built from the same weights and options, so that no older model is taken for it. */
-const BUILDER_VERSION = 5
+const BUILDER_VERSION = 6
 
 const CHECKSUM_BYTES = 32
 

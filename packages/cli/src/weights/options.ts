@@ -17,7 +17,8 @@ export interface WeightsOptions {
   pixelMean?: readonly number[] | undefined
   /** Each channel is divided by it. */
   pixelStd?: readonly number[] | undefined
-  channels: 'rgb' | 'bgr'
+  /** Order of the channels that the model expects; rgb if undefined. */
+  channels?: 'rgb' | 'bgr' | undefined
   /** Of the images, in pixels, for a model that leaves it free, or weights that take others than 112×112. */
   size?: { width: number; height: number } | undefined
   /** What the batch norms of PyTorch weights add to their variances; that of the weights' layout if undefined. */
