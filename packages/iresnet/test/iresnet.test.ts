@@ -238,7 +238,7 @@ describe('loadIresnet', () => {
     ])
     const other = { source: 'vgg.pth', tensors, close: async () => {} }
     await expect(loadIresnet(other)).rejects.toThrow(
-      /vgg\.pth.*stem\.0\.weight, conv1\.weight or input_layer\.0\.weight.*features\.0\.weight/,
+      /vgg\.pth.*stem\.0\.weight or conv1\.weight or input_layer\.0\.weight.*features\.0\.weight/,
     )
   })
 })
