@@ -162,7 +162,7 @@ const WIDTHS = rounds(1, 2) === 1 ? [NARROW] : [NARROW, FULL]
 
 /** What the tensors are called, blocks of each stage, what squeezing divides the channels by. */
 const NETWORKS: Record<string, [form: string, depths: number[], se: number]> = {
-  'IR-18 with four norms': ['a', [2, 2, 2, 2], 0],
+  'IR-18': ['a', [2, 2, 2, 2], 0],
   'IR-50': ['a', [3, 4, 14, 3], 0],
   'IR-SE-50': ['a', [3, 4, 14, 3], 16],
   'IR-18 of AdaFace': ['b', [2, 2, 2, 2], 0],
@@ -207,10 +207,10 @@ describe.each(torches.map((torch) => [torch.version, torch] as const))('PyTorch 
   })
 
   it.each([
-    ['a maximum over odd maps', ['a', [2, 2, 2, 2], 0], NARROW, 97, 103],
+    ['odd maps', ['a', [2, 2, 2, 2], 0], NARROW, 97, 103],
     ['no stage that changes the channels', ['b', [2, 2, 2, 2], 4], [12, 12, 12, 12, 12], 112, 112],
     ['three convolutions a block', ['bottleneck', [3, 8, 36, 3], 0], [8, 16, 24, 32, 40], 112, 96],
-    ['and a squeeze-and-excitation', ['bottleneck', [3, 24, 36, 3], 4], [8, 16, 24, 32, 40], 112, 112],
+    ['three convolutions and a squeeze-and-excitation a block', ['bottleneck', [3, 24, 36, 3], 4], [8, 16, 24, 32, 40], 112, 112],
     ['depths that nobody has published', ['a', [1, 2, 1, 3], 4], [4, 8, 12, 16, 20], 224, 224],
   ] as const)('is met with %s', async (_what, [form, depths, se], widths, width, height) => {
     const answered = await answer([form, [...depths], se], widths, { width, height })
