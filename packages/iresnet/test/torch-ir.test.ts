@@ -210,7 +210,13 @@ describe.each(torches.map((torch) => [torch.version, torch] as const))('PyTorch 
     ['odd maps', ['a', [2, 2, 2, 2], 0], NARROW, 97, 103],
     ['no stage that changes the channels', ['b', [2, 2, 2, 2], 4], [12, 12, 12, 12, 12], 112, 112],
     ['three convolutions a block', ['bottleneck', [3, 8, 36, 3], 0], [8, 16, 24, 32, 40], 112, 96],
-    ['three convolutions and a squeeze-and-excitation a block', ['bottleneck', [3, 24, 36, 3], 4], [8, 16, 24, 32, 40], 112, 112],
+    [
+      'three convolutions and a squeeze-and-excitation a block',
+      ['bottleneck', [3, 24, 36, 3], 4],
+      [8, 16, 24, 32, 40],
+      112,
+      112,
+    ],
     ['depths that nobody has published', ['a', [1, 2, 1, 3], 4], [4, 8, 12, 16, 20], 224, 224],
   ] as const)('is met with %s', async (_what, [form, depths, se], widths, width, height) => {
     const answered = await answer([form, [...depths], se], widths, { width, height })
