@@ -62,7 +62,7 @@ describe('cluster stays within --memory-limit and 300 MB', () => {
 
   it('where there are many rows', async () => {
     const input = inFolder('strangers')
-    const rows = rounds(100_000, 2_000_000)
+    const rows = rounds(60_000, 1_000_000)
     await writeStrangers(input, rows, 16)
     const limit = 64 + Math.ceil((33 * rows) / MIB)
     const { summary } = await cluster(input, '--memory-limit', `${limit}MiB`, ...STRANGERS)
@@ -70,6 +70,17 @@ describe('cluster stays within --memory-limit and 300 MB', () => {
     expect(summary.peakMemoryBytes).toBeLessThan(limit * MIB + PROGRAM_BYTES)
     expect(summary).toMatchObject({ classes: rows, labelled: rows })
   }, 1_800_000)
+
+  it('where there are millions of rows, none of which is searched', async () => {
+    const input = inFolder('millions')
+    const rows = 2_000_000
+    await writeStrangers(input, rows, 16)
+    // Of such lists, of a row alone, no pair is an edge.
+    const { summary } = await cluster(input, '--memory-limit', '96MiB', '--topK', '1')
+    rmSync(input, { recursive: true })
+    expect(summary.peakMemoryBytes).toBeLessThan(96 * MIB + PROGRAM_BYTES)
+    expect(summary).toMatchObject({ classes: rows, labelled: rows })
+  }, 600_000)
 
   describe('with many threads', () => {
     const input = inFolder('people-for-threads')

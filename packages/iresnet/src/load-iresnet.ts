@@ -54,6 +54,11 @@ export async function loadIresnet(stateDict: StateDict, options: LoadIresnetOpti
   }
   const head = await readHead(reader, dialect.head, { channels, dim, features })
   noteLeftOut(stateDict, reader.leftOver(dim), options.onNote)
+  if (!head.embeddingNorm) {
+    options.onNote?.(
+      `${source} has no batch norm after its last layer (${dialect.head.embeddingNorm}.*): some networks have none; if this one has, the file is not complete`,
+    )
+  }
   if (backbone.dialect === 'adaface' && options.channels === undefined) noteChannels(source, options.onNote)
   const isBgr = options.channels === 'bgr'
   return {
