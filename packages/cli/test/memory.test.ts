@@ -62,7 +62,7 @@ describe('cluster stays within --memory-limit and 300 MB', () => {
 
   it('where there are many rows', async () => {
     const input = inFolder('strangers')
-    const rows = rounds(60_000, 1_000_000)
+    const rows = rounds(60_000, 300_000)
     await writeStrangers(input, rows, 16)
     const limit = 64 + Math.ceil((33 * rows) / MIB)
     const { summary } = await cluster(input, '--memory-limit', `${limit}MiB`, ...STRANGERS)
