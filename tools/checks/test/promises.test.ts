@@ -149,7 +149,7 @@ const PROMISES: Readonly<Record<string, readonly (readonly [file: string, test: 
     ],
 
   // Memory
-  '**Memory**: `cluster` keeps to `--memory-limit` and 300 MB beside it, for the program and one thread (more while GPUs are loaded).':
+  '**Memory**: `cluster` keeps to `--memory-limit` and 300 MB beside it, for the program and one thread (more while GPUs are loaded, with `--engine faiss`, and where tens of thousands of images are the same).':
     [
       ['cli/test/memory.test.ts', 'where embeddings are long, and finds all there is'],
       ['cli/test/memory.test.ts', 'where there are many rows'],

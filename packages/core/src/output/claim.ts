@@ -50,8 +50,8 @@ export class Claim {
     try {
       for (let tries = 0; tries < MOST_TRIES; tries++) {
         const made = await makeFolder(parent).catch((error: NodeJS.ErrnoException) => {
-          // Another run may have just removed a folder above that was created for it.
-          if (error.code !== 'ENOENT' || tries + 1 === MOST_TRIES) throw error
+          // Another run may have just removed a folder that was created for it, or one above.
+          if (!['ENOENT', 'EEXIST'].includes(error.code ?? '') || tries + 1 === MOST_TRIES) throw error
         })
         if (!made) continue
         created = [...made, ...created]
@@ -112,7 +112,8 @@ export class Claim {
   /** Removes all that is in the folder but what says whose it is. */
   async clear(): Promise<void> {
     for (const name of await readdir(this.folder)) {
-      if (name !== this.#ownerFile) await rm(join(this.folder, name), { recursive: true })
+      // Whoever looks how late it is here removes what it looked at.
+      if (name !== this.#ownerFile) await rm(join(this.folder, name), { recursive: true, force: true })
     }
   }
 
