@@ -243,7 +243,7 @@ describe('what facekit did not make', () => {
 
   it('stays beside what is replaced, and in folders that are not made again', async () => {
     await make(OLD)
-    const pending = await PendingFiles.in(output, 'labels', (name) => name === 'group_0000')
+    const pending = await PendingFiles.in(output, 'labels', { mayWrite: (name) => name === 'group_0000' })
     await write(pending, { 'group_0000/new.jpg': 'new' })
     // The user's, in and under names of the earlier run.
     writeFileSync(join(output, 'group_0001/notes.txt'), 'mine')

@@ -63,7 +63,9 @@ export interface LabelWriter extends Writable {
 export async function openLabels(folder: string, groups: number): Promise<PendingFiles> {
   // The names of the label arrays hold counts that are not known yet.
   const fixed = new Set<string>([DISTRIBUTION_NAME, ASSIGNMENTS_NAME])
-  return PendingFiles.in(folder, 'labels', (name) => fixed.has(name) || classNumber(name) < groups)
+  return PendingFiles.in(folder, 'labels', {
+    mayWrite: (name) => fixed.has(name) || classNumber(name) < groups,
+  })
 }
 
 /**

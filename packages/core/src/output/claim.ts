@@ -109,11 +109,16 @@ export class Claim {
     )
   }
 
-  /** Removes all that is in the folder but what says whose it is. */
-  async clear(): Promise<void> {
+  /**
+   * Removes what is in the folder, but never what says whose it is.
+   *
+   * @param isToGo all if left out
+   */
+  async clear(isToGo: (name: string) => boolean = () => true): Promise<void> {
     for (const name of await readdir(this.folder)) {
       // Whoever looks how late it is here removes what it looked at.
-      if (name !== this.#ownerFile) await rm(join(this.folder, name), { recursive: true, force: true })
+      if (name !== this.#ownerFile && isToGo(name))
+        await rm(join(this.folder, name), { recursive: true, force: true })
     }
   }
 

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { lstat, readdir, readFile, rename, rmdir, unlink, writeFile } from 'node:fs/promises'
+import { lstat, readdir, readFile, rename, rmdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FacekitError } from '../errors.js'
 import type { Claim } from './claim.js'
 import { isFolderOf, isNameOf, isOutputKind, type OutputKind } from './output-kinds.js'
 import { formatRecord, parseMade, RECORD_NAME, type MadeFiles, type OutputRecord } from './output-record.js'
-import { sync, syncTree } from './synced.js'
+import { sync, syncTree, writeSynced } from './synced.js'
 
 /** In the hidden folder from when the set is complete until all of it is in its place. */
 const JOURNAL_NAME = 'commit.json'
@@ -205,11 +205,6 @@ async function removeFile(path: string, size: number | undefined): Promise<boole
   if (!stats?.isFile() || stats.size !== size) return false
   await unlink(path)
   return true
-}
-
-async function writeSynced(path: string, text: string): Promise<void> {
-  await writeFile(path, text)
-  await sync(path)
 }
 
 async function statsOf(path: string) {

@@ -16,6 +16,11 @@ export const OUTPUT_KINDS = {
     folders: NONE,
     filesInFolders: NONE,
   },
+  edges: {
+    files: /^(?:edges\.json|edges_\d+\.parquet)$/,
+    folders: NONE,
+    filesInFolders: NONE,
+  },
   labels: {
     files:
       /^(?:fr_train_\d+K?_class_\d+K?_data_(?:classes|data_list)\.npy|clustering_result\.txt|assignments\.parquet)$/,

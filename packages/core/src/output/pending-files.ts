@@ -3,14 +3,40 @@ import { join } from 'node:path'
 import { FacekitError, OptionError } from '../errors.js'
 import { Claim, HIDDEN_PREFIX } from './claim.js'
 import { commitSet, finishCommit, hasJournal, type Committed } from './commit.js'
+import { RunCheckpoints, type Checkpoints } from './checkpoints.js'
 import { isNameOf, type OutputKind } from './output-kinds.js'
 import { readRecord, RECORD_NAME, whyForeign, type MadeFiles, type OutputRecord } from './output-record.js'
+import {
+  checkIdentity,
+  hasRunRecord,
+  isOfRunRecord,
+  readRunRecord,
+  writeRunRecord,
+  type RunIdentity,
+  type RunRecord,
+} from './run-record.js'
 
 /** Where a run works until its files appear: at most one run in an output folder. */
 export const HIDDEN_FOLDER = `${HIDDEN_PREFIX}run`
 
-/** What a killed run had left in a folder: what it had not finished, which is no more, or a set that is in its place now. */
-export type Leftover = 'removed' | 'finished'
+/**
+ * What a killed run had left in a folder: what it had not finished, which is no more; a set that is in its place now; or
+ * its progress, to go on with.
+ */
+export type Leftover = 'removed' | 'finished' | 'resumed'
+
+export interface PendingOptions {
+  /**
+   * The names that must be free for the run, as far as they are known before it: all of its kind if left out, where those
+   * of others would be taken for its own.
+   */
+  mayWrite?: ((name: string) => boolean) | undefined
+  /**
+   * Whether to go on with an unfinished run that has recorded its progress, or to drop that. If left out it is refused,
+   * so that nobody loses hours by leaving out a word.
+   */
+  resume?: boolean | undefined
+}
 
 /**
  * A set of files on its way into a folder, where it takes the place of what the last run of the same kind made. It is
@@ -29,6 +55,8 @@ export class PendingFiles {
   readonly #claim: Claim
   readonly #record: OutputRecord
   readonly #mayWrite: (name: string) => boolean
+  readonly #unfinished: RunRecord | undefined
+  #checkpoints: Checkpoints | undefined
   readonly #names = new Set<string>()
   #isDiscarded = false
 
@@ -37,7 +65,7 @@ export class PendingFiles {
     kind: OutputKind,
     claim: Claim,
     record: OutputRecord,
-    leftover: Leftover | undefined,
+    { leftover, unfinished }: Found,
     mayWrite: (name: string) => boolean,
   ) {
     this.output = output
@@ -46,34 +74,60 @@ export class PendingFiles {
     this.#claim = claim
     this.#record = record
     this.#mayWrite = mayWrite
+    this.#unfinished = unfinished
   }
 
   /**
    * Creates `folder` where it is missing, and clears away or finishes what a killed run left there.
    *
-   * @param mayWrite the names that must be free for the run, as far as they are known before it: all of its kind, where
-   * those of others would be taken for its own
    * @throws FacekitError `OUTPUT_FOLDER` if it cannot be written to, `OUTPUT_BUSY` while another run writes to it,
-   * `OUTPUT_EXISTS` where something that facekit did not make has the name of what it may write
+   * `OUTPUT_EXISTS` where something that facekit did not make has the name of what it may write, `RUN_UNFINISHED` where
+   * a run has recorded its progress and the options do not say what becomes of it
    */
   static async in(
     folder: string,
     kind: OutputKind,
-    mayWrite = (name: string) => isNameOf(kind, name),
+    { mayWrite = (name) => isNameOf(kind, name), resume }: PendingOptions = {},
   ): Promise<PendingFiles> {
     if (folder === '') throw new OptionError('Expected a folder for the output but received an empty string')
     const claim = await Claim.take(folder, HIDDEN_FOLDER)
-    let leftover: Leftover | undefined
     try {
-      leftover = await clearAway(folder, claim)
+      const found = await clearAway(folder, claim, resume)
+      if (found.unfinished && found.unfinished.kind !== kind) throw otherKind(folder, kind, found.unfinished)
       const record = await readRecord(folder)
-      const pending = new PendingFiles(folder, kind, claim, record, leftover, mayWrite)
+      const pending = new PendingFiles(folder, kind, claim, record, found, mayWrite)
       await pending.#checkRoom()
       return pending
     } catch (error) {
       await giveUp(claim).catch(() => {})
       throw error
     }
+  }
+
+  /**
+   * Begins to record progress, or goes on where an unfinished run was.
+   *
+   * @param identity what this run is of
+   * @throws FacekitError `RUN_DIFFERS` where the unfinished run is of something else, with the names of what differs
+   */
+  checkpoints(identity: RunIdentity): Checkpoints {
+    if (this.#unfinished) checkIdentity(this.output, this.#unfinished.identity, identity)
+    this.#checkpoints = new RunCheckpoints(this.#unfinished?.progress, async (progress) => {
+      await this.#claim.check()
+      const at = new Date().toISOString()
+      await writeRunRecord(this.folder, { kind: this.kind, identity, progress, at })
+    })
+    return this.#checkpoints
+  }
+
+  /** Whether the run can be gone on with when it ends here. */
+  get isResumable(): boolean {
+    return this.#unfinished !== undefined || this.#checkpoints?.hasRecord === true
+  }
+
+  /** Removes what an unfinished run has left and does not speak of. */
+  async removeAllBut(names: ReadonlySet<string>): Promise<void> {
+    await this.#claim.clear((name) => !names.has(name) && !isOfRunRecord(name))
   }
 
   /** Where to write the file or folder that will be called `name`. */
@@ -113,11 +167,12 @@ export class PendingFiles {
     const journal = { kind: this.kind, earlier, names: [...this.#names] }
     const record = new Map([...this.#record, [this.kind, made]])
     const committed = await commitSet(this.output, this.#claim, journal, record)
-    await this.discard()
+    this.#isDiscarded = true
+    await this.#claim.release()
     return committed
   }
 
-  /** Removes what was not committed, and makes room for another run. May be called again. */
+  /** Removes what was not committed, but for a run whose progress is recorded; makes room for another run. May be called again. */
   async discard(): Promise<void> {
     if (this.#isDiscarded) return
     this.#isDiscarded = true
@@ -216,15 +271,16 @@ async function markOf(folder: string): Promise<string> {
 async function finishFor(folder: string): Promise<boolean> {
   try {
     const claim = await Claim.take(folder, HIDDEN_FOLDER)
-    let leftover: Leftover | undefined
+    let found: Found
     try {
-      leftover = await clearAway(folder, claim)
+      // What is not finished is none of a reader's business.
+      found = await clearAway(folder, claim, true)
     } catch (error) {
       await giveUp(claim).catch(() => {})
       throw error
     }
     await giveUp(claim)
-    return leftover === 'finished'
+    return found.leftover === 'finished'
   } catch (cause) {
     if (cause instanceof FacekitError && cause.code === 'OUTPUT_BUSY') return false
     throw new FacekitError(
@@ -235,14 +291,38 @@ async function finishFor(folder: string): Promise<boolean> {
   }
 }
 
-async function clearAway(folder: string, claim: Claim): Promise<Leftover | undefined> {
-  if (!claim.isTakenOver) return undefined
-  const finished = await finishCommit(folder, claim)
-  await claim.clear()
-  return finished ? 'finished' : 'removed'
+interface Found {
+  leftover: Leftover | undefined
+  unfinished: RunRecord | undefined
 }
 
-/** A set that is complete, but could not be moved, is the next one's to finish. */
+async function clearAway(folder: string, claim: Claim, resume: boolean | undefined): Promise<Found> {
+  if (!claim.isTakenOver) return { leftover: undefined, unfinished: undefined }
+  const isFinished = await finishCommit(folder, claim)
+  if (!isFinished && resume !== false) {
+    const unfinished = await readRunRecord(claim.folder)
+    if (unfinished && resume === undefined) throw unfinishedRun(folder, unfinished)
+    if (unfinished) return { leftover: 'resumed', unfinished }
+  }
+  await claim.clear()
+  return { leftover: isFinished ? 'finished' : 'removed', unfinished: undefined }
+}
+
+/** A set that is complete, but could not be moved, is the next one's to finish; so is a run that recorded how far it is. */
 async function giveUp(claim: Claim): Promise<void> {
-  await claim.release(await hasJournal(claim.folder))
+  await claim.release((await hasJournal(claim.folder)) || (await hasRunRecord(claim.folder)))
+}
+
+function unfinishedRun(folder: string, { kind, at }: RunRecord): FacekitError {
+  return new FacekitError(
+    'RUN_UNFINISHED',
+    `Expected no unfinished run in ${folder} but one that makes ${kind} was there until ${at}. Go on with it by --resume, or begin anew with --no-resume.`,
+  )
+}
+
+function otherKind(folder: string, kind: OutputKind, unfinished: RunRecord): FacekitError {
+  return new FacekitError(
+    'RUN_DIFFERS',
+    `Expected to go on with a run that makes ${kind} in ${folder} but the unfinished one there makes ${unfinished.kind}. Choose another folder, or begin anew with --no-resume.`,
+  )
 }

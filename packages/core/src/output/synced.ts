@@ -1,4 +1,4 @@
-import { lstat, open, readdir } from 'node:fs/promises'
+import { lstat, open, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /** Makes a file, or a folder and all in it, outlast a loss of power: without this a rename can outlive what it names. */
@@ -21,4 +21,10 @@ export async function sync(path: string): Promise<void> {
   } finally {
     await file.close()
   }
+}
+
+/** Writes a small file that outlasts a loss of power, if its name does. */
+export async function writeSynced(path: string, text: string): Promise<void> {
+  await writeFile(path, text)
+  await sync(path)
 }
