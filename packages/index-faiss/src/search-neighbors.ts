@@ -3,12 +3,14 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import {
+  NO_CHECKPOINTS,
   batchSource,
   checkCosine,
   checkOneOf,
   checkPositiveInteger,
   FacekitError,
   OptionError,
+  type Checkpoints,
   type Device,
   type EdgeBatch,
 } from '@facekit/core'
@@ -30,10 +32,15 @@ export interface SearchOptions {
   topK: number
   /** Threads of the search; the cores of the machine if left out. FAISS follows OMP_NUM_THREADS instead. */
   threads?: number
-  /** What may be taken for neighbors of rows that are not finished; beyond it they go into a file. */
+  /** What may be taken for pairs until the end; beyond it they go into files. */
   memoryBytes?: number
-  /** Folder of that file; the system's folder for such files if left out. */
+  /** Where to make a folder for these; the system's folder for such files if left out. */
   scratchFolder?: string
+  /**
+   * Records how far the search is, so that it can be gone on with; then files of pairs are right in `scratchFolder`, which
+   * is for this search alone. FAISS records nothing.
+   */
+  checkpoints?: Checkpoints
   /** Called as pairs of rows are decided. */
   onProgress?: (pairsDone: number, pairs: number) => void
   /** Called with one line when the search has to go another way than it was asked to. */
@@ -54,12 +61,12 @@ export interface SearchOptions {
   onSharded?: (devices: number) => void
 }
 
-/** Enough for 20 million neighbors. */
-const DEFAULT_LIST_BYTES = 2 ** 28
+/** Enough for 5 million pairs. */
+const DEFAULT_PAIR_BYTES = 2 ** 28
 
 /**
- * All pairs of rows at or above a threshold, by exact search, as `EdgeBatch`es. Every pair comes once. All engines give
- * the same edges: ties at the end of a topK list go to the smaller row, and every cosine is computed in the same way
+ * All pairs of rows at or above a threshold, by exact search, as `EdgeBatch`es, when all are found: each pair once,
+ * ascending by (source, target). All engines give the same edges: ties at the end of a topK list go to the smaller row, and every cosine is computed in the same way
  * whatever found it.
  *
  * @param gallery all of its rows added
@@ -83,9 +90,20 @@ export function searchNeighbors(gallery: Gallery, options: SearchOptions): Reada
   const threads = checkPositiveInteger('threads', options.threads ?? availableParallelism())
   const data = gallery.finish()
   const listLength = Math.min(topK, Math.max(1, data.rows)) - 1
+  const { checkpoints = NO_CHECKPOINTS } = options
+  const pairBytes = options.memoryBytes ?? DEFAULT_PAIR_BYTES
+  const pairFolder =
+    options.checkpoints && engine !== 'faiss'
+      ? scratchFolder
+      : join(scratchFolder, `facekit-pairs-${randomUUID()}`)
   const search = (signal: AbortSignal): AsyncGenerator<EdgeBatch> =>
     engine === 'faiss'
-      ? searchFaiss({ gallery: data, threshold, listLength }, onProgress, signal)
+      ? searchFaiss(
+          { gallery: data, threshold, listLength },
+          { memoryBytes: pairBytes, folder: pairFolder },
+          onProgress,
+          signal,
+        )
       : searchTiles(
           data,
           {
@@ -93,8 +111,9 @@ export function searchNeighbors(gallery: Gallery, options: SearchOptions): Reada
             listLength,
             threads,
             screening: engine === 'screened',
-            listBytes: options.memoryBytes ?? DEFAULT_LIST_BYTES,
-            spillFile: join(scratchFolder, `facekit-neighbors-${randomUUID()}`),
+            pairBytes,
+            pairFolder,
+            checkpoints,
             devices,
             mayFallBack: options.mayFallBack ?? false,
             onProgress,

@@ -1,11 +1,14 @@
-import type { Device, EdgeBatch } from '@facekit/core'
+import type { Checkpoints, Device, EdgeBatch } from '@facekit/core'
+import { EdgeCollector } from '@facekit/edges'
 import { Crew } from './crew/crew.js'
 import { shareTiles } from './crew/device-shares.js'
-import { GroupFinisher } from './edges/group-finisher.js'
 import { messageOf, SearchError } from './errors.js'
 import { discardCodes, prepareCodes, type CodedGallery, type Coding } from './gallery/coded-gallery.js'
 import type { GalleryData } from './gallery/gallery.js'
+import { FrontierTracker } from './plan/frontier-tracker.js'
+import { pairsDoneAt, type Frontier } from './plan/frontier.js'
 import type { CodingWish } from './plan/plan-codes.js'
+import { checkProgress, type SearchProgress } from './search-progress.js'
 import { pairsOf, planTiles, unitsOf, type TilePlan, type Unit } from './plan/tile-plan.js'
 import type { DenseSearchOptions } from './unit/dense-search.js'
 
@@ -35,9 +38,10 @@ export interface TileSearchSetup {
   devices: readonly Device[]
   /** Whether the CPU takes over where the devices cannot take the gallery. */
   mayFallBack: boolean
-  /** What the neighbors of rows that are not finished may take before they go into a file. */
-  listBytes: number
-  spillFile: string
+  /** What pairs may take before they go into files, and a folder for these alone. */
+  pairBytes: number
+  pairFolder: string
+  checkpoints: Checkpoints
   onProgress: (pairsDone: number, pairs: number) => void
   onWarning: (text: string) => void
   onScreen: (screen: ScreenInfo) => void
@@ -66,27 +70,42 @@ export async function* searchTiles(
   signal: AbortSignal,
 ): AsyncGenerator<EdgeBatch> {
   const { rows } = gallery
-  const { listLength } = setup
+  const { listLength, checkpoints, pairBytes: memoryBytes, pairFolder: folder } = setup
   if (rows < 2 || listLength === 0) return
+  const { frontier, pieces } = await checkProgress(folder, checkpoints.resumed)
   const cutoffs = new Float32Array(new SharedArrayBuffer(4 * rows)).fill(-Infinity)
-  const search = new TileSearch(gallery, setup, cutoffs, signal)
-  let finisher: GroupFinisher | undefined
+  const search = new TileSearch(gallery, setup, cutoffs, frontier, signal)
+  const collector = new EdgeCollector({ rows, listLength, cutoffs, memoryBytes, folder, pieces })
   try {
+    await collector.raiseCutoffs()
     const start = await search.start()
     if (!start) return
     const { crew, plan, units } = start
-    if (listLength < rows - 1) finisher = new GroupFinisher(plan, { ...setup, cutoffs })
-    const pairs = (rows * (rows - 1)) / 2
-    let pairsDone = 0
-    for await (const { unit, pairs: found } of crew.search(units, signal)) {
-      pairsDone += pairsOf(plan, unit)
-      setup.onProgress(pairsDone, pairs)
-      if (finisher) yield* finisher.add(unit.group, found)
-      else if (found.source.length > 0) yield found
+    const tracker = new FrontierTracker(plan, frontier)
+    const record = async () => {
+      await checkpoints.record(async (): Promise<SearchProgress> => ({
+        frontier: tracker.frontier,
+        pieces: await collector.settle(),
+      }))
+      await collector.removeReplaced()
     }
+    const pairs = (rows * (rows - 1)) / 2
+    let pairsDone = pairsDoneAt(frontier, rows)
+    for await (const { unit, pairs: found } of crew.search(units, signal)) {
+      pairsDone = Math.min(pairs, pairsDone + pairsOf(plan, unit))
+      setup.onProgress(pairsDone, pairs)
+      await collector.add(found)
+      tracker.finish(unit)
+      if (checkpoints.isDue) await record()
+    }
+    // Where it ends early, and where the edges are still to be selected.
+    if (checkpoints.hasRecord) await record()
+    if (signal.aborted) return
+    await search.close()
+    yield* collector.edges()
   } finally {
     await search.close()
-    finisher?.close()
+    await collector.close(checkpoints.hasRecord)
   }
 }
 
@@ -95,6 +114,8 @@ class TileSearch {
   readonly #gallery: GalleryData
   readonly #setup: TileSearchSetup
   readonly #cutoffs: Float32Array
+  /** What an earlier search has done. */
+  readonly #done: Frontier
   readonly #signal: AbortSignal
   #crew: Crew | undefined
   #coded: CodedGallery | undefined
@@ -102,10 +123,17 @@ class TileSearch {
   #isUseless = false
   readonly #abort = () => void this.#crew?.close()
 
-  constructor(gallery: GalleryData, setup: TileSearchSetup, cutoffs: Float32Array, signal: AbortSignal) {
+  constructor(
+    gallery: GalleryData,
+    setup: TileSearchSetup,
+    cutoffs: Float32Array,
+    done: Frontier,
+    signal: AbortSignal,
+  ) {
     this.#gallery = gallery
     this.#setup = setup
     this.#cutoffs = cutoffs
+    this.#done = done
     this.#signal = signal
     // What takes long is left: the crew answers nothing more.
     signal.addEventListener('abort', this.#abort, { once: true })
@@ -130,6 +158,7 @@ class TileSearch {
   async close(): Promise<void> {
     this.#signal.removeEventListener('abort', this.#abort)
     await this.#crew?.close()
+    this.#crew = undefined
     this.#forgetCodes()
   }
 
@@ -158,7 +187,7 @@ class TileSearch {
     const { rows, dim } = this.#gallery
     const plan = planTiles(rows, this.#coded?.coding.codeLength ?? dim)
     await crew.open({ options: this.#optionsOf(plan), coded: this.#coded, device: undefined })
-    return { crew, plan, units: [unitsOf(plan)] }
+    return { crew, plan, units: [unitsOf(plan, this.#done)] }
   }
 
   /** @returns undefined where the CPU has to search, or nothing else was asked for */
@@ -173,7 +202,7 @@ class TileSearch {
     }
     const coded = await this.#code(coding)
     const { rows } = this.#gallery
-    const { plan, shares } = shareTiles({ rows, codeLength: coding.codeLength }, devices)
+    const { plan, shares } = shareTiles({ rows, codeLength: coding.codeLength }, devices, this.#done)
     const onCpu = this.#crew!
     try {
       this.#crew = await Crew.start(shares.length, onWarning)

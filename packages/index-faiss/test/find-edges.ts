@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { tmpdir } from 'node:os'
-import type { EdgeBatch } from '@facekit/core'
+import { NO_CHECKPOINTS, type EdgeBatch } from '@facekit/core'
 import { expect } from 'vitest'
 import {
   Gallery,
@@ -41,8 +41,9 @@ export async function findCodedEdges(
       threads: 1,
       devices: [],
       mayFallBack: false,
-      listBytes: 2 ** 28,
-      spillFile: join(tmpdir(), 'not-needed'),
+      pairBytes: 2 ** 28,
+      pairFolder: join(tmpdir(), 'not-needed'),
+      checkpoints: NO_CHECKPOINTS,
       onProgress: () => {},
       onWarning: (text) => warnings.push(text),
       onScreen: (screen) => screens.push(screen),

@@ -1,4 +1,5 @@
 import { distinctDevices, isSameDevice, type Device } from '@facekit/core'
+import type { Frontier } from '../plan/frontier.js'
 import { planDeviceTiles, unitsOf, type TilePlan, type Unit } from '../plan/tile-plan.js'
 
 /** What a device, and the one thread that drives it, has of a search. */
@@ -13,10 +14,12 @@ export interface DeviceShare {
  * Deals the tiles of a gallery to devices, in turns, so that each shard has its part of both ends of the half matrix.
  *
  * @param devices each entry holds a shard; few rows make no more shards than tiles
+ * @param done of an earlier search: only what is left is dealt
  */
 export function shareTiles(
   shape: { rows: number; codeLength: number },
   devices: readonly Device[],
+  done: Frontier,
 ): { plan: TilePlan; shares: DeviceShare[] } {
   const plan = planDeviceTiles(shape, devices[0]!.provider, devices.length)
   const shards = devices.slice(0, plan.tiles)
@@ -29,12 +32,12 @@ export function shareTiles(
     return {
       device,
       shards: own.map(tilesOf),
-      units: unitsWhere(plan, ({ galleryTile }) => own.includes(shardOf(galleryTile))),
+      units: unitsWhere(plan, done, ({ galleryTile }) => own.includes(shardOf(galleryTile))),
     }
   })
   return { plan, shares }
 }
 
-function* unitsWhere(plan: TilePlan, isIncluded: (unit: Unit) => boolean): Generator<Unit> {
-  for (const unit of unitsOf(plan)) if (isIncluded(unit)) yield unit
+function* unitsWhere(plan: TilePlan, done: Frontier, isIncluded: (unit: Unit) => boolean): Generator<Unit> {
+  for (const unit of unitsOf(plan, done)) if (isIncluded(unit)) yield unit
 }

@@ -1,5 +1,5 @@
 import type { EdgeBatch, ServiceContext } from '@facekit/core'
-import { EdgeSelector } from '../edges/edge-selector.js'
+import { PairBuffer } from '@facekit/edges'
 import { FloatRows } from '../gallery/float-rows.js'
 import type { GalleryData } from '../gallery/gallery.js'
 import { similarityError } from '../similarity.js'
@@ -20,7 +20,7 @@ export class FaissService {
   readonly #context: ServiceContext<never>
   readonly #engine: FaissEngine
   readonly #error: number
-  readonly #selector: EdgeSelector
+  readonly #pairs = new PairBuffer()
   readonly #embeddings: FloatRows
   readonly #candidates: readonly Candidates[]
   #rowsDone = 0
@@ -31,7 +31,6 @@ export class FaissService {
     this.#context = context
     this.#engine = engine
     this.#error = similarityError(gallery.dim)
-    this.#selector = new EdgeSelector(listLength, new Float32Array(gallery.rows).fill(-Infinity))
     this.#embeddings = new FloatRows(gallery)
     this.#candidates = Array.from({ length: engine.chunkRows }, () => new Candidates(listLength, this.#error))
   }
@@ -40,8 +39,8 @@ export class FaissService {
     return new FaissService(setup, context, await FaissEngine.create(setup.gallery, setup.listLength))
   }
 
-  /** The edges that the next rows complete. */
-  next(): { edges: EdgeBatch; rowsDone: number } {
+  /** Pairs of the next rows with those that they may list; the other row of a pair may find it, too. */
+  next(): { pairs: EdgeBatch; rowsDone: number } {
     const { gallery, threshold } = this.#setup
     const { unusable } = gallery
     const start = this.#rowsDone
@@ -52,19 +51,15 @@ export class FaissService {
       const list = this.#candidates[row - start]!
       list.prune()
       if (unusable[row]) continue
-      const neighbors = Array.from(list.rows, (other) => ({
-        row: other,
-        similarity: this.#embeddings.similarity(row, other),
-      }))
-      this.#selector.addRow(
-        row,
-        neighbors.filter((neighbor) => neighbor.similarity >= threshold),
-      )
+      for (const other of list.rows) {
+        const cosine = this.#embeddings.similarity(row, other)
+        if (cosine >= threshold) this.#pairs.add(Math.min(row, other), Math.max(row, other), cosine)
+      }
     }
     this.#rowsDone = end
-    const edges = this.#selector.take()
-    this.#context.transfer(edges.source.buffer, edges.target.buffer, edges.similarity.buffer)
-    return { edges, rowsDone: end }
+    const pairs = this.#pairs.take()
+    this.#context.transfer(pairs.source.buffer, pairs.target.buffer, pairs.similarity.buffer)
+    return { pairs, rowsDone: end }
   }
 
   close(): void {

@@ -1,4 +1,5 @@
 import { startThread, threadFile, type EdgeBatch } from '@facekit/core'
+import { EdgeCollector } from '@facekit/edges'
 import type { FaissService, FaissSetup } from './faiss-service.js'
 
 const THREAD = threadFile(import.meta.url, './faiss-thread.js')
@@ -10,11 +11,15 @@ const THREAD = threadFile(import.meta.url, './faiss-thread.js')
  */
 export async function* searchFaiss(
   setup: FaissSetup,
+  { memoryBytes, folder }: { memoryBytes: number; folder: string },
   onProgress: (pairsDone: number, pairs: number) => void,
   signal: AbortSignal,
 ): AsyncGenerator<EdgeBatch> {
-  const { rows } = setup.gallery
-  if (rows < 2) return
+  const { listLength, gallery } = setup
+  const { rows } = gallery
+  if (rows < 2 || listLength === 0) return
+  const cutoffs = new Float32Array(rows).fill(-Infinity)
+  const collector = new EdgeCollector({ rows, listLength, cutoffs, memoryBytes, folder })
   const thread = await startThread<FaissSetup, FaissService>(THREAD, setup, { name: 'facekit-search' })
   try {
     let rowsDone = 0
@@ -23,9 +28,11 @@ export async function* searchFaiss(
       rowsDone = found.rowsDone
       // FAISS computes both halves of the matrix; pairs are counted once.
       onProgress((rowsDone * (rows - 1)) / 2, (rows * (rows - 1)) / 2)
-      if (found.edges.source.length > 0) yield found.edges
+      await collector.add(found.pairs)
     }
+    if (!signal.aborted) yield* collector.edges()
   } finally {
     await thread.close()
+    await collector.close(false)
   }
 }

@@ -1,4 +1,5 @@
 import type { Provider } from '@facekit/core'
+import { NOTHING_DONE, type Frontier } from './frontier.js'
 
 /**
  * What a thread does at a time: the inner products of the rows of some query tiles with those of one gallery tile. Only
@@ -76,19 +77,23 @@ export function planOf(rows: number, tileRows: number, groupTiles: number): Tile
   }
 }
 
-/** All units, group by group. When a group is done, the similarities of its rows with all others are known. */
-export function* unitsOf({ tiles, groups, groupTiles }: TilePlan): Generator<Unit> {
-  for (let group = 0; group < groups; group++) {
+/**
+ * All units, group by group, that hold pairs which are not done.
+ *
+ * @param done of an earlier search, by this plan or another
+ */
+export function* unitsOf(plan: TilePlan, done: Frontier = NOTHING_DONE): Generator<Unit> {
+  const { rows, tiles, tileRows, groups, groupTiles, groupRows } = plan
+  for (let group = Math.floor(done.sources / groupRows); group < groups; group++) {
     const firstQueryTile = group * groupTiles
     const endQueryTile = Math.min(tiles, firstQueryTile + groupTiles)
-    for (let galleryTile = firstQueryTile; galleryTile < tiles; galleryTile++) {
+    const isBegun = Math.min(rows, endQueryTile * tileRows) <= done.nextSources
+    const tilesDone = done.targets === rows ? tiles : Math.floor(done.targets / tileRows)
+    const firstTile = isBegun ? Math.max(firstQueryTile, tilesDone) : firstQueryTile
+    for (let galleryTile = firstTile; galleryTile < tiles; galleryTile++) {
       yield { group, firstQueryTile, endQueryTile, galleryTile }
     }
   }
-}
-
-export function unitsInGroup({ tiles, groupTiles }: TilePlan, group: number): number {
-  return tiles - group * groupTiles
 }
 
 /** Query tiles of a unit that are not behind its gallery tile. */

@@ -1,5 +1,5 @@
 import type { EdgeBatch } from '@facekit/core'
-import { PairBuffer } from '../edges/pair-buffer.js'
+import { PairBuffer } from '@facekit/edges'
 import type { CodedGallery } from '../gallery/coded-gallery.js'
 import type { FloatRows } from '../gallery/float-rows.js'
 import type { GalleryData } from '../gallery/gallery.js'

@@ -1,6 +1,6 @@
 import { seededRandom } from '@facekit/testing'
 import { describe, expect, it } from 'vitest'
-import { PairBuffer } from '../src/edges/pair-buffer.js'
+import { PairBuffer } from '../src/pair-buffer.js'
 
 describe('PairBuffer', () => {
   it('keeps what is among the best of either end, and little else', () => {

@@ -1,5 +1,5 @@
 /**
- * The order of a list: most similar first, ties by row.
+ * The order of a row's list of neighbors: most similar first, ties by row.
  *
  * @returns below 0 where the first comes before the second
  */

@@ -1,0 +1,78 @@
+// Prints how many edges a second are written, read and collected, and what one takes on the disk.
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { checkEdges, EdgeCollector, openEdges, readEdges, writeEdges } from '@facekit/edges'
+
+const ROWS = 2_000_000
+const PER_ROW = 4
+const BATCH = 2 ** 16
+const ROUNDS = 3
+
+/** Persons of some pictures, strewn over the rows: each row has `PER_ROW` edges to rows behind it. */
+function* batches() {
+  let seed = 1
+  const random = () => (seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32
+  let batch = empty()
+  let at = 0
+  for (let row = 0; row < ROWS - PER_ROW; row++) {
+    const targets = Array.from({ length: PER_ROW }, () => row + 1 + Math.floor(random() * (ROWS - row - 1)))
+    for (const target of [...new Set(targets)].sort((a, b) => a - b)) {
+      batch.source[at] = row
+      batch.target[at] = target
+      batch.similarity[at] = 0.5 + random() / 2
+      if (++at === BATCH) {
+        yield batch
+        batch = empty()
+        at = 0
+      }
+    }
+  }
+}
+
+const empty = () => ({
+  source: new Uint32Array(BATCH),
+  target: new Uint32Array(BATCH),
+  similarity: new Float32Array(BATCH),
+})
+
+const folder = await mkdtemp(join(tmpdir(), 'facekit-edges-bench-'))
+const edges = [...batches()]
+const count = edges.length * BATCH
+const seconds = async (work) => {
+  const start = performance.now()
+  await work()
+  return (performance.now() - start) / 1000
+}
+const rate = (time) => `${(count / time / 1e6).toFixed(1)} M edges/s`
+
+for (let round = 0; round < ROUNDS; round++) {
+  const info = { rows: ROWS, dim: 512, floor: 0.5, topK: 100, fingerprint: 'sha256:', unusable: 0 }
+  const written = await seconds(() => pipeline(Readable.from(edges), writeEdges({ output: folder, ...info })))
+  const set = await openEdges(folder)
+  const checked = await seconds(() => checkEdges(set))
+  let sum = 0
+  const read = await seconds(async () => {
+    for await (const { source } of readEdges(set)) sum += source.length
+  })
+  if (sum !== count) throw new Error(`read ${sum} of ${count}`)
+  const collect = async (listLength, memoryBytes) => {
+    const cutoffs = new Float32Array(ROWS).fill(-Infinity)
+    const collector = new EdgeCollector({ rows: ROWS, listLength, cutoffs, memoryBytes, folder })
+    for (let i = 0; i < edges.length; i++) await collector.add(edges[(i * 7919) % edges.length])
+    for await (const { source } of collector.edges()) sum += source.length
+    await collector.close(false)
+  }
+  const collected = await seconds(() => collect(99, 2 ** 30))
+  const spilled = await seconds(() => collect(99, 2 ** 26))
+  const crowded = await seconds(() => collect(2, 2 ** 26))
+  let bytes = 0
+  for (const { name } of set.files) bytes += (await stat(join(folder, name))).size
+  console.log(
+    `${count} edges: written ${rate(written)}, checked ${rate(checked)}, read ${rate(read)}, ${(bytes / count).toFixed(2)} bytes each; ` +
+      `collected ${rate(collected)}, through files ${rate(spilled)}, topK 3 ${rate(crowded)}`,
+  )
+}
+await rm(folder, { recursive: true })

@@ -1,0 +1,148 @@
+import { writeFile } from 'node:fs/promises'
+import { Writable } from 'node:stream'
+import { PendingFiles, type Committed, type EdgeBatch } from '@facekit/core'
+import { EdgeFileWriter } from './edge-file.js'
+import { formatManifest, MANIFEST_NAME, nameOfEdges, type EdgeFile, type EdgesInfo } from './edge-set.js'
+import { EdgeError } from './errors.js'
+
+/** Edges of a file: some 120 MB, so that many can be read side by side. */
+const FILE_EDGES = 2 ** 24
+
+export interface WriteEdgesOptions extends EdgesInfo {
+  /** Folder for the files, created where it is missing; or files on their way there. */
+  output: string | PendingFiles
+}
+
+export interface EdgesResult extends Committed {
+  edges: number
+  /** Names of the files in the output folder. */
+  files: string[]
+}
+
+/** A `Writable` that takes `EdgeBatch`es. */
+export interface EdgeWriter extends Writable {
+  /** Whether the files are in their places: also where the stream was destroyed while they were moved there. */
+  readonly isCommitted: boolean
+  /** What was written; there once the stream has finished. */
+  readonly result: EdgesResult
+}
+
+/**
+ * Writes edges, ascending by (source, target), as `edges_{i}.parquet` with `edges.json`, which says what they are. They
+ * appear together, when the stream finishes, in place of earlier ones. The same edges make the same bytes.
+ *
+ * @throws EdgeError `EDGES_ORDER` for edges that are no edges, or not in their order; FacekitError what
+ * `PendingFiles.in` throws
+ */
+export function writeEdges(options: WriteEdgesOptions): EdgeWriter {
+  return new EdgeWritable(options)
+}
+
+class EdgeWritable extends Writable {
+  readonly #options: WriteEdgesOptions
+  readonly #floor: number
+  readonly #files: EdgeFile[] = []
+  #pending: PendingFiles | undefined
+  #open: EdgeFileWriter | undefined
+  #last = { source: -1, target: -1 }
+  #underWay: Promise<void> = Promise.resolve()
+  #result: EdgesResult | undefined
+
+  constructor(options: WriteEdgesOptions) {
+    super({ objectMode: true, highWaterMark: 1 })
+    this.#options = options
+    this.#floor = Math.fround(options.floor)
+  }
+
+  get isCommitted(): boolean {
+    return this.#result !== undefined
+  }
+
+  get result(): EdgesResult {
+    if (!this.#result) throw new Error('EdgeWriter.result is there only after the stream has finished')
+    return this.#result
+  }
+
+  override _construct(callback: (error?: Error | null) => void): void {
+    this.#run(async () => {
+      const { output } = this.#options
+      this.#pending = typeof output === 'string' ? await PendingFiles.in(output, 'edges') : output
+    }, callback)
+  }
+
+  override _write(
+    batch: EdgeBatch,
+    _encoding: BufferEncoding,
+    callback: (error?: Error | null) => void,
+  ): void {
+    this.#run(async () => {
+      this.#check(batch)
+      for (let at = 0; at < batch.source.length;) {
+        this.#open ??= await EdgeFileWriter.create(this.#pending!.path(nameOfEdges(this.#files.length)))
+        const end = Math.min(batch.source.length, at + FILE_EDGES - this.#open.edges)
+        await this.#open.append({
+          source: batch.source.subarray(at, end),
+          target: batch.target.subarray(at, end),
+          similarity: batch.similarity.subarray(at, end),
+        })
+        at = end
+        if (this.#open.edges === FILE_EDGES) await this.#finishFile()
+      }
+    }, callback)
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    this.#run(async () => {
+      await this.#finishFile()
+      const pending = this.#pending!
+      await writeFile(pending.path(MANIFEST_NAME), formatManifest(this.#options, this.#files))
+      const committed = await pending.commit()
+      const edges = this.#files.reduce((sum, file) => sum + file.edges, 0)
+      this.#result = { edges, files: [...this.#files.map(({ name }) => name), MANIFEST_NAME], ...committed }
+    }, callback)
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.#underWay
+      .then(() => this.#open?.close())
+      .then(() => this.#pending?.discard())
+      .then(
+        () => callback(error),
+        (discardError: Error) => callback(error ?? discardError),
+      )
+  }
+
+  async #finishFile(): Promise<void> {
+    if (!this.#open) return
+    const { edges } = this.#open
+    const mark = await this.#open.finish()
+    this.#files.push({ name: nameOfEdges(this.#files.length), edges, ...mark })
+    this.#open = undefined
+  }
+
+  #check({ source, target, similarity }: EdgeBatch): void {
+    const { rows } = this.#options
+    const floor = this.#floor
+    let { source: lastSource, target: lastTarget } = this.#last
+    for (let i = 0; i < source.length; i++) {
+      const a = source[i]!
+      const b = target[i]!
+      const isNext = a > lastSource || (a === lastSource && b > lastTarget)
+      if (!isNext || a >= b || b >= rows || !(similarity[i]! >= floor)) {
+        throw new EdgeError(
+          'EDGES_ORDER',
+          `Expected edges between ${rows} rows, source < target, ascending, of similarity ${floor} or more, but got ${a}–${b}, similarity ${similarity[i]}, after ${lastSource}–${lastTarget}`,
+        )
+      }
+      lastSource = a
+      lastTarget = b
+    }
+    this.#last = { source: lastSource, target: lastTarget }
+  }
+
+  #run(step: () => Promise<void>, callback: (error?: Error | null) => void): void {
+    const done = step()
+    this.#underWay = done.catch(() => {})
+    done.then(() => callback(), callback)
+  }
+}
