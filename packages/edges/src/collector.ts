@@ -155,6 +155,11 @@ export class EdgeCollector {
   async #allSorted(folder: string): Promise<SortedPairs> {
     if (this.#pieces.length > 0) {
       await this.settle()
+      // No more files are open at once than when they are merged.
+      while (this.#pieces.length > MERGED_PIECES) {
+        const smallest = this.#pieces.toSorted((a, b) => a.pairs - b.pairs).slice(0, MERGED_PIECES)
+        await this.#merge(smallest, Math.max(...smallest.map(({ level }) => level)))
+      }
       const pieces = this.#pieces
       return () => readPieces(folder, pieces)
     }

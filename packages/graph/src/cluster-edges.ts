@@ -8,7 +8,7 @@ import {
   type Clustering,
   type EdgeBatch,
 } from '@facekit/core'
-import { BLOCK_BYTES, EdgeStore } from './edge-store.js'
+import { EdgeStore } from './edge-store.js'
 import { GraphError } from './errors.js'
 import { numberClasses } from './number-classes.js'
 import { UnionFind } from './union-find.js'
@@ -22,10 +22,11 @@ export interface ClusterOptions {
   clusterThreshold: number
   /** Rows that are in no class and no duplicates, such as those without a usable embedding. */
   excluded?: Uint32Array
-  /** What the edges that are kept may take; beyond it they go into `spillFile`. Unbounded if left out. */
-  memoryBytes?: number
-  /** Path of a file that does not exist; it is removed in the end. */
-  spillFile?: string
+  /**
+   * Gives all edges once more: which rows stay is known only after the last. If left out, those of the second step are
+   * kept, 8 bytes each.
+   */
+  again?: () => AsyncIterable<EdgeBatch>
 }
 
 /**
@@ -34,15 +35,11 @@ export interface ClusterOptions {
  */
 export const CLUSTER_ROW_BYTES = 16
 
-/** Of edges that may be in memory, at least: what is collected, and what is read again. */
-export const LEAST_EDGE_BYTES = 2 * BLOCK_BYTES
-
 /**
  * Stage: `EdgeBatch`es in, one `Clustering` out at the end.
  *
  * Components of the edges at or above `duplicateThreshold` are duplicates: the smallest row of each stays. Components
- * of the edges at or above `clusterThreshold` between rows that stay are the classes. Which rows stay is known only
- * after the last edge, so the edges of the second step are kept: 8 bytes each, beside `CLUSTER_ROW_BYTES` a row.
+ * of the edges at or above `clusterThreshold` between rows that stay are the classes.
  *
  * @throws OptionError; FacekitError `ROWS`; GraphError `EDGE` for rows out of range or a similarity that is NaN
  */
@@ -50,61 +47,108 @@ export function clusterEdges(options: ClusterOptions): Transform {
   const rows = checkRows(options.rows)
   // Similarities are float32: a threshold of 0.7 must let in the float32 that is nearest to 0.7.
   const clusterThreshold = Math.fround(checkCosine('clusterThreshold', options.clusterThreshold))
-  const duplicateThreshold =
-    options.duplicateThreshold === undefined
-      ? Infinity
-      : Math.fround(checkCosine('duplicateThreshold', options.duplicateThreshold))
-  const duplicates = new UnionFind(rows)
-  const edges = new EdgeStore(options.memoryBytes, options.spillFile)
+  const removes = options.duplicateThreshold !== undefined
+  // There is one step only where no duplicates are removed.
+  const firstThreshold = removes
+    ? Math.fround(checkCosine('duplicateThreshold', options.duplicateThreshold!))
+    : clusterThreshold
+  const { again, excluded = new Uint32Array(0) } = options
+  const keeps = removes && !again
+  const components = new UnionFind(rows)
+  const kept = new EdgeStore()
 
   return new Transform({
     objectMode: true,
     highWaterMark: 1,
-    transform({ source, target, similarity }: EdgeBatch, _encoding, callback) {
+    transform(batch: EdgeBatch, _encoding, callback) {
+      try {
+        checkEdges(batch, rows)
+      } catch (error) {
+        return callback(error as Error)
+      }
+      const { source, target, similarity } = batch
       for (let i = 0; i < source.length; i++) {
-        const a = source[i]!
-        const b = target[i]!
         const cosine = similarity[i]!
-        if (a >= rows || b >= rows || Number.isNaN(cosine)) {
-          return callback(
-            new GraphError(`Expected an edge between ${rows} rows but got ${a}–${b}, similarity ${cosine}`),
-          )
-        }
-        if (cosine >= duplicateThreshold) duplicates.union(a, b)
-        if (cosine >= clusterThreshold) edges.add(a, b)
+        if (cosine >= firstThreshold) components.union(source[i]!, target[i]!)
+        if (keeps && cosine >= clusterThreshold) kept.add(source[i]!, target[i]!)
       }
       callback()
     },
     flush(callback) {
-      const excluded = options.excluded ?? new Uint32Array(0)
-      conclude(rows, duplicates, edges, excluded, () => this.destroyed).then(
-        (clustering) => clustering && callback(null, clustering),
-        callback,
-      )
+      const isStopped = () => this.destroyed
+      const edges = again ? pairsOf(again(), rows, clusterThreshold) : kept.blocks()
+      const found = removes
+        ? classesOfOthers(components, edges, isStopped)
+        : Promise.resolve({
+            roots: components.toRoots(),
+            duplicateOf: new Int32Array(rows).fill(NOT_A_DUPLICATE),
+          })
+      found
+        .then(async (steps) => steps && number(steps, excluded, isStopped))
+        .then((clustering) => clustering && callback(null, clustering), callback)
     },
     destroy(error, callback) {
-      edges.close()
+      kept.clear()
       callback(error)
     },
   })
 }
 
+/** @throws GraphError `EDGE` */
+function checkEdges({ source, target, similarity }: EdgeBatch, rows: number): void {
+  for (let i = 0; i < source.length; i++) {
+    const a = source[i]!
+    const b = target[i]!
+    const cosine = similarity[i]!
+    if (a >= rows || b >= rows || Number.isNaN(cosine))
+      throw new GraphError(`Expected an edge between ${rows} rows but got ${a}–${b}, similarity ${cosine}`)
+  }
+}
+
+/** Source and target in turn of the edges at or above a threshold. */
+async function* pairsOf(
+  edges: AsyncIterable<EdgeBatch>,
+  rows: number,
+  threshold: number,
+): AsyncGenerator<Uint32Array> {
+  for await (const batch of edges) {
+    checkEdges(batch, rows)
+    const { source, target, similarity } = batch
+    const pairs = new Uint32Array(2 * source.length)
+    let count = 0
+    for (let i = 0; i < source.length; i++) {
+      if (!(similarity[i]! >= threshold)) continue
+      pairs[2 * count] = source[i]!
+      pairs[2 * count + 1] = target[i]!
+      count++
+    }
+    yield pairs.subarray(0, 2 * count)
+  }
+}
+
+/** The smallest row of the component of each row, and the row that stays in its place. */
+interface Steps {
+  roots: Int32Array
+  duplicateOf: Int32Array
+}
+
 /**
- * Steps over all rows or a million edges take up to a second; in between, signals are heard.
+ * The second step: components among rows that stay. Steps over all rows or a million edges take up to a second; in between,
+ * signals are heard.
  *
+ * @param edges source and target in turn
  * @returns undefined when it is no longer wanted
  */
-async function conclude(
-  rows: number,
+async function classesOfOthers(
   duplicates: UnionFind,
-  edges: EdgeStore,
-  excluded: Uint32Array,
+  edges: Iterable<Uint32Array> | AsyncIterable<Uint32Array>,
   isStopped: () => boolean,
-): Promise<Clustering | undefined> {
+): Promise<Steps | undefined> {
   const duplicateOf = duplicates.toRoots()
+  const rows = duplicateOf.length
   for (let row = 0; row < rows; row++) if (duplicateOf[row] === row) duplicateOf[row] = NOT_A_DUPLICATE
   const persons = new UnionFind(rows)
-  for (const block of edges.blocks()) {
+  for await (const block of edges) {
     await setImmediate()
     if (isStopped()) return undefined
     for (let at = 0; at < block.length; at += 2) {
@@ -114,8 +158,15 @@ async function conclude(
     }
   }
   await setImmediate()
-  const roots = persons.toRoots()
-  for (let row = 0; row < rows; row++) if (duplicateOf[row] !== NOT_A_DUPLICATE) roots[row] = NO_CLASS
+  return { roots: persons.toRoots(), duplicateOf }
+}
+
+async function number(
+  { roots, duplicateOf }: Steps,
+  excluded: Uint32Array,
+  isStopped: () => boolean,
+): Promise<Clustering | undefined> {
+  for (let row = 0; row < roots.length; row++) if (duplicateOf[row] !== NOT_A_DUPLICATE) roots[row] = NO_CLASS
   for (const row of excluded) roots[row] = NO_CLASS
   await setImmediate()
   return isStopped() ? undefined : { ...numberClasses(roots), duplicateOf }

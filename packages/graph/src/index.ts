@@ -1,4 +1,4 @@
-export { CLUSTER_ROW_BYTES, clusterEdges, LEAST_EDGE_BYTES } from './cluster-edges.js'
+export { CLUSTER_ROW_BYTES, clusterEdges } from './cluster-edges.js'
 export type { ClusterOptions } from './cluster-edges.js'
 export { GraphError } from './errors.js'
 export { UnionFind } from './union-find.js'

@@ -1,10 +1,7 @@
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { NO_CLASS, NOT_A_DUPLICATE, OptionError } from '@facekit/core'
 import { rounds, seededRandom } from '@facekit/testing'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { clusterEdges, GraphError } from '../src/index.js'
 import { batchOf, bruteForceClustering, cluster, randomBatches, shuffled, type Edge } from './reference.js'
 
@@ -233,47 +230,50 @@ describe('options', () => {
   })
 })
 
-describe('edges beyond the memory limit', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'facekit-graph-'))
-  const spillFile = join(folder, 'edges')
-  afterAll(() => rmSync(folder, { recursive: true }))
+describe('edges that can be read again', () => {
+  it('are not kept, with the same result', async () => {
+    const random = seededRandom(12)
+    for (let round = 0; round < 20; round++) {
+      const rows = 2 + Math.floor(random() * 60)
+      const batches = Array.from({ length: 3 }, () => {
+        const source = Uint32Array.from({ length: 40 }, () => Math.floor(random() * (rows - 1)))
+        const target = source.map((row) => row + 1 + Math.floor(random() * (rows - row - 1)))
+        return { source, target, similarity: Float32Array.from(source, () => 0.5 + random() / 2) }
+      })
+      const options = { rows, duplicateThreshold: 0.9, clusterThreshold: 0.7 }
+      let times = 0
+      const again = async function* () {
+        times++
+        yield* batches
+      }
+      expect(await cluster(batches, { ...options, again })).toEqual(await cluster(batches, options))
+      expect(times).toBe(1)
+    }
+  })
 
-  /** Chains of rows, each edge many times over: enough for two blocks and a part of a third. */
-  function* chains(rows: number) {
+  it('are checked the second time, too', async () => {
+    const edge = { source: Uint32Array.of(0), target: Uint32Array.of(1), similarity: Float32Array.of(1) }
+    const again = async function* () {
+      yield { ...edge, target: Uint32Array.of(2) }
+    }
+    const options = { rows: 2, duplicateThreshold: 0.9, clusterThreshold: 0.7, again }
+    await expect(cluster([edge], options)).rejects.toMatchObject({
+      code: 'EDGE',
+    })
+  })
+
+  it('many more than a block are kept where they cannot', async () => {
     const length = 2 ** 18
-    for (let batch = 0; batch < 9; batch++) {
-      const source = Uint32Array.from({ length }, (_, i) => (i * 7 + batch) % (rows - 10))
-      const target = source.map((row) => row + 10)
-      const similarity = new Float32Array(length).fill(0.8)
-      yield { source, target, similarity }
-    }
-  }
-
-  it('go into a file, with the same result, and the file goes in the end', async () => {
-    const options = { rows: 5000, duplicateThreshold: 0.9, clusterThreshold: 0.7 }
-    const inMemory = await cluster([...chains(5000)], options)
-    const stage = clusterEdges({ ...options, memoryBytes: 1, spillFile })
-    for (const batch of chains(5000)) {
-      if (!stage.write(batch)) await once(stage, 'drain')
-    }
-    expect(existsSync(spillFile)).toBe(true)
-    stage.end()
-    expect(await stage.toArray()).toEqual([inMemory])
-    expect(inMemory.sizes.length).toBe(10)
-    expect(existsSync(spillFile)).toBe(false)
+    const chains = Array.from({ length: 9 }, (_, batch) => {
+      const source = Uint32Array.from({ length }, (_row, i) => (i * 7 + batch) % 4990)
+      return { source, target: source.map((row) => row + 10), similarity: new Float32Array(length).fill(0.8) }
+    })
+    const { sizes } = await cluster(chains, { rows: 5000, duplicateThreshold: 0.9, clusterThreshold: 0.7 })
+    expect([...sizes]).toEqual(Array.from({ length: 10 }, () => 500))
   })
+})
 
-  it('leave no file when the stage is destroyed', async () => {
-    const stage = clusterEdges({ rows: 5000, clusterThreshold: 0.7, memoryBytes: 1, spillFile })
-    for (const batch of chains(5000)) {
-      if (!stage.write(batch)) await once(stage, 'drain')
-    }
-    expect(existsSync(spillFile)).toBe(true)
-    stage.destroy()
-    await once(stage, 'close')
-    expect(existsSync(spillFile)).toBe(false)
-  })
-
+describe('clusterEdges', () => {
   it('refuses more rows than int32 numbers', () => {
     expect(() => clusterEdges({ rows: 2 ** 31, clusterThreshold: 0.7 })).toThrow(
       expect.objectContaining({ code: 'ROWS' }),

@@ -1,5 +1,6 @@
 export { Gallery } from './gallery/gallery.js'
 export type { GalleryOptions } from './gallery/gallery.js'
+export { RowSurvey } from './gallery/row-survey.js'
 export { gatherGallery } from './gallery/gather-gallery.js'
 export { SearchError } from './errors.js'
 export { ENGINES, chooseEngine } from './choose-engine.js'

@@ -81,8 +81,8 @@ describe.each(ENGINES)('searchNeighbors with %s', (engine) => {
 
   it('gives zero vectors cosine 0 with everything', async () => {
     const rows = [Float32Array.of(0, 0), Float32Array.of(1, 0), Float32Array.of(0, 0)]
-    expect(galleryOf(rows, 2).zeroRows).toEqual({ count: 2, first: 0 })
-    expect(galleryOf(rows.slice(1, 2), 2).zeroRows.count).toBe(0)
+    expect(galleryOf(rows, 2).survey.zeroRows).toEqual({ count: 2, first: 0 })
+    expect(galleryOf(rows.slice(1, 2), 2).survey.zeroRows.count).toBe(0)
     expect(await search(rows, 2, { engine, threshold: 0.1, topK: 3 })).toEqual([])
     expect(await search(rows, 2, { engine, threshold: 0, topK: 3 })).toEqual(['0-1', '0-2', '1-2'])
   })
@@ -90,7 +90,7 @@ describe.each(ENGINES)('searchNeighbors with %s', (engine) => {
   it('leaves rows with NaN or infinity out, and they crowd nobody out of a topK', async () => {
     const bad = [Float32Array.of(NaN, 1), Float32Array.of(Infinity, 1)]
     const rows = [...bad, Float32Array.of(1, 0), Float32Array.of(-1, 0), ...bad]
-    expect([...galleryOf(rows, 2).unusableRows()]).toEqual([0, 1, 4, 5])
+    expect([...galleryOf(rows, 2).survey.unusableRows()]).toEqual([0, 1, 4, 5])
     expect(await search(rows, 2, { engine, threshold: -1, topK: 2 })).toEqual(['2-3'])
   })
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { checkRows, ScratchFile, type RowFile } from '@facekit/core'
 import { SearchError } from '../errors.js'
-import { lengthOf } from '../similarity.js'
+import { RowSurvey } from './row-survey.js'
 
 export interface GalleryOptions {
   /** Where the embeddings can be read again by position. Left out, the gallery keeps them itself. */
@@ -40,7 +40,7 @@ export class Gallery {
   readonly dim: number
   readonly #data: GalleryData
   readonly #floatFile: ScratchFile | undefined
-  readonly #zeroRows = { count: 0, first: -1 }
+  readonly #survey: RowSurvey
   #added = 0
 
   /** @throws SearchError `GALLERY_MEMORY`; FacekitError `ROWS` */
@@ -50,6 +50,7 @@ export class Gallery {
     this.dim = dim
     // Codes, at most a byte a number, are read once per group of query tiles; embeddings only for the few pairs that pass
     // the screen.
+    this.#survey = new RowSurvey(this.rows)
     const codesFit = rows * dim <= memoryBytes
     const floatBytes = rows * (4 * dim + Float64Array.BYTES_PER_ELEMENT)
     const floatsFit = !rowFiles && rows * dim + floatBytes <= memoryBytes
@@ -69,7 +70,7 @@ export class Gallery {
                 values: new Float32Array(new SharedArrayBuffer(4 * rows * dim)),
                 lengths: new Float64Array(new SharedArrayBuffer(8 * rows)),
               },
-        unusable: new Uint8Array(new SharedArrayBuffer(rows)),
+        unusable: this.#survey.unusable,
         codeBytes: memoryBytes - (floatsFit ? floatBytes : 0),
         codeFolder: scratchFolder,
       }
@@ -93,25 +94,14 @@ export class Gallery {
   }
 
   #measure(row: number, embeddings: Float32Array, start: number): void {
-    const length = lengthOf(embeddings, start, this.dim)
-    const { floats, unusable } = this.#data
-    if (length === 0 && this.#zeroRows.count++ === 0) this.#zeroRows.first = row
-    if (!Number.isFinite(length)) unusable[row] = 1
-    else if (floats.kind === 'memory') floats.lengths[row] = length
+    const length = this.#survey.add(embeddings, start, this.dim)
+    const { floats } = this.#data
+    if (floats.kind === 'memory') floats.lengths[row] = Number.isFinite(length) ? length : 0
   }
 
-  /** Rows of zeros have no direction: their cosine is 0 with any. `first` is -1 where there are none. */
-  get zeroRows(): Readonly<{ count: number; first: number }> {
-    return this.#zeroRows
-  }
-
-  /** The rows that hold a NaN or an infinity: no edge touches them. */
-  unusableRows(): Uint32Array {
-    const { unusable } = this.#data
-    const rows = new Uint32Array(unusable.reduce((sum, flag) => sum + flag, 0))
-    let found = 0
-    unusable.forEach((flag, row) => flag && (rows[found++] = row))
-    return rows
+  /** Rows that are similar to none. */
+  get survey(): RowSurvey {
+    return this.#survey
   }
 
   /**
