@@ -14,6 +14,14 @@ export const COMMON_FLAGS = {
   },
 } as const satisfies Flags
 
+/** Of runs that record how far they are. */
+export const RESUME_FLAG = {
+  resume: {
+    type: 'boolean',
+    describe: 'Go on with an unfinished run in the output folder; --no-resume: begin anew where there is one',
+  },
+} as const satisfies Flags
+
 const ALWAYS_KNOWN = ['help', 'version']
 
 /** A typo of this many letters still gets a suggestion. */

@@ -1,4 +1,4 @@
-import type { Duplex, Readable, Writable } from 'node:stream'
+import { Transform, type Duplex, type Readable, type Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import highland from 'highland'
 
@@ -14,6 +14,16 @@ export function tap<Batch>(see: (batch: Batch) => void | Promise<void>): Tap {
     return batch
   }
   return (batches) => batches.flatMap((batch) => highland(passOn(batch)))
+}
+
+/** Passes every batch on, and checks something when the last has passed, before the next stage hears of the end. */
+export function atEnd(check: () => Promise<void>): Transform {
+  return new Transform({
+    objectMode: true,
+    highWaterMark: 1,
+    transform: (batch, _encoding, callback) => callback(null, batch),
+    flush: (callback) => void check().then(() => callback(), callback),
+  })
 }
 
 /**

@@ -6,6 +6,8 @@ import { COMPLETION_FLAG, completionsOf, describeCompletions, type CommandSketch
 import * as convertCommand from './convert/command.js'
 import * as doctorCommand from './doctor/command.js'
 import * as extractCommand from './extract/command.js'
+import * as labelCommand from './label/command.js'
+import * as searchCommand from './search/command.js'
 import { canonicalFlags } from './flags.js'
 import { ownVersion } from './own-version.js'
 import { report } from './report.js'
@@ -14,10 +16,15 @@ import { silence, type StandardStreams } from './standard-streams.js'
 const COMPLETION = { name: 'completion', describe: 'Print a completion script for bash or zsh', flags: {} }
 
 const COMMANDS = new Map<string, CommandSketch>(
-  [extractCommand, clusterCommand, convertCommand, doctorCommand, COMPLETION].map((command) => [
-    command.name,
-    command,
-  ]),
+  [
+    extractCommand,
+    clusterCommand,
+    searchCommand,
+    labelCommand,
+    convertCommand,
+    doctorCommand,
+    COMPLETION,
+  ].map((command) => [command.name, command]),
 )
 
 export interface MainOptions {
@@ -56,6 +63,12 @@ export async function main(
       .command(clusterCommand.name, clusterCommand.describe, clusterCommand.builder, async (argv) => {
         status = await clusterCommand.handler(argv, context)
       })
+      .command(searchCommand.name, searchCommand.describe, searchCommand.builder, async (argv) => {
+        status = await searchCommand.handler(argv, context)
+      })
+      .command(labelCommand.name, labelCommand.describe, labelCommand.builder, async (argv) => {
+        status = await labelCommand.handler(argv, context)
+      })
       .command(convertCommand.usage, convertCommand.describe, convertCommand.builder, async (argv) => {
         status = await convertCommand.handler(argv, context)
       })
@@ -68,7 +81,7 @@ export async function main(
         'Crops to labels',
       )
       .epilogue('Flags may be written --like-this, --like_this or --likeThis.')
-      .demandCommand(1, 'Name a command: extract, cluster, convert or doctor')
+      .demandCommand(1, `Name a command: ${[...COMMANDS.keys()].join(', ')}`)
       .recommendCommands()
       .strict()
       .version(ownVersion())

@@ -8,6 +8,15 @@ const MOST_LISTED = 12
 export function sayLeftover({ output, leftover }: PendingFiles, talk: Talk): void {
   if (leftover === 'removed') talk.warn(`Removed what a killed run left in ${output}`)
   if (leftover === 'finished') sayFinished(output, talk)
+  if (leftover === 'resumed') talk.info(`Going on with the unfinished run in ${output}`)
+}
+
+/** Where a run ends without its results and can be gone on with. */
+export function sayKept(pending: PendingFiles, talk: Talk): void {
+  if (pending.isResumable)
+    talk.warn(
+      `What was done is kept in ${pending.output}: go on with --resume, or begin anew with --no-resume`,
+    )
 }
 
 /** Makes sure that a folder that is read holds one set of files; see `settleOutput`. */

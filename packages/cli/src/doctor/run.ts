@@ -11,7 +11,7 @@ import {
 } from '@facekit/devices'
 import { chooseEngine } from '@facekit/index-faiss'
 import { imageLibrary } from '@facekit/preprocess'
-import { defaultMemoryLimit } from '../cluster/memory.js'
+import { defaultMemoryLimit } from '../memory.js'
 import { ownVersion } from '../own-version.js'
 import { printable } from '../printable.js'
 import { cacheFolder } from '../weights/model-cache.js'

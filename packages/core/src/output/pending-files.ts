@@ -1,4 +1,4 @@
-import { lstat, readdir, rm } from 'node:fs/promises'
+import { lstat, readdir, rm, rmdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FacekitError, OptionError } from '../errors.js'
 import { Claim, HIDDEN_PREFIX } from './claim.js'
@@ -165,7 +165,9 @@ export class PendingFiles {
     const earlier = this.#earlier
     const made = await this.#made()
     const journal = { kind: this.kind, earlier, names: [...this.#names] }
-    const record = new Map([...this.#record, [this.kind, made]])
+    const record = new Map(this.#record)
+    if (made.size > 0) record.set(this.kind, made)
+    else record.delete(this.kind)
     const committed = await commitSet(this.output, this.#claim, journal, record)
     this.#isDiscarded = true
     await this.#claim.release()
@@ -209,6 +211,17 @@ export class PendingFiles {
     }
     return made
   }
+}
+
+/** Removes from a folder what the last run of a kind made there, and the folder if nothing else is in it. */
+export async function removeOutput(folder: string, kind: OutputKind): Promise<void> {
+  const pending = await PendingFiles.in(folder, kind, { resume: false })
+  await pending.commit()
+  if ((await readRecord(folder)).size > 0) return
+  await unlink(join(folder, RECORD_NAME))
+  await rmdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOTEMPTY') throw error
+  })
 }
 
 /** How long a reader waits for a run that is just moving its files into place. */

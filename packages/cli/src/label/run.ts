@@ -1,0 +1,89 @@
+import { checkEdges, EdgeError, openEdges, type EdgeSet } from '@facekit/edges'
+import { openFileSet, type FileSet } from '@facekit/io-npy'
+import { openLabels, type LabelSummary } from '@facekit/labels'
+import { orStopped } from '../interruption.js'
+import { grouped } from '../progress.js'
+import { sayLeftover, settleInput } from '../said-of-output.js'
+import { surveyEmbeddings } from '../search/survey.js'
+import type { Talk } from '../talk.js'
+import { labelEdges, lowestThreshold, type LabelEdgesOptions } from './label-edges.js'
+
+export interface LabelOptions extends LabelEdgesOptions {
+  /** Folder with the NPY file sets that were searched. */
+  input: string
+  /** Folder with their edges. */
+  edges: string
+  output: string
+}
+
+export interface LabelRunSummary extends LabelSummary {
+  /** Embeddings read. */
+  images: number
+  /** Embeddings with NaN or infinite values: in no class. */
+  unusable: number
+  /** In the folder of edges. */
+  edges: number
+  seconds: number
+}
+
+/** @throws FacekitError; EdgeError `EDGES_OTHER` for edges of other embeddings, or of a floor that is too high */
+export async function label(
+  options: LabelOptions,
+  talk: Talk,
+  signal?: AbortSignal,
+): Promise<LabelRunSummary> {
+  const startMs = Date.now()
+  await settleInput(options.input, talk)
+  const set = await orStopped(openFileSet(options.input), signal)
+  const edges = await orStopped(openEdges(options.edges), signal)
+  const needed = lowestThreshold(options)
+  const why = whyNotOf(set, edges) ?? whyNotFrom(needed, edges)
+  if (why) throw otherEdges(options, why)
+  const pending = await openLabels(options.output, options.saveGroups)
+  sayLeftover(pending, talk)
+  try {
+    talk.info(`${grouped(set.rows)} embeddings of ${set.dim} numbers, ${grouped(edges.edges)} edges`)
+    await checkEdges(edges, signal)
+    const survey = await surveyEmbeddings(set, talk, signal)
+    if (survey.fingerprint !== edges.fingerprint)
+      throw otherEdges(options, 'they are of embeddings with other numbers')
+    const summary = await labelEdges(set, edges, survey.unusable, options, pending, talk, signal)
+    return {
+      ...summary,
+      images: set.rows,
+      unusable: survey.unusable.length,
+      edges: edges.edges,
+      seconds: (Date.now() - startMs) / 1000,
+    }
+  } finally {
+    await pending.discard()
+  }
+}
+
+/** Why edges cannot be of these embeddings, by their shape. */
+export function whyNotOf({ rows, dim }: FileSet, edges: EdgeSet): string | undefined {
+  if (edges.rows === rows && edges.dim === dim) return undefined
+  return `they are of ${edges.rows} embeddings of ${edges.dim} numbers, and there are ${rows} of ${dim}`
+}
+
+/** Why edges do not serve thresholds from `needed` up. */
+export function whyNotFrom(needed: number, { floor }: EdgeSet): string | undefined {
+  if (floor <= Math.fround(needed)) return undefined
+  return `they begin at a cosine of ${shortest(floor)}, and ${needed} is asked for`
+}
+
+/** The number of fewest digits that is this one as float32. */
+function shortest(float32: number): string {
+  for (let digits = 1; digits < 9; digits++) {
+    const text = float32.toPrecision(digits)
+    if (Math.fround(Number(text)) === float32) return String(Number(text))
+  }
+  return String(float32)
+}
+
+function otherEdges({ input, edges }: LabelOptions, why: string): EdgeError {
+  return new EdgeError(
+    'EDGES_OTHER',
+    `Expected the edges in ${edges} to serve ${input} but ${why}. Make them anew: facekit search --input ${input} --output ${edges}, with --floor where thresholds are low.`,
+  )
+}

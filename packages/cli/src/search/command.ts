@@ -1,0 +1,60 @@
+import { availableParallelism } from 'node:os'
+import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
+import { deviceWish } from '../device-flags.js'
+import { EXIT } from '../exit-codes.js'
+import { COMMON_FLAGS, RESUME_FLAG } from '../flags.js'
+import { defaultMemoryLimit } from '../memory.js'
+import { grouped } from '../progress.js'
+import type { CommandContext } from '../standard-streams.js'
+import { printSummary } from '../summary.js'
+import { createTalk } from '../talk.js'
+import { DEFAULT_INPUT, MEMORY_FLAG, SEARCH_FLAGS } from './flags.js'
+
+export const name = 'search'
+export const describe = 'Embeddings to edges: all pairs that are similar enough, stored'
+
+const DEFAULT_FLOOR = 0.5
+
+export const flags = {
+  input: { type: 'string', default: DEFAULT_INPUT, describe: 'Folder with the NPY files of extract' },
+  output: { type: 'string', default: './02_output/edges', describe: 'Folder for the edges' },
+  ...SEARCH_FLAGS,
+  floor: { ...SEARCH_FLAGS.floor, default: String(DEFAULT_FLOOR) },
+  ...MEMORY_FLAG,
+  ...RESUME_FLAG,
+  ...COMMON_FLAGS,
+} as const
+
+export function builder(yargs: Argv): Argv<InferredOptionTypes<typeof flags>> {
+  return yargs
+    .options(flags)
+    .example('$0 search --input embeddings/ --output edges/ --floor 0.5', 'Once')
+    .example(
+      '$0 label --input embeddings/ --edges edges/ --output labels/ --cluster_thresh 0.6',
+      'And then labels by any thresholds from the floor up',
+    )
+}
+
+export async function handler(
+  args: ArgumentsCamelCase<InferredOptionTypes<typeof flags>>,
+  { streams, signal }: CommandContext,
+): Promise<number> {
+  const { search } = await import('./run.js')
+  const talk = createTalk(streams.stderr, args.quiet)
+  const summary = await search(
+    {
+      ...args,
+      memoryLimit: args.memoryLimit ?? defaultMemoryLimit(),
+      threads: args.threads ?? availableParallelism(),
+      device: deviceWish(args),
+    },
+    talk,
+    signal,
+  )
+  const { images, edges, seconds } = summary
+  talk.info(
+    `${images} images: ${grouped(edges)} edges of cosine ${args.floor} or more, in ${seconds.toFixed(1)} s: see ${args.output}`,
+  )
+  if (args.json) await printSummary(summary, streams)
+  return EXIT.ok
+}

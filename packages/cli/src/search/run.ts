@@ -1,0 +1,81 @@
+import { PendingFiles } from '@facekit/core'
+import type { DeviceWish } from '@facekit/devices'
+import type { ENGINES } from '@facekit/index-faiss'
+import { openFileSet } from '@facekit/io-npy'
+import { orStopped } from '../interruption.js'
+import { grouped } from '../progress.js'
+import { sayKept, sayLeftover, settleInput } from '../said-of-output.js'
+import type { Talk } from '../talk.js'
+import { chooseSearch } from './choose-search.js'
+import { searchEdges, type SearchEdgesOptions } from './search-edges.js'
+
+export interface SearchOptions extends SearchEdgesOptions {
+  /** Folder with NPY file sets. */
+  input: string
+  /** Folder for the edges. */
+  output: string
+  engine: (typeof ENGINES)[number]
+  device: DeviceWish
+  resume?: boolean | undefined
+}
+
+export interface SearchSummary {
+  /** Embeddings read. */
+  images: number
+  /** Embeddings with NaN or infinite values: no edge touches them. */
+  unusable: number
+  edges: number
+  /** Cosine at or above which pairs are edges, as float32. */
+  floor: number
+  engine: string
+  /** GPUs that held the gallery; 0 for the CPU. */
+  gpus: number
+  /** The most memory that the program held at once, as the system counts it. */
+  peakMemoryBytes: number
+  /** Names of the files in the output folder. */
+  files: string[]
+  removed: string[]
+  seconds: number
+}
+
+/** @throws FacekitError */
+export async function search(
+  options: SearchOptions,
+  talk: Talk,
+  signal?: AbortSignal,
+): Promise<SearchSummary> {
+  const startMs = Date.now()
+  const chosen = await orStopped(chooseSearch(options.engine, options.device), signal)
+  await settleInput(options.input, talk)
+  const set = await orStopped(openFileSet(options.input), signal)
+  const pending = await PendingFiles.in(options.output, 'edges', { resume: options.resume })
+  sayLeftover(pending, talk)
+  try {
+    talk.info(`${grouped(set.rows)} embeddings of ${set.dim} numbers; search: ${chosen.reason}`)
+    const { edges, survey, gpus, files, removed } = await searchEdges(
+      set,
+      options,
+      chosen,
+      pending,
+      talk,
+      signal,
+    )
+    return {
+      images: set.rows,
+      unusable: survey.unusable.length,
+      edges: edges.edges,
+      floor: edges.floor,
+      engine: chosen.engine,
+      gpus,
+      peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+      files,
+      removed,
+      seconds: (Date.now() - startMs) / 1000,
+    }
+  } catch (error) {
+    sayKept(pending, talk)
+    throw error
+  } finally {
+    await pending.discard()
+  }
+}

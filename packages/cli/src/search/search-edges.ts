@@ -1,0 +1,131 @@
+import { OptionError, type EdgeBatch, type EmbeddingBatch, type PendingFiles } from '@facekit/core'
+import { EmbeddingsFingerprint, openEdges, writeEdges, type EdgeSet } from '@facekit/edges'
+import { filesOfProgress, Gallery, gatherGallery, searchNeighbors } from '@facekit/index-faiss'
+import { checkUnchanged, readEmbeddings, rowFilesOf, type FileSet } from '@facekit/io-npy'
+import { atEnd, flow, tap } from '../flow.js'
+import { shareMemory } from '../memory.js'
+import { grouped, Progress } from '../progress.js'
+import { sayCommitted } from '../said-of-output.js'
+import type { Talk } from '../talk.js'
+import type { ChosenSearch } from './choose-search.js'
+import { sayOfRows, type Survey } from './survey.js'
+
+export interface SearchEdgesOptions {
+  /** Cosine at or above which pairs are edges. */
+  floor: number
+  /** Neighbors per row, the row itself counted; Infinity for all. */
+  topK: number
+  /** Bytes that the search may take beside the program itself. */
+  memoryLimit: number
+  /** Cores that the search may use. */
+  threads: number
+}
+
+export interface SearchedEdges {
+  edges: EdgeSet
+  survey: Survey
+  /** GPUs that held the gallery; 0 for the CPU. */
+  gpus: number
+  /** Names of the files in the folder of the edges. */
+  files: string[]
+  removed: string[]
+}
+
+/**
+ * Searches all pairs of embeddings, and stores the edges. A search that dies is gone on with where its progress was
+ * recorded.
+ *
+ * @param pending of edges; it is committed
+ * @throws FacekitError
+ */
+export async function searchEdges(
+  set: FileSet,
+  { floor, topK, memoryLimit, threads }: SearchEdgesOptions,
+  search: ChosenSearch,
+  pending: PendingFiles,
+  talk: Talk,
+  signal: AbortSignal | undefined,
+): Promise<SearchedEdges> {
+  const { rows, dim } = set
+  const memory = shareMemory(memoryLimit, { rows, dim, threads })
+  if (memory.threads < threads)
+    talk.warn(`Searching with ${memory.threads} of ${threads} threads: --memory-limit has no room for more`)
+  const gallery = new Gallery(rows, dim, {
+    rowFiles: rowFilesOf(set),
+    memoryBytes: memory.gallery,
+    scratchFolder: pending.folder,
+  })
+  const fingerprint = new EmbeddingsFingerprint()
+  await flow(
+    readEmbeddings(set),
+    [tap(({ embeddings }: EmbeddingBatch) => fingerprint.add(embeddings))],
+    gatherGallery(gallery),
+    signal,
+  )
+  const survey = { fingerprint: fingerprint.finish(), unusable: gallery.survey.unusableRows() }
+  sayOfRows(gallery.survey, survey.unusable, talk)
+
+  const checkpoints = pending.checkpoints({
+    embeddings: survey.fingerprint,
+    'the floor': Math.fround(floor),
+    '--topK': topK === Infinity ? 'all' : topK,
+  })
+  if (checkpoints.resumed !== undefined && search.engine === 'faiss')
+    throw new OptionError('Expected --engine screened or tiles to go on with a search but received faiss')
+  await pending.removeAllBut(filesOfProgress(checkpoints.resumed))
+
+  const progress = new Progress('search', 'pairs')
+  let gpus = 0
+  let found = 0
+  const writer = writeEdges({
+    output: pending,
+    rows,
+    dim,
+    floor: Math.fround(floor),
+    topK,
+    fingerprint: survey.fingerprint,
+    unusable: survey.unusable.length,
+  })
+  await flow(
+    searchNeighbors(gallery, {
+      engine: search.engine,
+      devices: search.devices,
+      mayFallBack: search.mayFallBack,
+      topK,
+      threshold: floor,
+      threads: memory.threads,
+      memoryBytes: memory.pairs,
+      scratchFolder: pending.folder,
+      checkpoints,
+      onProgress(pairsDone, pairs) {
+        progress.count = pairsDone
+        progress.total = pairs
+        talk.progress(progress)
+      },
+      onWarning: (text) => talk.warn(text),
+      onScreen: (screen) =>
+        talk.info(
+          `Screening by ${screen.components} of ${screen.dim} components${screen.rotated ? " along the embeddings' own axes" : ''}, in codes of ±${screen.maxCode}`,
+        ),
+      onSharded(devices) {
+        gpus = devices
+        talk.info(`Sharded index across ${devices} GPU(s)`)
+      },
+    }),
+    [
+      tap((batch: EdgeBatch) => {
+        found += batch.source.length
+        progress.note = `${grouped(found)} edges`
+        talk.progress(progress)
+      }),
+      // The embeddings that were searched, and not some that took their place.
+      atEnd(async () => checkUnchanged(set)),
+    ],
+    writer,
+    signal,
+    () => writer.isCommitted,
+  )
+  const { files, removed } = writer.result
+  sayCommitted(writer.result, talk)
+  return { edges: await openEdges(pending.output), survey, gpus, files, removed }
+}
