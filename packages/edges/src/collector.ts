@@ -227,6 +227,7 @@ export class EdgeCollector {
       const count = writer.edges
       const file = await writer.finish()
       if (first) this.#pieces.push({ name, pairs: count, first, level, file })
+      else await rm(join(this.#options.folder, name))
     } finally {
       await writer.close()
     }

@@ -40,7 +40,7 @@ export async function* mergePairs(sources: readonly PairSource[]): AsyncGenerato
         await least.fill()
       }
       // The same pair again.
-      if (!least.isDone && next && !next.isBefore(least.pair)) await next.skip()
+      if (!least.isDone && next && !least.isBefore(next.pair) && !next.isBefore(least.pair)) await next.skip()
       if (least.isDone) open.splice(open.indexOf(least), 1)
       for (const cursor of open.filter(({ isDone }) => isDone)) open.splice(open.indexOf(cursor), 1)
     }

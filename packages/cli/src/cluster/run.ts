@@ -7,7 +7,7 @@ import { openFileSet, type FileSet } from '@facekit/io-npy'
 import { openLabels, type LabelSummary } from '@facekit/labels'
 import { orStopped } from '../interruption.js'
 import { labelEdges, lowestThreshold, type LabelEdgesOptions } from '../label/label-edges.js'
-import { grouped } from '../progress.js'
+import { grouped, Progress } from '../progress.js'
 import { sayKept, sayLeftover, settleInput } from '../said-of-output.js'
 import { chooseSearch, type ChosenSearch } from '../search/choose-search.js'
 import { searchEdges } from '../search/search-edges.js'
@@ -70,9 +70,12 @@ export async function cluster(
   const given = typeof input === 'string' ? await orStopped(openFileSet(input), signal) : input
   const labels = await openLabels(options.output, options.saveGroups)
   sayLeftover(labels, talk)
+  const received = new Progress('receive', 'embeddings')
   try {
     const set =
-      given instanceof Readable ? await spoolArrow(given, labels.scratchPath('spool'), talk, signal) : given
+      given instanceof Readable
+        ? await spoolArrow(given, labels.scratchPath('spool'), received, talk, signal)
+        : given
     talk.info(`${grouped(set.rows)} embeddings of ${set.dim} numbers; search: ${chosen.reason}`)
     const found = await findEdges(set, floor, options, chosen, talk, signal)
     const { survey, edges } = found
@@ -90,7 +93,7 @@ export async function cluster(
       seconds: (Date.now() - startMs) / 1000,
     }
   } catch (error) {
-    if (input instanceof Readable)
+    if (received.count > 0)
       talk.warn(
         'What comes through a pipe cannot be gone on with: extract --output embeddings/ could have been, and cluster --input embeddings/ after it',
       )
