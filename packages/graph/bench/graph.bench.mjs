@@ -1,6 +1,6 @@
 // Edges per second of union-find and of both steps, beside a union-find on a Map. `npm run bench`
 import { compare, seededRandom } from '@facekit/testing'
-import { clusterEdges, UnionFind } from '@facekit/graph'
+import { clusterEdges, sweepThresholds, UnionFind } from '@facekit/graph'
 
 const ROWS = 1_000_000
 const EDGES = 2_000_000
@@ -43,21 +43,40 @@ function onUnionFind() {
 
 async function bothSteps() {
   const stage = clusterEdges({ rows: ROWS, duplicateThreshold: 0.9, clusterThreshold: 0.7 })
-  for (let at = 0; at < EDGES; at += BATCH_EDGES) {
-    const end = at + BATCH_EDGES
-    stage.write({
-      source: source.subarray(at, end),
-      target: target.subarray(at, end),
-      similarity: similarity.subarray(at, end),
-    })
-  }
+  for (const batch of batches()) stage.write(batch)
   stage.end()
   const [clustering] = await stage.toArray()
   return clustering.sizes.length
+}
+
+const THRESHOLDS = Array.from({ length: 31 }, (_, i) => (70 + i) / 100)
+
+function* batches() {
+  for (let at = 0; at < EDGES; at += BATCH_EDGES) {
+    const end = at + BATCH_EDGES
+    yield {
+      source: source.subarray(at, end),
+      target: target.subarray(at, end),
+      similarity: similarity.subarray(at, end),
+    }
+  }
+}
+
+async function manyThresholds() {
+  const edges = async function* () {
+    yield* batches()
+  }
+  const options = { rows: ROWS, duplicateThreshold: 0.9, thresholds: THRESHOLDS, edges }
+  return (await sweepThresholds(options)).outcomes.length
 }
 
 await compare(`${ROWS} rows, ${EDGES} edges`, [
   { name: 'union-find on a Map', run: onMap, per: { edges: EDGES } },
   { name: 'UnionFind', run: onUnionFind, per: { edges: EDGES } },
   { name: 'clusterEdges, both steps', run: bothSteps, per: { edges: EDGES, rows: ROWS } },
+  {
+    name: `sweepThresholds, ${THRESHOLDS.length} of them`,
+    run: manyThresholds,
+    per: { edges: EDGES, rows: ROWS },
+  },
 ])

@@ -8,8 +8,8 @@ import {
   type Clustering,
   type EdgeBatch,
 } from '@facekit/core'
+import { checkEdges } from './check-edges.js'
 import { EdgeStore } from './edge-store.js'
-import { GraphError } from './errors.js'
 import { numberClasses } from './number-classes.js'
 import { UnionFind } from './union-find.js'
 
@@ -92,17 +92,6 @@ export function clusterEdges(options: ClusterOptions): Transform {
       callback(error)
     },
   })
-}
-
-/** @throws GraphError `EDGE` */
-function checkEdges({ source, target, similarity }: EdgeBatch, rows: number): void {
-  for (let i = 0; i < source.length; i++) {
-    const a = source[i]!
-    const b = target[i]!
-    const cosine = similarity[i]!
-    if (a >= rows || b >= rows || Number.isNaN(cosine))
-      throw new GraphError(`Expected an edge between ${rows} rows but got ${a}–${b}, similarity ${cosine}`)
-  }
 }
 
 /** Source and target in turn of the edges at or above a threshold. */

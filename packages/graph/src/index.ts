@@ -1,4 +1,6 @@
 export { CLUSTER_ROW_BYTES, clusterEdges } from './cluster-edges.js'
 export type { ClusterOptions } from './cluster-edges.js'
 export { GraphError } from './errors.js'
+export { SWEEP_ROW_BYTES, sweepThresholds } from './threshold-sweep.js'
+export type { SweepOptions, ThresholdOutcome, ThresholdSweep } from './threshold-sweep.js'
 export { UnionFind } from './union-find.js'

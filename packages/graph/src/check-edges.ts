@@ -1,0 +1,13 @@
+import type { EdgeBatch } from '@facekit/core'
+import { GraphError } from './errors.js'
+
+/** @throws GraphError `EDGE` for rows out of range or a similarity that is NaN */
+export function checkEdges({ source, target, similarity }: EdgeBatch, rows: number): void {
+  for (let i = 0; i < source.length; i++) {
+    const a = source[i]!
+    const b = target[i]!
+    const cosine = similarity[i]!
+    if (a >= rows || b >= rows || Number.isNaN(cosine))
+      throw new GraphError(`Expected an edge between ${rows} rows but got ${a}–${b}, similarity ${cosine}`)
+  }
+}
