@@ -12,6 +12,7 @@ import { canonicalFlags } from './flags.js'
 import { ownVersion } from './own-version.js'
 import { report } from './report.js'
 import { silence, type StandardStreams } from './standard-streams.js'
+import * as thresholdsCommand from './thresholds/command.js'
 
 const COMPLETION = { name: 'completion', describe: 'Print a completion script for bash or zsh', flags: {} }
 
@@ -21,6 +22,7 @@ const COMMANDS = new Map<string, CommandSketch>(
     clusterCommand,
     searchCommand,
     labelCommand,
+    thresholdsCommand,
     convertCommand,
     doctorCommand,
     COMPLETION,
@@ -69,6 +71,14 @@ export async function main(
       .command(labelCommand.name, labelCommand.describe, labelCommand.builder, async (argv) => {
         status = await labelCommand.handler(argv, context)
       })
+      .command(
+        thresholdsCommand.usage,
+        thresholdsCommand.describe,
+        thresholdsCommand.builder,
+        async (argv) => {
+          status = await thresholdsCommand.handler(argv, context)
+        },
+      )
       .command(convertCommand.usage, convertCommand.describe, convertCommand.builder, async (argv) => {
         status = await convertCommand.handler(argv, context)
       })

@@ -1,5 +1,5 @@
 import { printable } from './printable.js'
-import type { StandardStreams } from './standard-streams.js'
+import type { Output, StandardStreams } from './standard-streams.js'
 
 /**
  * Prints a summary in one line of JSON, keys as in the summary types, and waits until it is taken.
@@ -11,13 +11,16 @@ export async function printSummary(
   streams: StandardStreams,
   to: 'stdout' | 'stderr' = 'stdout',
 ): Promise<void> {
+  try {
+    await print(`${printable(JSON.stringify(summary))}\n`, streams[to])
+  } catch (error) {
+    if (!(to === 'stderr' && (error as NodeJS.ErrnoException).code === 'EPIPE')) throw error
+  }
+}
+
+/** Writes text and waits until it is taken. @throws the error of the system where it is not */
+export async function print(text: string, to: Output): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    streams[to].write(
-      `${printable(JSON.stringify(summary))}\n`,
-      (error: NodeJS.ErrnoException | null | undefined) => {
-        if (error && !(to === 'stderr' && error.code === 'EPIPE')) reject(error)
-        else resolve()
-      },
-    )
+    to.write(text, (error) => (error ? reject(error) : resolve()))
   })
 }

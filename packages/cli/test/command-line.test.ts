@@ -13,7 +13,7 @@ __proto__ constructor toString valueOf hasOwnProperty --__proto__ --__proto__.x=
 --help --version --help=x --json --json= --quiet --no-json --use_gpu False
 --output=nowhere --outputs --outputs= --topK --top-k=5 --weights --devices --devices= --pixel-mean --memory-limit
 --precision --precision=int8 int8 --engine --provider
-facekit extract cluster convert completion`
+facekit extract cluster search label thresholds convert completion`
   .trim()
   .split(/\s+/)
   .concat('', ' ', '\n', '\x1b')
@@ -46,9 +46,19 @@ describe('completion', () => {
   }
 
   it('knows commands, flags and choices', async () => {
-    expect(await completed('')).toEqual(['extract', 'cluster', 'convert', 'doctor', 'completion'])
+    expect(await completed('')).toEqual([
+      'extract',
+      'cluster',
+      'search',
+      'label',
+      'thresholds',
+      'convert',
+      'doctor',
+      'completion',
+    ])
     expect(await completed('clu')).toContain('cluster')
     expect(await completed('--')).toEqual(['--help', '--version'])
+    expect(await completed('thresholds', '--st')).toContain('--step')
     expect(await completed('doctor', '')).toEqual(['--json', '--help', '--version'])
     expect(await completed('extract', '--precision', '')).toEqual(expect.arrayContaining(['fp16', 'int8']))
     expect(await completed('extract', '--')).toContain('--weights')

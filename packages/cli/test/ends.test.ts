@@ -129,6 +129,7 @@ describe('stopped while it waits for its input', () => {
 it.each([
   ['extract', ['--input', album, '--weights', model, '--output', inFolder('at-once')]],
   ['cluster', ['--input', album, '--output', inFolder('at-once')]],
+  ['thresholds', [album]],
   ['convert', [DEMO, inFolder('at-once')]],
   ['doctor', []],
 ])('stopped as soon as it begins, %s does nothing', async (command, args) => {

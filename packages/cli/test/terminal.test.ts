@@ -77,6 +77,7 @@ describe('a terminal', () => {
     ['a model that is not there', ['extract', '--input', album, '--weights', NAME]],
     ['weights that are not there', ['convert', `${NAME}.pth`, 'x.onnx']],
     ['embeddings that are not there', ['cluster', '--input', NAME]],
+    ['edges that are not there', ['thresholds', NAME]],
     ['a flag', ['cluster', `--${NAME}`]],
     ['the value of a flag', ['cluster', `--top-k=${NAME}`]],
     ['a choice', ['cluster', `--engine=${NAME}`]],

@@ -18,6 +18,19 @@ for (let i = 0; i < EDGES; i++) {
   similarity[i] = 0.7 + 0.3 * random()
 }
 
+const THRESHOLDS = Array.from({ length: 31 }, (_, i) => (70 + i) / 100)
+
+function* batches() {
+  for (let at = 0; at < EDGES; at += BATCH_EDGES) {
+    const end = at + BATCH_EDGES
+    yield {
+      source: source.subarray(at, end),
+      target: target.subarray(at, end),
+      similarity: similarity.subarray(at, end),
+    }
+  }
+}
+
 function onMap() {
   /** @type {Map<number, number>} */
   const parent = new Map()
@@ -47,19 +60,6 @@ async function bothSteps() {
   stage.end()
   const [clustering] = await stage.toArray()
   return clustering.sizes.length
-}
-
-const THRESHOLDS = Array.from({ length: 31 }, (_, i) => (70 + i) / 100)
-
-function* batches() {
-  for (let at = 0; at < EDGES; at += BATCH_EDGES) {
-    const end = at + BATCH_EDGES
-    yield {
-      source: source.subarray(at, end),
-      target: target.subarray(at, end),
-      similarity: similarity.subarray(at, end),
-    }
-  }
 }
 
 async function manyThresholds() {

@@ -38,8 +38,8 @@ export class MergeTree {
     let at = row
     while (levels[at]! >= level) {
       const up = parent[at]!
-      // Where the next link reaches as high, the row between is a root at no level that comes by here. So paths go down in
-      // level by level, and are no longer than there are levels.
+      // Where the next link reaches as high, the row between is a root at no level that comes by here. Without it, links on
+      // a path get lower and lower: paths become no longer than there are levels.
       if (levels[up]! >= levels[at]!) parent[at] = parent[up]!
       at = parent[at]!
     }

@@ -5,6 +5,7 @@ import { orStopped } from '../interruption.js'
 import { grouped } from '../progress.js'
 import { sayLeftover, settleInput } from '../said-of-output.js'
 import { surveyEmbeddings } from '../search/survey.js'
+import { shortestDecimal } from '../shortest-decimal.js'
 import type { Talk } from '../talk.js'
 import { labelEdges, lowestThreshold, type LabelEdgesOptions } from './label-edges.js'
 
@@ -69,16 +70,7 @@ export function whyNotOf({ rows, dim }: FileSet, edges: EdgeSet): string | undef
 /** Why edges do not serve thresholds from `needed` up. */
 export function whyNotFrom(needed: number, { floor }: EdgeSet): string | undefined {
   if (floor <= Math.fround(needed)) return undefined
-  return `they begin at a cosine of ${shortest(floor)}, and ${needed} is asked for`
-}
-
-/** The number of fewest digits that is this one as float32. */
-function shortest(float32: number): string {
-  for (let digits = 1; digits < 9; digits++) {
-    const text = float32.toPrecision(digits)
-    if (Math.fround(Number(text)) === float32) return String(Number(text))
-  }
-  return String(float32)
+  return `they begin at a cosine of ${shortestDecimal(floor)}, and ${needed} is asked for`
 }
 
 function otherEdges({ input, edges }: LabelOptions, why: string): EdgeError {

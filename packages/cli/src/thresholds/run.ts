@@ -1,0 +1,105 @@
+import { stat } from 'node:fs/promises'
+import type { EdgeBatch } from '@facekit/core'
+import { checkEdges, EdgeError, openEdges, readEdges, type EdgeSet } from '@facekit/edges'
+import { sweepThresholds, type ThresholdOutcome } from '@facekit/graph'
+import { edgesFolder } from '../cluster/kept-edges.js'
+import { orStopped } from '../interruption.js'
+import { whyNotFrom } from '../label/run.js'
+import { Progress } from '../progress.js'
+import { settleInput } from '../said-of-output.js'
+import type { Talk } from '../talk.js'
+import { checkStep, thresholdsFrom } from './thresholds-from.js'
+
+export interface ThresholdsOptions {
+  /** Folder with edges, or one that holds them in `edges/`. */
+  edges: string
+  removeDuplicates: boolean
+  /** Cosine at or above which two images are duplicates. */
+  duplicateThresh: number
+  /** Between thresholds. */
+  step: number
+}
+
+export interface ThresholdsSummary {
+  /** Rows that the edges are between. */
+  images: number
+  /** Embeddings with NaN or infinite values: in no class. */
+  unusable: number
+  duplicates: number
+  /** Images in a class, at every threshold. */
+  labelled: number
+  edges: number
+  /** Neighbors per row that were searched, the row itself counted. */
+  topK: number | 'all'
+  /** Ascending. */
+  thresholds: ThresholdOutcome[]
+  seconds: number
+}
+
+/** @throws FacekitError; EdgeError `EDGES_OTHER` for edges of a floor above the threshold of duplicates */
+export async function thresholds(
+  options: ThresholdsOptions,
+  talk: Talk,
+  signal?: AbortSignal,
+): Promise<ThresholdsSummary> {
+  const startMs = Date.now()
+  const step = checkStep(options.step)
+  await settleInput(options.edges, talk)
+  const set = await orStopped(openEdgesIn(options.edges), signal)
+  const { rows, topK, unusable } = set
+  const duplicateThreshold = options.removeDuplicates ? options.duplicateThresh : undefined
+  const why = duplicateThreshold === undefined ? undefined : whyNotFrom(duplicateThreshold, set)
+  if (why) {
+    throw new EdgeError(
+      'EDGES_OTHER',
+      `Expected the edges in ${set.folder} to hold all duplicates but ${why}. Give a higher --duplicate-thresh or --no-remove-duplicates, or make them anew by facekit search with a lower --floor.`,
+    )
+  }
+  const sweptThresholds = thresholdsFrom(set.floor, step)
+  await checkEdges(set, signal)
+  const progress = new Progress('read', 'edges', set.edges * (duplicateThreshold === undefined ? 1 : 2))
+  const { duplicates, labelled, outcomes } = await sweepThresholds({
+    rows,
+    excludedCount: unusable,
+    duplicateThreshold,
+    thresholds: sweptThresholds,
+    edges: async function* () {
+      for await (const batch of readEdges(set) as AsyncIterable<EdgeBatch>) {
+        progress.count += batch.source.length
+        talk.progress(progress)
+        yield batch
+      }
+    },
+    signal,
+  })
+  return {
+    images: rows,
+    unusable,
+    duplicates,
+    labelled,
+    edges: set.edges,
+    topK: topK === Infinity ? 'all' : topK,
+    thresholds: outcomes,
+    seconds: (Date.now() - startMs) / 1000,
+  }
+}
+
+/** In the folder, or beside the labels in it, where `cluster` keeps them. */
+async function openEdgesIn(folder: string): Promise<EdgeSet> {
+  try {
+    return await openEdges(folder)
+  } catch (error) {
+    const inside = edgesFolder(folder)
+    const isElsewhere =
+      error instanceof EdgeError && error.code === 'EDGES_FOLDER' && (await isFolder(inside))
+    if (!isElsewhere) throw error
+    return openEdges(inside)
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  )
+}
