@@ -239,6 +239,7 @@ it('labels are never made of the embeddings of one set and the paths of another'
     threads: 2,
     engine: 'auto',
     device: { provider: 'cpu' },
+    keepEdges: true,
     saveGroups: 0,
   }
   // When the embeddings have been read and the paths have not.

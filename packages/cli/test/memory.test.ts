@@ -196,9 +196,9 @@ describe('shareMemory', () => {
   ])('gives out no more than the limit, of %i rows and %i threads', (rows, threads) => {
     const shape = { rows, dim: 512, threads }
     const limit = 2 * (rows * 33 + threads * 50 * MIB)
-    const { gallery, neighbors, edges, threads: used } = shareMemory(limit, shape)
+    const { gallery, pairs, threads: used } = shareMemory(limit, shape)
     expect(used).toBe(threads)
-    expect(gallery + neighbors + edges + rows * 33).toBeLessThan(limit)
+    expect(gallery + pairs + rows * 33).toBeLessThan(limit)
   })
 
   it('gives half of a small machine to a million faces', () => {

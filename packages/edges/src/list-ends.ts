@@ -107,7 +107,7 @@ class Lists {
   tellEnds(onEnd: (row: number, similarity: number, neighbor: number) => void): void {
     for (let i = 0; i < this.#filled.length; i++) {
       const start = this.#starts[i]!
-      if (this.#filled[i]! === this.#listLength)
+      if (this.#filled[i] === this.#listLength)
         onEnd(this.#first + i, this.#similarity[start]!, this.#neighbor[start]!)
     }
   }

@@ -9,6 +9,8 @@ export interface PairSource {
   read: () => AsyncIterable<EdgeBatch>
 }
 
+const NO_BOUND = { source: Infinity, target: Infinity }
+
 /** Pairs of several sources, ascending by (source, target), each once. */
 export async function* mergePairs(sources: readonly PairSource[]): AsyncGenerator<EdgeBatch> {
   const waiting = sources.toSorted(
@@ -29,8 +31,9 @@ export async function* mergePairs(sources: readonly PairSource[]): AsyncGenerato
       const others = open.filter((cursor) => cursor !== least)
       // All of it up to where another one comes first.
       const next = leastOf(others)
-      const bound = next && (!waiting[0] || next.isBefore(waiting[0].first)) ? next.pair : waiting[0]?.first
-      while (!least.isDone && (!bound || least.isBefore(bound))) {
+      const bound =
+        next && (!waiting[0] || next.isBefore(waiting[0].first)) ? next.pair : (waiting[0]?.first ?? NO_BOUND)
+      while (!least.isDone && least.isBefore(bound)) {
         filled = least.copyUpTo(bound, out, filled)
         if (filled === BLOCK_EDGES) {
           yield out
@@ -96,15 +99,13 @@ class Cursor {
   }
 
   /** Copies pairs of this batch that come before `bound` as far as there is room. @returns how many are in `out` */
-  copyUpTo(bound: { source: number; target: number } | undefined, out: EdgeBatch, filled: number): number {
+  copyUpTo(bound: { source: number; target: number }, out: EdgeBatch, filled: number): number {
     const { source, target, similarity } = this.#batch
     let to = filled
     let at = this.#at
-    const boundSource = bound?.source ?? Infinity
-    const boundTarget = bound?.target ?? Infinity
     for (; at < source.length && to < out.source.length; at++, to++) {
       const own = source[at]!
-      if (own > boundSource || (own === boundSource && target[at]! >= boundTarget)) break
+      if (own > bound.source || (own === bound.source && target[at]! >= bound.target)) break
       out.source[to] = own
       out.target[to] = target[at]!
       out.similarity[to] = similarity[at]!

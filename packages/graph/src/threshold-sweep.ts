@@ -35,6 +35,10 @@ export interface ThresholdOutcome {
   singletons: number
   /** Rows in the largest class. */
   largest: number
+  /**
+   * Whether the largest class is at least twice as large as at the next threshold, and no small one: it swallowed others.
+   */
+  leaps: boolean
   /** Pairs of rows in one class: the sum of s(s - 1)/2; above 2 ** 53 not exact. */
   pairs: number
   /**
@@ -58,6 +62,9 @@ export const SWEEP_ROW_BYTES = 20
  */
 const STANDING_ROWS = 5
 const STANDING_COSINE = 0.1
+
+/** From so many rows on, twice as many are no growth of one class. */
+const LEAPING_ROWS = 20
 
 /** Steps of so many rows take milliseconds; in between, signals are heard. */
 const ROWS_AT_ONCE = 2 ** 18
@@ -169,6 +176,7 @@ async function outcomesOf(
     const above = Math.fround(threshold + STANDING_COSINE)
     while (Math.fround(thresholds[standing - 2]!) >= above) standing--
     let chained = 0
+    const largestBefore = largest
     for (; at < linked.length && tree.levelOf(linked[at]!) === level; at++) {
       const row = linked[at]!
       const root = tree.rootAt(row, level)
@@ -184,7 +192,8 @@ async function outcomesOf(
       formed[root] = Math.max(formed[row]!, formed[root]!) || (size >= STANDING_ROWS ? level : 0)
       if (at % ROWS_AT_ONCE === 0) await hearSignal(signal)
     }
-    outcomes.push({ threshold, classes, singletons, largest, pairs, chained })
+    const leaps = level < thresholds.length && largest >= Math.max(LEAPING_ROWS, 2 * largestBefore)
+    outcomes.push({ threshold, classes, singletons, largest, leaps, pairs, chained })
   }
   return outcomes.reverse()
 }

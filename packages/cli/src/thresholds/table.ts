@@ -21,7 +21,10 @@ export function describeThresholds(outcomes: readonly ThresholdOutcome[], labell
   const widths = HEAD.map((name, column) => Math.max(name.length, ...rows.map((row) => row[column]!.length)))
   const line = (cells: readonly string[], mark: string) =>
     `${cells.map((cell, column) => cell.padStart(widths[column]!)).join('  ')}${mark}\n`
-  const marks = outcomes.map(({ chained }) => (chained > 0 ? `  ← chains ${chained}` : ''))
+  const marks = outcomes.map(({ chained, leaps }) => {
+    const words = [...(leaps ? ['the largest leaps'] : []), ...(chained > 0 ? [`chains ${chained}`] : [])]
+    return words.length > 0 ? `  ← ${words.join(', ')}` : ''
+  })
   return [line(HEAD, ''), ...rows.map((row, i) => line(row, marks[i]!))].join('')
 }
 
