@@ -22,7 +22,17 @@ const BLANK_WEBP = Buffer.from('UklGRh4AAABXRUJQVlA4TBIAAAAvb9fbBYiICAAAAAAAAAAA
 const PROGRAM_BYTES = 300e6
 
 const clusterArgs = (input: string, ...more: string[]) =>
-  ['cluster', '--input', input, '--output', inFolder('labels'), '--save_groups', '0', '--json'].concat(more)
+  [
+    'cluster',
+    '--input',
+    input,
+    '--output',
+    inFolder('labels'),
+    '--save_groups',
+    '0',
+    '--no-keep-edges',
+    '--json',
+  ].concat(more)
 
 /** In a process of its own, whose memory is looked at. */
 async function cluster(

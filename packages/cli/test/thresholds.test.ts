@@ -104,6 +104,7 @@ threshold  classes  singletons  largest  images/class  pairs joined
       classes: 2,
       singletons: 1,
       largest: 12,
+      leaps: false,
       pairs: 66,
       chained: 1,
     })

@@ -43,6 +43,7 @@ async function bruteForceSweep(edges: readonly Edge[], options: Omit<SweepOption
   )
   const outcomes = clusterings.map(({ classOf, sizes }, level): ThresholdOutcome => {
     const threshold = thresholds[level]!
+    const above = clusterings[level + 1]?.sizes[0]
     const standing = thresholds.findIndex((one) => Math.fround(one) >= Math.fround(threshold + 0.1))
     // Of each class, those of the next threshold that hold one which stands.
     const parts = new Map<number, Set<number>>()
@@ -56,6 +57,7 @@ async function bruteForceSweep(edges: readonly Edge[], options: Omit<SweepOption
       classes: sizes.length,
       singletons: sizes.filter((size) => size === 1).length,
       largest: sizes[0] ?? 0,
+      leaps: above !== undefined && sizes[0]! >= 20 && sizes[0]! >= 2 * above,
       pairs: sizes.reduce((sum, size) => sum + (size * (size - 1)) / 2, 0),
       chained: [...parts.values()].reduce((sum, { size }) => sum + size - 1, 0),
     }
@@ -172,6 +174,22 @@ describe('sweepThresholds', () => {
       [0.7, 3],
     ])
   })
+})
+
+it('a largest class that takes in many small ones leaps, and one that grows does not', async () => {
+  const thresholds = [0.5, 0.6, 0.7, 0.8]
+  const leapsOf = async (edges: Edge[]) => {
+    const { outcomes } = await sweep(edges, { rows: 100, thresholds })
+    return outcomes.filter(({ leaps }) => leaps).map(({ threshold }) => threshold)
+  }
+  const chain = (first: number, end: number, similarity: (row: number) => number): Edge[] =>
+    Array.from({ length: end - first }, (_, i): Edge => [first + i, first + i + 1, similarity(first + i)])
+  // Pairs at 0.8, all of them joined at 0.6.
+  expect(await leapsOf(chain(0, 60, (row) => (row % 2 === 0 ? 0.8 : 0.6)))).toEqual([0.6])
+  // A class of 30 takes in ten at each threshold.
+  expect(await leapsOf(chain(0, 60, (row) => (row < 30 ? 0.8 : 0.8 - (row - 20) / 100)))).toEqual([])
+  // Few are no matter.
+  expect(await leapsOf(chain(0, 15, (row) => (row % 2 === 0 ? 0.8 : 0.6)))).toEqual([])
 })
 
 describe('chained classes', () => {
