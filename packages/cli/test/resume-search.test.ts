@@ -13,9 +13,10 @@ const output = inFolder('output')
 /** Progress is recorded whenever it can be. */
 const ALWAYS = { FACEKIT_CHECKPOINT_MS: '0' }
 
+/** Of each, where in its output the edges are. */
 const COMMANDS = [
-  ['search', ['search', '--input', embeddings, '--floor', '0.6', '--threads', '1']],
-  ['cluster', ['cluster', '--input', embeddings, '--save_groups', '0', '--threads', '1']],
+  ['search', '.', ['search', '--input', embeddings, '--floor', '0.6', '--threads', '1']],
+  ['cluster', 'edges', ['cluster', '--input', embeddings, '--save_groups', '0', '--threads', '1']],
 ] as const
 
 const whole = new Map<string, Map<string, string>>()
@@ -23,7 +24,7 @@ const whole = new Map<string, Map<string, string>>()
 beforeAll(async () => {
   // Two groups of query tiles.
   await writePeople(embeddings, 10_000, 32)
-  for (const [name, args] of COMMANDS) {
+  for (const [name, , args] of COMMANDS) {
     const folder = inFolder(`whole-${name}`)
     const { status, stderr } = await facekit([...args, '--output', folder])
     expect(status, stderr).toBe(0)
@@ -34,7 +35,7 @@ beforeAll(async () => {
 const goOn = async (args: readonly string[]) =>
   builtFacekit([...args, '--output', output, '--resume'], { env: ALWAYS })
 
-describe.each(COMMANDS)('%s that is killed', (name, args) => {
+describe.each(COMMANDS)('%s that is killed', (name, at, args) => {
   it('at random moments, is gone on with to the same bytes', async () => {
     const random = seededRandom(name.length)
     let goneOn = 0
@@ -43,7 +44,13 @@ describe.each(COMMANDS)('%s that is killed', (name, args) => {
       for (let lives = 0; lives < 2; lives++) {
         const program = startWith(ALWAYS, ...args, '--output', output, '--resume')
         const ended = outcomeOf(program)
-        await sleep(300 + random() * 1500)
+        // Any moment, or one when something is recorded.
+        if (round % 2 === 0) await sleep(random() * 1500)
+        else {
+          while (program.exitCode === null && !existsSync(join(output, at, '.facekit-run/run.json')))
+            await sleep(2)
+          await sleep(random() * 200)
+        }
         program.kill('SIGKILL')
         await ended
       }
@@ -61,8 +68,8 @@ describe.each(COMMANDS)('%s that is killed', (name, args) => {
       rmSync(output, { recursive: true, force: true })
       let killed = 0
       for (let lives = 0; lives < 3; lives++) {
-        const at = String(1 + Math.floor(random() ** 2 * 150))
-        const env = { ...ALWAYS, NODE_OPTIONS: `--import=${KILL_AT}`, FACEKIT_KILL_AT: at }
+        const step = String(1 + Math.floor(random() ** 2 * 150))
+        const env = { ...ALWAYS, NODE_OPTIONS: `--import=${KILL_AT}`, FACEKIT_KILL_AT: step }
         const { status } = await builtFacekit([...args, '--output', output, '--resume'], { env })
         if (status === null) killed++
       }
@@ -74,7 +81,7 @@ describe.each(COMMANDS)('%s that is killed', (name, args) => {
 })
 
 describe('an unfinished search', () => {
-  const [, args] = COMMANDS[0]
+  const [, , args] = COMMANDS[0]
   const search = (...flags: string[]) => facekit([...args, '--output', output, ...flags])
 
   /** Dies when it has recorded something. */
@@ -147,6 +154,7 @@ describe('an unfinished search', () => {
     const labels = ['cluster', '--input', embeddings, '--output', output, '--save_groups', '0']
     const { status, stderr } = await facekit([...labels, '--resume'])
     expect([status, stderr]).toEqual([3, expect.stringContaining('the unfinished one there makes edges')])
+    expect((await facekit([...labels, '--no-resume'])).status).toBe(0)
   })
 
   it('which was stopped by a signal, has recorded what it did and says how to go on', async () => {
@@ -177,7 +185,7 @@ const mayMount = (() => {
   return isMounted
 })()
 
-describe.skipIf(!mayMount).each(COMMANDS)('%s on a disk that is full', (name, args) => {
+describe.skipIf(!mayMount).each(COMMANDS)('%s on a disk that is full', (name, _at, args) => {
   it('says so, and goes on to the same bytes when there is room', async () => {
     const disk = inFolder(`disk-${name}`)
     mkdirSync(disk)

@@ -57,14 +57,16 @@ export interface LabelWriter extends Writable {
  * Files of labels on their way into a folder.
  *
  * @param groups how many classes may get a preview folder
+ * @param resume false to drop an unfinished run that is there; labels themselves are made in one go
  * @throws FacekitError what `PendingFiles.in` throws, before the search: for a folder of the user's under the name of a
  * preview folder, above all
  */
-export async function openLabels(folder: string, groups: number): Promise<PendingFiles> {
+export async function openLabels(folder: string, groups: number, resume?: boolean): Promise<PendingFiles> {
   // The names of the label arrays hold counts that are not known yet.
   const fixed = new Set<string>([DISTRIBUTION_NAME, ASSIGNMENTS_NAME])
   return PendingFiles.in(folder, 'labels', {
     mayWrite: (name) => fixed.has(name) || classNumber(name) < groups,
+    resume,
   })
 }
 

@@ -68,7 +68,7 @@ export async function cluster(
   const { input } = options
   if (typeof input === 'string') await settleInput(input, talk)
   const given = typeof input === 'string' ? await orStopped(openFileSet(input), signal) : input
-  const labels = await openLabels(options.output, options.saveGroups)
+  const labels = await openLabels(options.output, options.saveGroups, options.resume)
   sayLeftover(labels, talk)
   const received = new Progress('receive', 'embeddings')
   try {

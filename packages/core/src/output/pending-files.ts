@@ -92,8 +92,12 @@ export class PendingFiles {
     if (folder === '') throw new OptionError('Expected a folder for the output but received an empty string')
     const claim = await Claim.take(folder, HIDDEN_FOLDER)
     try {
-      const found = await clearAway(folder, claim, resume)
-      if (found.unfinished && found.unfinished.kind !== kind) throw otherKind(folder, kind, found.unfinished)
+      const found = await clearAway(folder, claim, async () => {
+        const unfinished = resume === false ? undefined : await readRunRecord(claim.folder)
+        if (unfinished && unfinished.kind !== kind) throw otherKind(folder, kind, unfinished)
+        if (unfinished && !resume) throw unfinishedRun(folder, unfinished)
+        return unfinished
+      })
       const record = await readRecord(folder)
       const pending = new PendingFiles(folder, kind, claim, record, found, mayWrite)
       await pending.#checkRoom()
@@ -287,7 +291,7 @@ async function finishFor(folder: string): Promise<boolean> {
     let found: Found
     try {
       // What is not finished is none of a reader's business.
-      found = await clearAway(folder, claim, true)
+      found = await clearAway(folder, claim, async () => readRunRecord(claim.folder))
     } catch (error) {
       await giveUp(claim).catch(() => {})
       throw error
@@ -309,16 +313,18 @@ interface Found {
   unfinished: RunRecord | undefined
 }
 
-async function clearAway(folder: string, claim: Claim, resume: boolean | undefined): Promise<Found> {
+/** @param toKeep gives the unfinished run that is not to be cleared away */
+async function clearAway(
+  folder: string,
+  claim: Claim,
+  toKeep: () => Promise<RunRecord | undefined>,
+): Promise<Found> {
   if (!claim.isTakenOver) return { leftover: undefined, unfinished: undefined }
   const isFinished = await finishCommit(folder, claim)
-  if (!isFinished && resume !== false) {
-    const unfinished = await readRunRecord(claim.folder)
-    if (unfinished && resume === undefined) throw unfinishedRun(folder, unfinished)
-    if (unfinished) return { leftover: 'resumed', unfinished }
-  }
+  const unfinished = isFinished ? undefined : await toKeep()
+  if (unfinished) return { leftover: 'resumed', unfinished }
   await claim.clear()
-  return { leftover: isFinished ? 'finished' : 'removed', unfinished: undefined }
+  return { leftover: isFinished ? 'finished' : 'removed', unfinished }
 }
 
 /** A set that is complete, but could not be moved, is the next one's to finish; so is a run that recorded how far it is. */
