@@ -42,6 +42,9 @@ const PAIR_BYTES = 12 + SORT_BYTES
 /** Pieces that are merged into one: so many files are open then, with a block each. */
 const MERGED_PIECES = 8
 
+/** Sorting so many takes some tenths of a second, in which no signal is heard and no unit dealt. */
+const MOST_PAIRS = 2 ** 22
+
 /** Of memory, the part for lists while their ends are sought. */
 const LIST_SHARE = 1 / 4
 
@@ -77,7 +80,9 @@ export class EdgeCollector {
     this.#options = options
     this.#selects = listLength < rows - 1
     this.#counts = new Uint32Array(this.#selects ? rows : 0)
-    this.#capacity = Math.max(1, Math.floor((memoryBytes * (1 - LIST_SHARE)) / (2 * PAIR_BYTES)))
+    // Twice: arrays double as they fill.
+    const fitting = Math.floor((memoryBytes * (1 - LIST_SHARE)) / (2 * PAIR_BYTES))
+    this.#capacity = Math.max(1, Math.min(MOST_PAIRS, fitting))
     this.#pieces = [...pieces]
     this.#nextNumber = 1 + Math.max(-1, ...pieces.map(({ name }) => Number(PIECE.exec(name)?.[1])))
   }
@@ -217,8 +222,10 @@ export class EdgeCollector {
   async #write(level: number, pairs: SortedPairs): Promise<void> {
     await this.#makeFolder()
     const name = `piece-${this.#nextNumber++}.parquet`
-    const writer = await EdgeFileWriter.create(join(this.#options.folder, name))
+    const path = join(this.#options.folder, name)
+    let writer: EdgeFileWriter | undefined
     try {
+      writer = await EdgeFileWriter.create(path)
       let first: Piece['first'] | undefined
       for await (const batch of pairs()) {
         first ??= { source: batch.source[0]!, target: batch.target[0]! }
@@ -227,9 +234,11 @@ export class EdgeCollector {
       const count = writer.edges
       const file = await writer.finish()
       if (first) this.#pieces.push({ name, pairs: count, first, level, file })
-      else await rm(join(this.#options.folder, name))
-    } finally {
-      await writer.close()
+      else await rm(path)
+    } catch (error) {
+      await writer?.close()
+      await rm(path, { force: true })
+      throw error
     }
   }
 

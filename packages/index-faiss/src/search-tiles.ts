@@ -97,6 +97,7 @@ export async function* searchTiles(
       await collector.add(found)
       tracker.finish(unit)
       if (checkpoints.isDue) await record()
+      else if (!checkpoints.hasRecord) await collector.removeReplaced()
     }
     // Where it ends early, and where the edges are still to be selected.
     if (checkpoints.hasRecord) await record()

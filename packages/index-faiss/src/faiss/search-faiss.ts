@@ -29,6 +29,7 @@ export async function* searchFaiss(
       // FAISS computes both halves of the matrix; pairs are counted once.
       onProgress((rowsDone * (rows - 1)) / 2, (rows * (rows - 1)) / 2)
       await collector.add(found.pairs)
+      await collector.removeReplaced()
     }
     if (!signal.aborted) yield* collector.edges()
   } finally {
