@@ -36,7 +36,8 @@ export interface ThresholdOutcome {
   /** Rows in the largest class. */
   largest: number
   /**
-   * Whether the largest class is at least twice as large as at the next threshold, and no small one: it swallowed others.
+   * Whether the largest class is at least twice as large as at the next threshold, and no small one, though most rows had
+   * found others before: it swallowed other persons. While most are alone, the largest is one person's that forms.
    */
   leaps: boolean
   /** Pairs of rows in one class: the sum of s(s - 1)/2; above 2 ** 53 not exact. */
@@ -177,6 +178,7 @@ async function outcomesOf(
     while (Math.fround(thresholds[standing - 2]!) >= above) standing--
     let chained = 0
     const largestBefore = largest
+    const isFormed = 2 * singletons < labelled
     for (; at < linked.length && tree.levelOf(linked[at]!) === level; at++) {
       const row = linked[at]!
       const root = tree.rootAt(row, level)
@@ -192,7 +194,7 @@ async function outcomesOf(
       formed[root] = Math.max(formed[row]!, formed[root]!) || (size >= STANDING_ROWS ? level : 0)
       if (at % ROWS_AT_ONCE === 0) await hearSignal(signal)
     }
-    const leaps = level < thresholds.length && largest >= Math.max(LEAPING_ROWS, 2 * largestBefore)
+    const leaps = isFormed && largest >= Math.max(LEAPING_ROWS, 2 * largestBefore)
     outcomes.push({ threshold, classes, singletons, largest, leaps, pairs, chained })
   }
   return outcomes.reverse()

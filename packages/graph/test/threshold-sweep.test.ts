@@ -43,7 +43,9 @@ async function bruteForceSweep(edges: readonly Edge[], options: Omit<SweepOption
   )
   const outcomes = clusterings.map(({ classOf, sizes }, level): ThresholdOutcome => {
     const threshold = thresholds[level]!
-    const above = clusterings[level + 1]?.sizes[0]
+    const above = clusterings[level + 1]?.sizes ?? new Uint32Array(0)
+    const alone = above.reduce((sum, size) => sum + Number(size === 1), 0)
+    const labelled = above.reduce((sum, size) => sum + size, 0)
     const standing = thresholds.findIndex((one) => Math.fround(one) >= Math.fround(threshold + 0.1))
     // Of each class, those of the next threshold that hold one which stands.
     const parts = new Map<number, Set<number>>()
@@ -57,7 +59,7 @@ async function bruteForceSweep(edges: readonly Edge[], options: Omit<SweepOption
       classes: sizes.length,
       singletons: sizes.filter((size) => size === 1).length,
       largest: sizes[0] ?? 0,
-      leaps: above !== undefined && sizes[0]! >= 20 && sizes[0]! >= 2 * above,
+      leaps: 2 * alone < labelled && sizes[0]! >= Math.max(20, 2 * above[0]!),
       pairs: sizes.reduce((sum, size) => sum + (size * (size - 1)) / 2, 0),
       chained: [...parts.values()].reduce((sum, { size }) => sum + size - 1, 0),
     }
@@ -178,8 +180,8 @@ describe('sweepThresholds', () => {
 
 it('a largest class that takes in many small ones leaps, and one that grows does not', async () => {
   const thresholds = [0.5, 0.6, 0.7, 0.8]
-  const leapsOf = async (edges: Edge[]) => {
-    const { outcomes } = await sweep(edges, { rows: 100, thresholds })
+  const leapsOf = async (edges: Edge[], rows = 100) => {
+    const { outcomes } = await sweep(edges, { rows, thresholds })
     return outcomes.filter(({ leaps }) => leaps).map(({ threshold }) => threshold)
   }
   const chain = (first: number, end: number, similarity: (row: number) => number): Edge[] =>
@@ -188,6 +190,13 @@ it('a largest class that takes in many small ones leaps, and one that grows does
   expect(await leapsOf(chain(0, 60, (row) => (row % 2 === 0 ? 0.8 : 0.6)))).toEqual([0.6])
   // A class of 30 takes in ten at each threshold.
   expect(await leapsOf(chain(0, 60, (row) => (row < 30 ? 0.8 : 0.8 - (row - 20) / 100)))).toEqual([])
+  // Of many rows, most are still alone.
+  expect(
+    await leapsOf(
+      chain(0, 60, (row) => (row % 2 === 0 ? 0.8 : 0.6)),
+      200,
+    ),
+  ).toEqual([])
   // Few are no matter.
   expect(await leapsOf(chain(0, 15, (row) => (row % 2 === 0 ? 0.8 : 0.6)))).toEqual([])
 })
