@@ -81,9 +81,22 @@ const PROMISES: Readonly<Record<string, readonly (readonly [file: string, test: 
   ],
   "`assignments.parquet`: every image with `path`, `index`, `class`, `duplicate_of`, for DuckDB or pandas: `select class, count(*) from 'labels/assignments.parquet' group by class`;":
     [['labels/test/assignments.test.ts', 'it(']],
-  '`group_0000/` and so on: previews of the largest classes, named as the classes are.': [
+  '`group_0000/` and so on: previews of the largest classes, named as the classes are;': [
     ['labels/test/previews.test.ts', 'of the largest %i of 3 classes'],
   ],
+  '`edges/`: what `search` writes, unless `--no-keep-edges` is given.': [
+    ['cli/test/stored-edges.test.ts', 'are those of a full run, byte for byte: of people'],
+    [
+      'cli/test/stored-edges.test.ts',
+      'keeps no edges where they are not wanted, nor those of an earlier run',
+    ],
+  ],
+  "`search` writes `edges_{i}.parquet`, pairs of rows (`source`, `target`, `similarity`) in that order, for DuckDB, pandas or polars: `select * from 'edges/*.parquet' where similarity > 0.9`; and `edges.json`, which says what they are of: rows, dim, floor, topK, a fingerprint of the embeddings and checksums of the files.":
+    [
+      ['edges/test/edge-set.test.ts', 'are what DuckDB reads'],
+      ['edges/test/edge-set.test.ts', 'are found by their size, or by what is in them'],
+      ['cli/test/stored-edges.test.ts', 'searches where embeddings have changed'],
+    ],
   '**A set of files appears as a set**, when all of them are complete and on the disk.': [
     ['core/test/pending-files.test.ts', 'shows files and folders only at commit'],
     [
@@ -91,7 +104,7 @@ const PROMISES: Readonly<Record<string, readonly (readonly [file: string, test: 
       'a set is the old one or the new one, after whoever opens the folder next',
     ],
   ],
-  'A run that fails or is stopped before leaves the output folder as it was; a stream that it was writing has no end marker, and is refused by its reader.':
+  'A run that fails or is stopped before leaves the output folder as it was, but for edges that were complete and progress that was recorded; a stream that it was writing has no end marker, and is refused by its reader.':
     [
       [
         'cli/test/random-kills.test.ts',
@@ -102,8 +115,12 @@ const PROMISES: Readonly<Record<string, readonly (readonly [file: string, test: 
         'leaves nothing when discarded, nor the folders that it made where they were missing',
       ],
       ['cli/test/pipeline.test.ts', 'extract leaves cluster with an error and no labels'],
+      [
+        'cli/test/full-disk.test.ts',
+        '%s does all of its work, or says that the disk is full and leaves nothing',
+      ],
     ],
-  'A run that is killed, even while it moves its files into their places, never leaves a mixture of an older set and a newer one: what it had begun is finished by whichever command opens the folder next, or what it had not completed is removed by the next one that writes there, which says so.':
+  'A run that is killed, even while it moves its files into their places, never leaves a mixture of an older set and a newer one: what it had begun is finished by whichever command opens the folder next, or what it had not completed is removed by the next one that writes there, which says so, but for progress that was recorded.':
     [
       ['cli/test/commits.test.ts', 'extract leaves the older set or the newer one'],
       ['cli/test/commits.test.ts', 'cluster leaves the older labels or the newer ones'],
@@ -119,7 +136,28 @@ const PROMISES: Readonly<Record<string, readonly (readonly [file: string, test: 
     ],
     ['io-npy/test/moving-set.test.ts', 'it('],
   ],
-  '**Only what facekit made is replaced or removed.** `extract` and `cluster` each keep a record of the files that they made, with their sizes, in `.facekit.json` beside them; the next run into the same folder takes the place of exactly these, and says which files of other names it removed.':
+  '**What dies goes on.** `extract --output`, `search` and `cluster` record how far they are, every 20 to 60 seconds, from the first of these on.':
+    [['core/test/run-record.test.ts', 'it(']],
+  'After a kill, a loss of power, a signal, a full disk or an input that went away, the same command with `--resume` goes on from there, and gives the bytes that an undisturbed run gives; what was recorded is checked by its checksums first.':
+    [
+      ['cli/test/resume-extract.test.ts', 'it('],
+      ['cli/test/resume-search.test.ts', 'at random moments, is gone on with to the same bytes'],
+      ['cli/test/resume-search.test.ts', 'between what is flushed and what is renamed'],
+      ['cli/test/resume-search.test.ts', 'says so, and goes on to the same bytes when there is room'],
+      ['cli/test/resume-search.test.ts', 'which was stopped by a signal, has recorded what it did'],
+      ['cli/test/resume-search.test.ts', 'is not trusted: what is not as it was recorded is named'],
+    ],
+  'Where the model, the list, the embeddings or an option that would show in the result are others, it is refused, and what differs is named.':
+    [
+      ['cli/test/resume-search.test.ts', 'is not gone on with by another %s'],
+      ['cli/test/resume-search.test.ts', 'is not gone on with by other embeddings'],
+    ],
+  'A run without `--resume` or `--no-resume` is refused where one is unfinished.': [
+    ['cli/test/resume-search.test.ts', 'is not lost where a word is left out, which is said'],
+  ],
+  'A pipe cannot be gone on with, nor can a search by FAISS.': [],
+
+  '**Only what facekit made is replaced or removed.** `extract`, `search` and `cluster` each keep a record of the files that they made, with their sizes, in `.facekit.json` beside them; the next run into the same folder takes the place of exactly these, and says which files of other names it removed.':
     [
       [
         'cli/test/pipeline.test.ts',
@@ -161,7 +199,7 @@ const PROMISES: Readonly<Record<string, readonly (readonly [file: string, test: 
   'Each further thread takes some 40 MiB of it; where there is no room, fewer search, which one line says.': [
     ['cli/test/memory.test.ts', 'or fewer, and says so'],
   ],
-  'Codes, neighbors and edges that do not fit go into files; previews take no more than a quarter of it.': [
+  'Codes and pairs that do not fit go into files; previews take no more than a quarter of it.': [
     ['cli/test/memory.test.ts', 'where embeddings are long, and finds all there is'],
     ['cli/test/memory.test.ts', 'goes for previews, too'],
   ],
