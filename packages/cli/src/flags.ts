@@ -14,6 +14,15 @@ export const COMMON_FLAGS = {
   },
 } as const satisfies Flags
 
+/** Of commands that record their progress. Left out, an unfinished run is neither gone on with nor dropped. */
+export const RESUME_FLAG = {
+  resume: {
+    type: 'boolean',
+    describe:
+      'Go on where an unfinished run in the output folder was, or begin; --no-resume drops it. Left out, it is refused',
+  },
+} as const satisfies Flags
+
 const ALWAYS_KNOWN = ['help', 'version']
 
 /** A typo of this many letters still gets a suggestion. */

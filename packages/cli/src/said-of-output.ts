@@ -10,6 +10,14 @@ export function sayLeftover({ output, leftover }: PendingFiles, talk: Talk): voi
   if (leftover === 'finished') sayFinished(output, talk)
 }
 
+/** How to go on with a run that ended before its end, if it can be gone on with. */
+export function sayKept({ output, isResumable }: PendingFiles, talk: Talk): void {
+  if (isResumable)
+    talk.warn(
+      `What is done is recorded in ${output}: the same command with --resume goes on, with --no-resume it begins anew`,
+    )
+}
+
 /** Makes sure that a folder that is read holds one set of files; see `settleOutput`. */
 export async function settleInput(folder: string, talk: Talk): Promise<void> {
   if (await settleOutput(folder)) sayFinished(folder, talk)

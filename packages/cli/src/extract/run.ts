@@ -13,7 +13,8 @@ import type { WeightsOptions } from '../weights/options.js'
 import { canBeReadAgain, countImages, expectImages } from './count-images.js'
 import { describePassedOver } from './passed-over.js'
 import { someEmbedded } from './some-embedded.js'
-import { folderOutput, streamOutput, type OutputFlow } from './output.js'
+import { folderOutput, streamOutput, type ExtractOutput } from './output.js'
+import { runIdentity } from './run-identity.js'
 
 export interface ExtractOptions extends WeightsOptions {
   /** A folder, a list of paths, or `-` for a list on stdin. */
@@ -35,6 +36,8 @@ export interface ExtractOptions extends WeightsOptions {
   maxPixels?: number | undefined
   /** Bytes that decoding may take, over all workers; an image that takes more is decoded alone. */
   decodeMemory?: number | undefined
+  /** Whether to go on with an unfinished run in the output folder, or to drop it; refused if undefined. */
+  resume?: boolean | undefined
 }
 
 export interface ExtractSummary {
@@ -69,17 +72,23 @@ export async function extract(
   const { devices, reason } = await orStopped(chooseDevices(options.device), signal)
   // Before the model, which may take minutes: that another run has the folder is said at once.
   const target =
-    typeof output === 'string' ? await folderOutput(output, options, talk) : streamOutput(output, talk)
+    typeof output === 'string'
+      ? await folderOutput(output, options, talk)
+      : streamOutput(output, options, talk)
   let embedder: Embedder | undefined
+  let failure: unknown
   try {
     const deviceBatch = options.batchSize === 'auto' ? undefined : options.batchSize
     // What was read of a pipe to calibrate or compare would be lost to the work.
     const pictures = canBeReadAgain(input) ? { input, column: listColumn } : undefined
     embedder = await openWeights({ ...options, pictures, devices, deviceBatch, signal }, talk)
-    return await run(options, embedder, devices, reason, await target.begin(embedder), talk, signal)
+    return await run(options, embedder, devices, reason, target, talk, signal)
+  } catch (error) {
+    failure = error
+    throw error
   } finally {
     await embedder?.close()
-    await target.close()
+    await target.close(failure)
   }
 }
 
@@ -88,7 +97,7 @@ async function run(
   embedder: Embedder,
   devices: readonly Device[],
   where: string,
-  target: OutputFlow,
+  output: ExtractOutput,
   talk: Talk,
   signal: AbortSignal | undefined,
 ): Promise<ExtractSummary> {
@@ -97,10 +106,13 @@ async function run(
   const size = `${width}×${height} pixels${freeSize && !options.size ? ' (the model leaves its size free: see --size)' : ''}`
   talk.info(`${options.weights}: ${size} to ${dim} numbers, ${where}, ${batchSize} images at once`)
 
-  const { input, listColumn, output } = options
+  const { input, listColumn } = options
+  const target = await output.begin(embedder, async () =>
+    runIdentity(options, embedder, devices, batchSize, signal),
+  )
   const startMs = Date.now()
-  const progress = new Progress('extract', 'images')
-  let failed = 0
+  const progress = new Progress('extract', 'images', target.resumed.images)
+  let { failed } = target.resumed
   let passedOver = ''
   const stopCounting = countImages(input, listColumn, (total) => (progress.total = total))
   try {
@@ -110,10 +122,11 @@ async function run(
         column: listColumn,
         onLeftOut: (folder) => talk.warn(`Left out the previews of a clustering in ${folder}`),
         // Of a stream, all that failed is told.
-        ...(typeof output === 'string' && { onUnlisted: ({ message }) => talk.warn(message) }),
+        ...(typeof options.output === 'string' && { onUnlisted: ({ message }) => talk.warn(message) }),
         onPassedOver: (what) => (passedOver = describePassedOver(what)),
       }),
       [
+        ...target.listStages,
         preprocess({
           width,
           height,
@@ -122,15 +135,14 @@ async function run(
           decodeMemoryBytes: options.decodeMemory,
         }),
         embed(embedder),
-        tap(async (batch: EmbeddingBatch) => {
+        tap((batch: EmbeddingBatch) => {
           const ofBatch = batch.failed ?? []
           failed += ofBatch.length
           if (failed > 0) progress.note = `${grouped(failed)} failed`
-          await target.reportFailed(ofBatch)
           progress.count += batch.indices.length + ofBatch.length
           talk.progress(progress)
         }),
-        someEmbedded((count, reasons) =>
+        someEmbedded(progress.count - failed, (count, reasons) =>
           talk.warn(`None of the first ${grouped(count)} images has an embedding: ${reasons}`),
         ),
         ...target.stages,
@@ -157,7 +169,7 @@ async function run(
     modelSha256: embedder.modelHash,
     files,
     seconds,
-    imagesPerSecond: embedded / seconds,
+    imagesPerSecond: (embedded - (target.resumed.images - target.resumed.failed)) / seconds,
   }
 }
 

@@ -11,6 +11,7 @@ import {
   hasRunRecord,
   isOfRunRecord,
   readRunRecord,
+  removeRunRecord,
   writeRunRecord,
   type RunIdentity,
   type RunRecord,
@@ -59,6 +60,8 @@ export class PendingFiles {
   #checkpoints: Checkpoints | undefined
   readonly #names = new Set<string>()
   #isDiscarded = false
+  /** All that is left to do is moving the files. */
+  #isCommitted = false
 
   private constructor(
     output: string,
@@ -122,7 +125,7 @@ export class PendingFiles {
 
   /** Whether the run can be gone on with when it ends here. */
   get isResumable(): boolean {
-    return this.#unfinished !== undefined || this.#checkpoints?.hasRecord === true
+    return !this.#isCommitted && (this.#unfinished !== undefined || this.#checkpoints?.hasRecord === true)
   }
 
   /** Removes what an unfinished run has left and does not speak of. */
@@ -166,7 +169,13 @@ export class PendingFiles {
     const made = await this.#made()
     const journal = { kind: this.kind, earlier, names: [...this.#names] }
     const record = new Map([...this.#record, [this.kind, made]])
-    const committed = await commitSet(this.output, this.#claim, journal, record)
+    const committed = await commitSet(this.output, this.#claim, journal, record).catch(
+      (error: NodeJS.ErrnoException) => {
+        this.#isCommitted = error.code === 'OUTPUT_UNFINISHED'
+        throw error
+      },
+    )
+    this.#isCommitted = true
     this.#isDiscarded = true
     await this.#claim.release()
     return committed
@@ -304,6 +313,8 @@ async function clearAway(folder: string, claim: Claim, resume: boolean | undefin
     if (unfinished && resume === undefined) throw unfinishedRun(folder, unfinished)
     if (unfinished) return { leftover: 'resumed', unfinished }
   }
+  // First, so that nobody goes on with half of it.
+  await removeRunRecord(claim.folder)
   await claim.clear()
   return { leftover: isFinished ? 'finished' : 'removed', unfinished: undefined }
 }

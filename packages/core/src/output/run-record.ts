@@ -1,4 +1,4 @@
-import { lstat, readFile, rename } from 'node:fs/promises'
+import { lstat, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FacekitError } from '../errors.js'
 import { isOutputKind, type OutputKind } from './output-kinds.js'
@@ -52,6 +52,11 @@ export async function writeRunRecord(hidden: string, record: RunRecord): Promise
   await sync(hidden)
 }
 
+/** Nobody goes on with the run from here on. */
+export async function removeRunRecord(hidden: string): Promise<void> {
+  await rm(join(hidden, RUN_NAME), { force: true })
+}
+
 /** What belongs to the record itself, among the names in a hidden folder. */
 export function isOfRunRecord(name: string): boolean {
   return name.startsWith(RUN_NAME)
@@ -73,15 +78,23 @@ export function checkIdentity(output: string, recorded: RunIdentity, now: RunIde
     const [before, after] = [recorded[name], now[name]]
     return before === after ? [] : [`${name} was ${said(before)} and is ${said(after)}`]
   })
-  if (differences.length === 0) return
-  throw new FacekitError(
+  if (differences.length > 0) throw runDiffers(output, differences.join('; '))
+}
+
+/** For a run that is not the one to go on with. */
+export function runDiffers(output: string, what: string): FacekitError {
+  return new FacekitError(
     'RUN_DIFFERS',
-    `Expected to go on with the unfinished run in ${output} but ${differences.join('; ')}: the results would mix. Give what it was begun with, or begin anew with --no-resume.`,
+    `Expected to go on with the unfinished run in ${output} but ${what}: the results would mix. Give what it was begun with, or begin anew with --no-resume.`,
   )
 }
 
+const SHA256 = /^[0-9a-f]{64}$/
+
 function said(value: string | number | boolean | undefined): string {
-  return value === undefined ? 'not given' : String(value)
+  if (value === undefined) return 'not given'
+  const text = String(value)
+  return SHA256.test(text) ? `${text.slice(0, 8)}…` : text
 }
 
 function parse(text: string): RunRecord {
