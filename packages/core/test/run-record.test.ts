@@ -169,3 +169,42 @@ describe('a record', () => {
     expect(readdirSync(hidden()).sort()).toEqual(['run.json', 'scratch-work'])
   })
 })
+
+describe('what a run was of', () => {
+  const make = async (identity?: RunIdentity) => {
+    const pending = await PendingFiles.in(output, 'labels')
+    if (identity) pending.identify(identity)
+    writeFileSync(pending.path('clustering_result.txt'), 'labels')
+    await pending.commit()
+  }
+  const earlier = async (kind: OutputKind = 'labels') => {
+    const pending = await PendingFiles.in(output, kind)
+    await pending.discard()
+    return pending.earlierIdentity
+  }
+
+  it('is kept with what it made, beside that of other kinds', async () => {
+    expect(await earlier()).toBe(undefined)
+    await make(IDENTITY)
+    expect(await earlier()).toEqual(IDENTITY)
+    const other = await PendingFiles.in(output, 'embeddings')
+    other.identify({ '--input': 'crops' })
+    writeFileSync(other.path('failed.ndjson'), '')
+    await other.commit()
+    expect([await earlier(), await earlier('embeddings')]).toEqual([IDENTITY, { '--input': 'crops' }])
+    await make()
+    expect(await earlier()).toBe(undefined)
+  })
+
+  it('is not in records of the second version, which are read', async () => {
+    await make(IDENTITY)
+    const file = join(output, '.facekit.json')
+    writeFileSync(file, '{"version":2,"labels":{"clustering_result.txt":6}}')
+    expect(await earlier()).toBe(undefined)
+    await make(IDENTITY)
+    expect(await earlier()).toEqual(IDENTITY)
+    // What is none is nobody's.
+    writeFileSync(file, '{"version":3,"labels":{"clustering_result.txt":6},"identities":{"edges":3}}')
+    expect(await earlier()).toBe(undefined)
+  })
+})

@@ -67,7 +67,7 @@ export class ShardSet {
   #rows = 0
   #log: MarkedFile | undefined
   /** Finished shards that the log does not have yet. */
-  #unlogged: number[] = []
+  readonly #unlogged: number[] = []
   /** Of finished shards. */
   #spools: string[] = []
 
@@ -144,17 +144,12 @@ export class ShardSet {
   /** Where `reopen` goes on. All that was appended is on the disk then. */
   async mark(): Promise<ShardSetMark> {
     this.#log ??= await MarkedFile.create(logPath(this.#pending))
-    for (const shard of this.#unlogged) {
-      const finished: Partial<FinishedShard> = {}
-      for (const file of SHARD_FILES) {
-        const path = scratchPath(this.#pending, shard, file)
-        const { hash, bytes } = await hashFile(path)
-        await sync(path)
-        finished[file] = { bytes, sha256: hash.digest('hex') }
-      }
-      await this.#log.append(Buffer.from(`${JSON.stringify(finished)}\n`))
+    for (let shard = this.#unlogged[0]; shard !== undefined; shard = this.#unlogged[0]) {
+      const line = JSON.stringify(await this.#settleFinished(shard))
+      await this.#log.append(Buffer.from(`${line}\n`))
+      // Only now: what fails in between may be tried again.
+      this.#unlogged.shift()
     }
-    this.#unlogged = []
     const log = await this.#log.mark()
     return this.#open ? { log, open: await this.#open.mark() } : { log }
   }
@@ -217,6 +212,16 @@ export class ShardSet {
     this.#open = undefined
     this.#unlogged.push(shard)
     this.#spools.push(scratchPath(this.#pending, shard, 'spool'))
+  }
+
+  async #settleFinished(shard: number): Promise<FinishedShard> {
+    const settle = async (file: ShardFile): Promise<FileMark> => {
+      const path = scratchPath(this.#pending, shard, file)
+      const { hash, bytes } = await hashFile(path)
+      await sync(path)
+      return { bytes, sha256: hash.digest('hex') }
+    }
+    return { fpaths: await settle('fpaths'), indices: await settle('indices'), embs: await settle('embs') }
   }
 
   /** Counts the shards of the log, and reads all of them. */

@@ -77,6 +77,12 @@ export const flags = {
   },
   strict: { type: 'boolean', default: false, describe: `Exit with ${EXIT.failedImages} if an image failed` },
   ...RESUME_FLAG,
+  'retry-failed': {
+    type: 'boolean',
+    default: false,
+    describe:
+      'Try again only what failed in the extract that made --output, and merge what succeeds; --input is not read. The rows are written anew beside the old ones',
+  },
   ...WEIGHTS_FLAGS,
   ...DEVICE_FLAGS,
   ...COMMON_FLAGS,

@@ -1,19 +1,29 @@
-import type { Duplex, Writable } from 'node:stream'
-import { OptionError, PendingFiles, WriterStream, type EmbeddingBatch, type RunIdentity } from '@facekit/core'
+import { Readable, Writable, type Duplex } from 'node:stream'
+import { identityDifferences, OptionError, PendingFiles, WriterStream } from '@facekit/core'
+import type { EmbeddingBatch, RunIdentity } from '@facekit/core'
 import type { Embedder } from '@facekit/embedder'
 import { writeArrow } from '@facekit/io-arrow'
+import { openFileSet, type ShardSetOptions } from '@facekit/io-npy'
 import { tap, type Tap } from '../flow.js'
 import { grouped } from '../progress.js'
 import { sayCommitted, sayKept, sayLeftover } from '../said-of-output.js'
 import { sinkInto } from '../standard-streams.js'
 import type { Talk } from '../talk.js'
+import { countFailures } from './failed-again.js'
 import { RecordedSet } from './recorded-set.js'
-import { unmergedRows } from './run-identity.js'
+import { inputIdentity, unmergedRows, type RunInput } from './run-identity.js'
 
 /** A place for the embeddings of a run, held before the model is opened, which may take minutes. */
 export interface ExtractOutput {
-  /** What the flow goes into, now that the model is known. */
-  begin(embedder: Embedder, identity: () => Promise<RunIdentity>): Promise<OutputFlow>
+  /** What the run read whose embeddings are there, where these are the matter. */
+  input?: string
+  /**
+   * What the flow goes into, now that the model is known.
+   *
+   * @param identity of the run, without its input
+   * @param batchSize in use
+   */
+  begin(embedder: Embedder, identity: RunIdentity, batchSize: number): Promise<OutputFlow>
   /**
    * Releases the place; what has not appeared does not.
    *
@@ -23,8 +33,12 @@ export interface ExtractOutput {
 }
 
 export interface OutputFlow {
-  /** What an unfinished run had done: that many images do not come any more. */
+  /** What an earlier run had done: that many images do not come any more. */
   resumed: { images: number; failed: number }
+  /** Comes in the place of the input. */
+  source?: Readable
+  /** Images that there will be then. */
+  total?: number
   /** Right after the list. */
   listStages: Duplex[]
   /** After the embeddings. */
@@ -36,7 +50,7 @@ export interface OutputFlow {
   finish(): Promise<string[]>
 }
 
-export interface FolderOutputOptions {
+export interface FolderOutputOptions extends RunInput {
   batchSize: number | 'auto'
   splitThreshold: number
   mergeEmbs: boolean
@@ -47,23 +61,28 @@ export interface FolderOutputOptions {
 /** NPY files and `failed.ndjson` in a folder; they appear together. */
 export async function folderOutput(
   folder: string,
-  { batchSize, splitThreshold, mergeEmbs, resume }: FolderOutputOptions,
+  options: FolderOutputOptions,
   talk: Talk,
+  signal: AbortSignal | undefined,
 ): Promise<ExtractOutput> {
-  const pending = await PendingFiles.in(folder, 'embeddings', { resume })
+  const pending = await PendingFiles.in(folder, 'embeddings', { resume: options.resume })
   sayLeftover(pending, talk)
   let set: RecordedSet | undefined
   return {
-    async begin({ dim, normalized }, identity) {
-      const checkpoints = pending.checkpoints(await identity())
-      const options = {
-        splitThreshold: mergeEmbs ? splitThreshold : unmergedRows(batchSize),
-        merge: mergeEmbs,
-        dim,
-        normalized,
+    async begin({ dim, normalized }, rest) {
+      const identity = { ...(await inputIdentity(options, signal)), ...rest }
+      if (options.resume && pending.leftover === 'finished' && isOf(pending.earlierIdentity, identity)) {
+        const [{ rows }, failed] = [await openFileSet(folder), await countFailures(folder)]
+        return nothingToDo(pending, { images: rows + failed, failed })
       }
+      const checkpoints = pending.checkpoints(identity)
       const sayResumed = (images: number) => talk.info(`Going on after ${grouped(images)} images`)
-      const opened = (set = await RecordedSet.open(pending, checkpoints, options, sayResumed))
+      const opened = (set = await RecordedSet.open(
+        pending,
+        checkpoints,
+        shardSetOptions(options, dim, normalized),
+        sayResumed,
+      ))
       return {
         resumed: opened.resumed,
         listStages: [opened.list.stage()],
@@ -84,16 +103,39 @@ export async function folderOutput(
   }
 }
 
+export function shardSetOptions(
+  { mergeEmbs, splitThreshold, batchSize }: FolderOutputOptions,
+  dim: number,
+  normalized: boolean,
+): ShardSetOptions {
+  const rows = mergeEmbs ? splitThreshold : unmergedRows(batchSize)
+  return { splitThreshold: rows, merge: mergeEmbs, dim, normalized }
+}
+
+function isOf(earlier: RunIdentity | undefined, identity: RunIdentity): boolean {
+  return earlier !== undefined && identityDifferences(earlier, identity).length === 0
+}
+
+/** For a run all of whose files are in their places. */
+export function nothingToDo(pending: PendingFiles, resumed: OutputFlow['resumed']): OutputFlow {
+  return {
+    resumed,
+    source: Readable.from([]),
+    total: resumed.images,
+    listStages: [],
+    stages: [],
+    sink: new Writable({ objectMode: true }),
+    isCommitted: () => true,
+    finish: async () => [...pending.earlierFiles.keys()],
+  }
+}
+
 /**
  * An Arrow stream; images that failed are told.
  *
  * @throws OptionError for a run that is to be gone on with: what went into a pipe is gone
  */
-export function streamOutput(
-  stream: Writable,
-  { resume }: Pick<FolderOutputOptions, 'resume'>,
-  talk: Talk,
-): ExtractOutput {
+export function streamOutput(stream: Writable, { resume }: FolderOutputOptions, talk: Talk): ExtractOutput {
   if (resume) {
     throw new OptionError(
       'Expected --output for --resume but the embeddings go to stdout. A pipe cannot be gone on with.',

@@ -5,25 +5,48 @@ import type { Embedder } from '@facekit/embedder'
 import { hashFile } from '../weights/model-cache.js'
 import type { ExtractOptions } from './run.js'
 
+/** Names in an identity that say what a run reads. */
+const INPUT = { input: '--input', list: 'the list', column: '--list-column' } as const
+
+/** What a run reads. */
+export interface RunInput {
+  input: string
+  listColumn?: number | undefined
+}
+
+/** As a part of the identity of a run. */
+export async function inputIdentity(
+  { input, listColumn }: RunInput,
+  signal: AbortSignal | undefined,
+): Promise<RunIdentity> {
+  return {
+    // A folder of the same name elsewhere is another one.
+    [INPUT.input]: input === '-' ? input : resolve(input),
+    ...(isFile(input) && { [INPUT.list]: await hashFile(input, signal) }),
+    ...(listColumn !== undefined && { [INPUT.column]: listColumn }),
+  }
+}
+
+/** The rest of an identity, and what the run read. */
+export function withoutInput(identity: RunIdentity): { rest: RunIdentity; input: string; isList: boolean } {
+  const { [INPUT.input]: input = '-', [INPUT.list]: list, [INPUT.column]: _column, ...rest } = identity
+  return { rest, input: String(input), isList: list !== undefined || input === '-' }
+}
+
 /**
- * What the embeddings of a run depend on, in the words of whoever gives it. Where and how fast it runs is no part of it:
- * another machine may go on.
+ * What the embeddings of a run depend on beside its input, in the words of whoever gives it. Where and how fast it runs
+ * is no part of it: another machine may go on.
  *
  * @param batchSize in use
  */
-export async function runIdentity(
+export function modelIdentity(
   options: ExtractOptions,
   { modelHash, dim, normalized, width, height }: Embedder,
   devices: readonly Device[],
   batchSize: number,
-  signal: AbortSignal | undefined,
-): Promise<RunIdentity> {
-  const { input, listColumn, outputName, precision, pixelMean, pixelStd, channels, maxPixels } = options
+): RunIdentity {
+  const { outputName, precision, pixelMean, pixelStd, channels, maxPixels } = options
   return {
-    // A folder of the same name elsewhere is another one.
-    '--input': input === '-' ? input : resolve(input),
-    ...(isFile(input) && { 'the list': await hashFile(input, signal) }),
-    ...(listColumn !== undefined && { '--list-column': listColumn }),
     'the model': modelHash,
     '--emb-dim': dim,
     '--use-l2-norm': normalized,

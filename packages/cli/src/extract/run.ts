@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { Writable } from 'node:stream'
-import type { Device, EmbeddingBatch } from '@facekit/core'
+import { OptionError, type Device, type EmbeddingBatch } from '@facekit/core'
 import { chooseDevices, type DeviceWish } from '@facekit/devices'
 import { DEVICE_BATCH, embed, type Embedder } from '@facekit/embedder'
 import { checkInput, imageList, preprocess } from '@facekit/preprocess'
@@ -14,7 +14,8 @@ import { canBeReadAgain, countImages, expectImages } from './count-images.js'
 import { describePassedOver } from './passed-over.js'
 import { someEmbedded } from './some-embedded.js'
 import { folderOutput, streamOutput, type ExtractOutput } from './output.js'
-import { runIdentity } from './run-identity.js'
+import { retryOutput } from './retry-output.js'
+import { modelIdentity } from './run-identity.js'
 
 export interface ExtractOptions extends WeightsOptions {
   /** A folder, a list of paths, or `-` for a list on stdin. */
@@ -38,6 +39,8 @@ export interface ExtractOptions extends WeightsOptions {
   decodeMemory?: number | undefined
   /** Whether to go on with an unfinished run in the output folder, or to drop it; refused if undefined. */
   resume?: boolean | undefined
+  /** Whether to try again what failed in the run that made the output; the input is not read then. */
+  retryFailed?: boolean | undefined
 }
 
 export interface ExtractSummary {
@@ -66,21 +69,20 @@ export async function extract(
   talk: Talk,
   signal?: AbortSignal,
 ): Promise<ExtractSummary> {
-  const { input, output, listColumn } = options
-  await checkInput(input, listColumn)
-  await expectImages(input, signal)
+  if (!options.retryFailed) {
+    await checkInput(options.input, options.listColumn)
+    await expectImages(options.input, signal)
+  }
   const { devices, reason } = await orStopped(chooseDevices(options.device), signal)
   // Before the model, which may take minutes: that another run has the folder is said at once.
-  const target =
-    typeof output === 'string'
-      ? await folderOutput(output, options, talk)
-      : streamOutput(output, options, talk)
+  const target = await outputOf(options, talk, signal)
+  const { input = options.input } = target
   let embedder: Embedder | undefined
   let failure: unknown
   try {
     const deviceBatch = options.batchSize === 'auto' ? undefined : options.batchSize
     // What was read of a pipe to calibrate or compare would be lost to the work.
-    const pictures = canBeReadAgain(input) ? { input, column: listColumn } : undefined
+    const pictures = canBeReadAgain(input) ? { input, column: options.listColumn } : undefined
     embedder = await openWeights({ ...options, pictures, devices, deviceBatch, signal }, talk)
     return await run(options, embedder, devices, reason, target, talk, signal)
   } catch (error) {
@@ -107,24 +109,27 @@ async function run(
   talk.info(`${options.weights}: ${size} to ${dim} numbers, ${where}, ${batchSize} images at once`)
 
   const { input, listColumn } = options
-  const target = await output.begin(embedder, async () =>
-    runIdentity(options, embedder, devices, batchSize, signal),
-  )
+  const identity = modelIdentity(options, embedder, devices, batchSize)
+  const target = await output.begin(embedder, identity, batchSize)
   const startMs = Date.now()
   const progress = new Progress('extract', 'images', target.resumed.images)
   let { failed } = target.resumed
   let passedOver = ''
-  const stopCounting = countImages(input, listColumn, (total) => (progress.total = total))
+  progress.total = target.total
+  const stopCounting = target.source
+    ? () => {}
+    : countImages(input, listColumn, (total) => (progress.total = total))
   try {
     await flow(
-      imageList(input, {
-        batchSize,
-        column: listColumn,
-        onLeftOut: (folder) => talk.warn(`Left out the previews of a clustering in ${folder}`),
-        // Of a stream, all that failed is told.
-        ...(typeof options.output === 'string' && { onUnlisted: ({ message }) => talk.warn(message) }),
-        onPassedOver: (what) => (passedOver = describePassedOver(what)),
-      }),
+      target.source ??
+        imageList(input, {
+          batchSize,
+          column: listColumn,
+          onLeftOut: (folder) => talk.warn(`Left out the previews of a clustering in ${folder}`),
+          // Of a stream, all that failed is told.
+          ...(typeof options.output === 'string' && { onUnlisted: ({ message }) => talk.warn(message) }),
+          onPassedOver: (what) => (passedOver = describePassedOver(what)),
+        }),
       [
         ...target.listStages,
         preprocess({
@@ -171,6 +176,23 @@ async function run(
     seconds,
     imagesPerSecond: (embedded - (target.resumed.images - target.resumed.failed)) / seconds,
   }
+}
+
+async function outputOf(
+  options: ExtractOptions,
+  talk: Talk,
+  signal: AbortSignal | undefined,
+): Promise<ExtractOutput> {
+  const { output, resume, retryFailed } = options
+  if (!retryFailed)
+    return typeof output === 'string'
+      ? folderOutput(output, options, talk, signal)
+      : streamOutput(output, options, talk)
+  if (typeof output !== 'string')
+    throw new OptionError('Expected --output for --retry-failed: the folder of an earlier extract')
+  // What it does is not recorded: it is little beside what was done before.
+  if (resume) throw new OptionError('Expected --retry-failed or --resume, not both')
+  return retryOutput(output, options, talk)
 }
 
 /** A model of fixed batch size runs whole batches only. */

@@ -58,6 +58,7 @@ export class PendingFiles {
   readonly #mayWrite: (name: string) => boolean
   readonly #unfinished: RunRecord | undefined
   #checkpoints: Checkpoints | undefined
+  #identity: RunIdentity | undefined
   readonly #names = new Set<string>()
   #isDiscarded = false
   /** All that is left to do is moving the files. */
@@ -114,6 +115,7 @@ export class PendingFiles {
    * @throws FacekitError `RUN_DIFFERS` where the unfinished run is of something else, with the names of what differs
    */
   checkpoints(identity: RunIdentity): Checkpoints {
+    this.identify(identity)
     if (this.#unfinished) checkIdentity(this.output, this.#unfinished.identity, identity)
     this.#checkpoints = new RunCheckpoints(this.#unfinished?.progress, async (progress) => {
       await this.#claim.check()
@@ -121,6 +123,16 @@ export class PendingFiles {
       await writeRunRecord(this.folder, { kind: this.kind, identity, progress, at })
     })
     return this.#checkpoints
+  }
+
+  /** Says what the run is of: it is kept with the files. */
+  identify(identity: RunIdentity): void {
+    this.#identity = identity
+  }
+
+  /** What the run was of that made what is there now; undefined where it did not say so, or nothing is there. */
+  get earlierIdentity(): RunIdentity | undefined {
+    return this.#record.get(this.kind)?.identity
   }
 
   /** Whether the run can be gone on with when it ends here. */
@@ -165,8 +177,9 @@ export class PendingFiles {
   async commit(): Promise<Committed> {
     await this.#claim.check()
     await this.#checkRoom()
-    const earlier = this.#earlier
-    const made = await this.#made()
+    const earlier = this.earlierFiles
+    const files = await this.#made()
+    const made = this.#identity ? { files, identity: this.#identity } : { files }
     const journal = { kind: this.kind, earlier, names: [...this.#names] }
     const record = new Map([...this.#record, [this.kind, made]])
     const committed = await commitSet(this.output, this.#claim, journal, record).catch(
@@ -188,8 +201,9 @@ export class PendingFiles {
     await giveUp(this.#claim)
   }
 
-  get #earlier(): MadeFiles {
-    return this.#record.get(this.kind) ?? new Map<string, number>()
+  /** What the last run of the kind made here, with sizes in bytes. */
+  get earlierFiles(): MadeFiles {
+    return this.#record.get(this.kind)?.files ?? new Map<string, number>()
   }
 
   /** What will be replaced must be what the earlier run made, to the byte count. */
@@ -197,7 +211,7 @@ export class PendingFiles {
     for (const name of await readdir(this.output)) {
       if (!this.#names.has(name) && !this.#mayWrite(name)) continue
       const path = join(this.output, name)
-      const foreign = await whyForeign(this.kind, this.#earlier, name, path)
+      const foreign = await whyForeign(this.kind, this.earlierFiles, name, path)
       if (foreign === undefined) continue
       throw new FacekitError(
         'OUTPUT_EXISTS',

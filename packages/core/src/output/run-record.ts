@@ -73,12 +73,16 @@ export function runDamaged(path: string, what: string, options?: ErrorOptions): 
 
 /** @throws FacekitError `RUN_DIFFERS` that names all that differs */
 export function checkIdentity(output: string, recorded: RunIdentity, now: RunIdentity): void {
-  const names = new Set([...Object.keys(recorded), ...Object.keys(now)])
-  const differences = [...names].flatMap((name) => {
-    const [before, after] = [recorded[name], now[name]]
-    return before === after ? [] : [`${name} was ${said(before)} and is ${said(after)}`]
-  })
+  const differences = identityDifferences(recorded, now)
   if (differences.length > 0) throw runDiffers(output, differences.join('; '))
+}
+
+/** What differs, each in a phrase for people. */
+export function identityDifferences(before: RunIdentity, now: RunIdentity): string[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(now)])
+  return [...names].flatMap((name) =>
+    before[name] === now[name] ? [] : [`${name} was ${said(before[name])} and is ${said(now[name])}`],
+  )
 }
 
 /** For a run that is not the one to go on with. */
@@ -107,7 +111,7 @@ function parse(text: string): RunRecord {
   return { kind, identity: parseIdentity(identity), progress, at }
 }
 
-function parseIdentity(value: unknown): RunIdentity {
+export function parseIdentity(value: unknown): RunIdentity {
   if (typeof value !== 'object' || value === null) throw new Error('it does not say what the run is of')
   const entries = Object.entries(value).filter((entry): entry is [string, string | number | boolean] =>
     ['string', 'number', 'boolean'].includes(typeof entry[1]),
