@@ -227,14 +227,19 @@ export class ShardSet {
   /** Counts the shards of the log, and reads all of them. */
   async #checkFinished(): Promise<void> {
     const path = logPath(this.#pending)
-    for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
-      const finished = JSON.parse(line) as Partial<Record<ShardFile, unknown>>
-      for (const file of SHARD_FILES) {
-        const mark = finished[file]
-        if (!isFileMark(mark)) throw runDamaged(path, 'a line of it is no shard')
-        await checkMark(scratchPath(this.#pending, this.#shards, file), mark)
+    const input = createReadStream(path)
+    try {
+      for await (const line of createInterface({ input, crlfDelay: Infinity })) {
+        const finished = JSON.parse(line) as Partial<Record<ShardFile, unknown>>
+        for (const file of SHARD_FILES) {
+          const mark = finished[file]
+          if (!isFileMark(mark)) throw runDamaged(path, 'a line of it is no shard')
+          await checkMark(scratchPath(this.#pending, this.#shards, file), mark)
+        }
+        this.#shards++
       }
-      this.#shards++
+    } finally {
+      input.destroy()
     }
   }
 }
