@@ -196,8 +196,11 @@ describe('killed, and gone on with', () => {
     const other = lines.split('\n').toReversed().join('\n')
     const short = lines.split('\n').slice(0, 20).join('\n')
     for (const [stdin, what] of [
-      [other, /the list is another one within its first \d+ images/],
-      [short, /the list had at least \d+ images and has 20: the results would mix.*\[RUN_DIFFERS\]/],
+      [other, /the list of images is another one within its first \d+ images/],
+      [
+        short,
+        /the list of images had at least \d+ images and has 20: the results would mix.*\[RUN_DIFFERS\]/,
+      ],
     ] as const) {
       const { status, stderr } = await builtFacekit([...args(output), '--resume'], {
         stdin: Buffer.from(stdin),
@@ -338,6 +341,12 @@ describe('a run that ends before its end', () => {
     expect(stderr).toContain('[INPUT_MISSING]')
     expect(status).toBe(3)
     renameSync(inFolder('away'), crops)
+    // One that was embedded has another name since.
+    renameSync(join(crops, 'copy_0/person_0/0.bmp'), join(crops, 'copy_0/person_0/00.bmp'))
+    expect((await facekit([...args(output), '--resume'])).stderr).toMatch(
+      /the list of images is another one within its first \d+ images: the results would mix.*\[RUN_DIFFERS\]/,
+    )
+    renameSync(join(crops, 'copy_0/person_0/00.bmp'), join(crops, 'copy_0/person_0/0.bmp'))
     expect((await facekit([...args(output), '--resume'])).status).toBe(0)
     expect(files(output)).toEqual(expected)
   })

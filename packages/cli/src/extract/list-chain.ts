@@ -66,7 +66,7 @@ export class ListChain {
   }
 
   #differs(what: string) {
-    return runDiffers(this.#output, `the list ${what}`)
+    return runDiffers(this.#output, `the list of images ${what}`)
   }
 }
 

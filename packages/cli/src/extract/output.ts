@@ -16,7 +16,7 @@ import { inputIdentity, unmergedRows, type RunInput } from './run-identity.js'
 /** A place for the embeddings of a run, held before the model is opened, which may take minutes. */
 export interface ExtractOutput {
   /** What the run read whose embeddings are there, where these are the matter. */
-  input?: string
+  read?: RunInput
   /**
    * What the flow goes into, now that the model is known.
    *
@@ -76,7 +76,8 @@ export async function folderOutput(
         return nothingToDo(pending, { images: rows + failed, failed })
       }
       const checkpoints = pending.checkpoints(identity)
-      const sayResumed = (images: number) => talk.info(`Going on after ${grouped(images)} images`)
+      const sayResumed = (images: number) =>
+        talk.info(`Going on after ${grouped(images)} images, once their files are checked`)
       const opened = (set = await RecordedSet.open(
         pending,
         checkpoints,

@@ -24,13 +24,13 @@ export async function retryOutput(
   try {
     const earlier = pending.earlierIdentity
     if (!earlier) throw unknownRun(folder)
-    const { rest, input, isList } = withoutInput(earlier)
+    const { rest, read, isList } = withoutInput(earlier)
     const set = await openFileSet(folder)
     const count = await countFailures(folder)
     talk.info(count > 0 ? `Trying again ${grouped(count)} images that failed` : `Nothing failed in ${folder}`)
-    const listFolder = !isList ? undefined : input === '-' ? process.cwd() : dirname(input)
+    const listFolder = !isList ? undefined : read.input === '-' ? process.cwd() : dirname(read.input)
     return {
-      input,
+      read,
       async begin({ dim, normalized }, identity, batchSize) {
         const differences = identityDifferences(rest, identity)
         if (differences.length > 0) throw differentRun(folder, differences)

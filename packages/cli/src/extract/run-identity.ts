@@ -28,9 +28,10 @@ export async function inputIdentity(
 }
 
 /** The rest of an identity, and what the run read. */
-export function withoutInput(identity: RunIdentity): { rest: RunIdentity; input: string; isList: boolean } {
-  const { [INPUT.input]: input = '-', [INPUT.list]: list, [INPUT.column]: _column, ...rest } = identity
-  return { rest, input: String(input), isList: list !== undefined || input === '-' }
+export function withoutInput(identity: RunIdentity): { rest: RunIdentity; read: RunInput; isList: boolean } {
+  const { [INPUT.input]: input = '-', [INPUT.list]: list, [INPUT.column]: column, ...rest } = identity
+  const read = { input: String(input), listColumn: column === undefined ? undefined : Number(column) }
+  return { rest, read, isList: list !== undefined || input === '-' }
 }
 
 /**

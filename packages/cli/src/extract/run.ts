@@ -76,13 +76,13 @@ export async function extract(
   const { devices, reason } = await orStopped(chooseDevices(options.device), signal)
   // Before the model, which may take minutes: that another run has the folder is said at once.
   const target = await outputOf(options, talk, signal)
-  const { input = options.input } = target
+  const { input, listColumn } = target.read ?? options
   let embedder: Embedder | undefined
   let failure: unknown
   try {
     const deviceBatch = options.batchSize === 'auto' ? undefined : options.batchSize
     // What was read of a pipe to calibrate or compare would be lost to the work.
-    const pictures = canBeReadAgain(input) ? { input, column: options.listColumn } : undefined
+    const pictures = canBeReadAgain(input) ? { input, column: listColumn } : undefined
     embedder = await openWeights({ ...options, pictures, devices, deviceBatch, signal }, talk)
     return await run(options, embedder, devices, reason, target, talk, signal)
   } catch (error) {
