@@ -24,7 +24,7 @@ function onSignal(signal: Signal): void {
   setTimeout(say, STOPPING_MS).unref()
   setTimeout(() => {
     console.error(
-      `facekit: ended by ${signal} in the middle of what is being computed; the next run into the same folder finishes it, or clears it away`,
+      `facekit: ended by ${signal} in the middle of what is being computed; the next run into the same folder finishes it, clears it away, or goes on with it by --resume`,
     )
     listenNoMore()
     process.kill(process.pid, signal)

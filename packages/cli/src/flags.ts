@@ -14,11 +14,12 @@ export const COMMON_FLAGS = {
   },
 } as const satisfies Flags
 
-/** Of runs that record how far they are. */
+/** Of commands that record their progress. Left out, an unfinished run is neither gone on with nor dropped. */
 export const RESUME_FLAG = {
   resume: {
     type: 'boolean',
-    describe: 'Go on with an unfinished run in the output folder; --no-resume: begin anew where there is one',
+    describe:
+      'Go on where an unfinished run in the output folder was, or begin; --no-resume drops it. Left out, it is refused',
   },
 } as const satisfies Flags
 

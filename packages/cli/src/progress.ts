@@ -7,16 +7,19 @@ export class Progress {
   readonly #unit: string
   readonly #startMs = Date.now()
   #endMs: number | undefined
-  count = 0
+  /** What was done before, and says nothing of the rate. */
+  readonly #from: number
+  count: number
   /** Where it ends, once that is known. */
   total: number | undefined
   /** Appended to the line. */
   note = ''
 
-  constructor(label: string, unit: string, total?: number) {
+  constructor(label: string, unit: string, from = 0) {
     this.#label = label
     this.#unit = unit
-    this.total = total
+    this.#from = from
+    this.count = from
   }
 
   get finished(): boolean {
@@ -29,7 +32,7 @@ export class Progress {
 
   describe(): string {
     const seconds = ((this.#endMs ?? Date.now()) - this.#startMs) / 1000
-    const rate = this.count / Math.max(0.001, seconds)
+    const rate = (this.count - this.#from) / Math.max(0.001, seconds)
     const of = this.total === undefined ? '' : `/${grouped(this.total)}`
     const parts = [`${this.#label}: ${grouped(this.count)}${of} ${this.#unit}`, `${grouped(rate)}/s`]
     if (this.finished) parts.push(`in ${duration(seconds)}`)

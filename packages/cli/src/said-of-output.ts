@@ -8,14 +8,13 @@ const MOST_LISTED = 12
 export function sayLeftover({ output, leftover }: PendingFiles, talk: Talk): void {
   if (leftover === 'removed') talk.warn(`Removed what a killed run left in ${output}`)
   if (leftover === 'finished') sayFinished(output, talk)
-  if (leftover === 'resumed') talk.info(`Going on with the unfinished run in ${output}`)
 }
 
-/** Where a run ends without its results and can be gone on with. */
-export function sayKept(pending: PendingFiles, talk: Talk): void {
-  if (pending.isResumable)
+/** How to go on with a run that ended before its end, if it can be gone on with. */
+export function sayKept({ output, isResumable }: PendingFiles, talk: Talk): void {
+  if (isResumable)
     talk.warn(
-      `What was done is kept in ${pending.output}: go on with --resume, or begin anew with --no-resume`,
+      `What is done is recorded in ${output}: the same command with --resume goes on, with --no-resume it begins anew`,
     )
 }
 

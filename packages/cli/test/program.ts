@@ -53,7 +53,7 @@ export function start(...args: string[]): Facekit {
   return startWith({}, ...args)
 }
 
-/** With these variables in its environment. */
+/** Starts it with variables of its own. */
 export function startWith(env: Readonly<Record<string, string>>, ...args: string[]): Facekit {
   const program = spawn(process.execPath, [BIN, ...args], {
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -110,7 +110,7 @@ describe('an unfinished search', () => {
   })
 
   it.each([
-    ['--floor', '0.65', /the floor was 0\.60\d* and is 0\.6[45]\d*/],
+    ['--floor', '0.65', /the floor was 0\.6 and is 0\.6[45]\d*/],
     ['--topK', '7', /--topK was 100 and is 7/],
   ])('is not gone on with by another %s', async (flag, value, difference) => {
     await unfinished()
@@ -133,7 +133,7 @@ describe('an unfinished search', () => {
     )
     expect([status, stderr]).toEqual([
       3,
-      expect.stringMatching(/embeddings was sha256:\w+ and is sha256:\w+/),
+      expect.stringMatching(/the embeddings was sha256:\w+ and is sha256:\w+/),
     ])
   })
 
@@ -165,7 +165,7 @@ describe('an unfinished search', () => {
     program.kill('SIGTERM')
     const { status, stderr } = await ended
     expect(status, stderr).toBe(143)
-    expect(stderr).toContain(`What was done is kept in ${output}: go on with --resume`)
+    expect(stderr).toContain(`What is done is recorded in ${output}: the same command with --resume goes on`)
     expect((await search('--resume')).status).toBe(0)
     expect(contents(output)).toEqual(whole.get('search'))
   })

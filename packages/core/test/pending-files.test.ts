@@ -297,7 +297,7 @@ describe('what facekit did not make', () => {
     ['text', 'no JSON'],
     ['a list', '[]'],
     ['another thing', '{"labels": "all"}'],
-    ['a newer facekit', '{"version": 3}'],
+    ['a newer facekit', '{"version": 4}'],
   ])('cannot be told from a record of %s: it is refused, by its name', async (_case, text) => {
     writeFileSync(join(output, '.facekit.json'), text)
     await expect(make(NEW)).rejects.toMatchObject({

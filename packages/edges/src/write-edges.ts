@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises'
-import { Writable } from 'node:stream'
-import { PendingFiles, type Committed, type EdgeBatch } from '@facekit/core'
+import { PendingFiles, WriterStream, type BatchWriter, type Committed, type EdgeBatch } from '@facekit/core'
 import { EdgeFileWriter } from './edge-file.js'
 import { formatManifest, MANIFEST_NAME, nameOfEdges, type EdgeFile, type EdgesInfo } from './edge-set.js'
 import { EdgeError } from './errors.js'
@@ -19,14 +18,6 @@ export interface EdgesResult extends Committed {
   files: string[]
 }
 
-/** A `Writable` that takes `EdgeBatch`es. */
-export interface EdgeWriter extends Writable {
-  /** Whether the files are in their places: also where the stream was destroyed while they were moved there. */
-  readonly isCommitted: boolean
-  /** What was written; there once the stream has finished. */
-  readonly result: EdgesResult
-}
-
 /**
  * Writes edges, ascending by (source, target), as `edges_{i}.parquet` with `edges.json`, which says what they are. They
  * appear together, when the stream finishes, in place of earlier ones. The same edges make the same bytes.
@@ -35,88 +26,85 @@ export interface EdgeWriter extends Writable {
  * `PendingFiles.in` throws
  */
 export function writeEdges(options: WriteEdgesOptions): EdgeWriter {
-  return new EdgeWritable(options)
+  return new EdgeWriter(new EdgeFiles(options))
 }
 
-class EdgeWritable extends Writable {
+/** A `Writable` that takes `EdgeBatch`es. */
+export class EdgeWriter extends WriterStream<EdgeBatch> {
+  readonly #files: EdgeFiles
+
+  constructor(files: EdgeFiles) {
+    super(files)
+    this.#files = files
+  }
+
+  /** Whether the files are in their places: also where the stream was destroyed while they were moved there. */
+  get isCommitted(): boolean {
+    return this.#files.result !== undefined
+  }
+
+  /** What was written; there once the stream has finished. */
+  get result(): EdgesResult {
+    const { result } = this.#files
+    if (!result) throw new Error('EdgeWriter.result is there only after the stream has finished')
+    return result
+  }
+}
+
+class EdgeFiles implements BatchWriter<EdgeBatch> {
   readonly #options: WriteEdgesOptions
   readonly #floor: number
   readonly #files: EdgeFile[] = []
   #pending: PendingFiles | undefined
   #open: EdgeFileWriter | undefined
   #last = { source: -1, target: -1 }
-  #underWay: Promise<void> = Promise.resolve()
-  #result: EdgesResult | undefined
+  result: EdgesResult | undefined
 
   constructor(options: WriteEdgesOptions) {
-    super({ objectMode: true, highWaterMark: 1 })
     this.#options = options
     this.#floor = Math.fround(options.floor)
   }
 
-  get isCommitted(): boolean {
-    return this.#result !== undefined
+  async open(): Promise<void> {
+    const { output } = this.#options
+    this.#pending = typeof output === 'string' ? await PendingFiles.in(output, 'edges') : output
   }
 
-  get result(): EdgesResult {
-    if (!this.#result) throw new Error('EdgeWriter.result is there only after the stream has finished')
-    return this.#result
+  async write(batch: EdgeBatch): Promise<void> {
+    this.#check(batch)
+    const { source, target, similarity } = batch
+    for (let at = 0; at < source.length;) {
+      this.#open ??= await EdgeFileWriter.create(this.#pending!.path(nameOfEdges(this.#files.length)))
+      const end = Math.min(source.length, at + FILE_EDGES - this.#open.edges)
+      await this.#open.append({
+        source: source.subarray(at, end),
+        target: target.subarray(at, end),
+        similarity: similarity.subarray(at, end),
+      })
+      at = end
+      if (this.#open.edges === FILE_EDGES) await this.#finishFile()
+    }
   }
 
-  override _construct(callback: (error?: Error | null) => void): void {
-    this.#run(async () => {
-      const { output } = this.#options
-      this.#pending = typeof output === 'string' ? await PendingFiles.in(output, 'edges') : output
-    }, callback)
+  async finish(): Promise<void> {
+    await this.#finishFile()
+    const pending = this.#pending!
+    await writeFile(pending.path(MANIFEST_NAME), formatManifest(this.#options, this.#files))
+    const committed = await pending.commit()
+    const edges = this.#files.reduce((sum, file) => sum + file.edges, 0)
+    this.result = { edges, files: [...this.#files.map(({ name }) => name), MANIFEST_NAME], ...committed }
   }
 
-  override _write(
-    batch: EdgeBatch,
-    _encoding: BufferEncoding,
-    callback: (error?: Error | null) => void,
-  ): void {
-    this.#run(async () => {
-      this.#check(batch)
-      for (let at = 0; at < batch.source.length;) {
-        this.#open ??= await EdgeFileWriter.create(this.#pending!.path(nameOfEdges(this.#files.length)))
-        const end = Math.min(batch.source.length, at + FILE_EDGES - this.#open.edges)
-        await this.#open.append({
-          source: batch.source.subarray(at, end),
-          target: batch.target.subarray(at, end),
-          similarity: batch.similarity.subarray(at, end),
-        })
-        at = end
-        if (this.#open.edges === FILE_EDGES) await this.#finishFile()
-      }
-    }, callback)
-  }
-
-  override _final(callback: (error?: Error | null) => void): void {
-    this.#run(async () => {
-      await this.#finishFile()
-      const pending = this.#pending!
-      await writeFile(pending.path(MANIFEST_NAME), formatManifest(this.#options, this.#files))
-      const committed = await pending.commit()
-      const edges = this.#files.reduce((sum, file) => sum + file.edges, 0)
-      this.#result = { edges, files: [...this.#files.map(({ name }) => name), MANIFEST_NAME], ...committed }
-    }, callback)
-  }
-
-  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
-    this.#underWay
-      .then(() => this.#open?.close())
-      .then(() => this.#pending?.discard())
-      .then(
-        () => callback(error),
-        (discardError: Error) => callback(error ?? discardError),
-      )
+  async discard(): Promise<void> {
+    await this.#open?.close()
+    await this.#pending?.discard()
   }
 
   async #finishFile(): Promise<void> {
     if (!this.#open) return
     const { edges } = this.#open
     const mark = await this.#open.finish()
-    this.#files.push({ name: nameOfEdges(this.#files.length), edges, ...mark })
+    this.#files.push({ name: nameOfEdges(this.#files.length), edges, bytes: mark.bytes, sha256: mark.sha256 })
     this.#open = undefined
   }
 
@@ -138,11 +126,5 @@ class EdgeWritable extends Writable {
       lastTarget = b
     }
     this.#last = { source: lastSource, target: lastTarget }
-  }
-
-  #run(step: () => Promise<void>, callback: (error?: Error | null) => void): void {
-    const done = step()
-    this.#underWay = done.catch(() => {})
-    done.then(() => callback(), callback)
   }
 }

@@ -91,6 +91,7 @@ export async function* searchTiles(
     }
     const pairs = (rows * (rows - 1)) / 2
     let pairsDone = pairsDoneAt(frontier, rows)
+    setup.onProgress(pairsDone, pairs)
     for await (const { unit, pairs: found } of crew.search(units, signal)) {
       pairsDone = Math.min(pairs, pairsDone + pairsOf(plan, unit))
       setup.onProgress(pairsDone, pairs)

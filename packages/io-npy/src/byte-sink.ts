@@ -1,5 +1,5 @@
-import type { FileHandle } from 'node:fs/promises'
-import { writeFully } from './file-io.js'
+import type { MarkedFile } from '@facekit/core'
+import { appendTo } from './file-io.js'
 
 /** Written at once: many small items per write, little memory. */
 const BUFFER_BYTES = 256 * 1024
@@ -9,21 +9,12 @@ const BUFFER_BYTES = 256 * 1024
  * free.
  */
 export class ByteSink {
-  readonly #handle: FileHandle
-  readonly #file: string
+  readonly #file: MarkedFile
   #buffer = Buffer.allocUnsafe(BUFFER_BYTES)
   #at = 0
-  #position = 0
 
-  /** Starts at byte 0 of the file. */
-  constructor(handle: FileHandle, file: string) {
-    this.#handle = handle
+  constructor(file: MarkedFile) {
     this.#file = file
-  }
-
-  /** Bytes that were written. */
-  get position(): number {
-    return this.#position + this.#at
   }
 
   has(bytes: number): boolean {
@@ -55,8 +46,7 @@ export class ByteSink {
   }
 
   async flush(): Promise<void> {
-    await writeFully(this.#handle, this.#buffer.subarray(0, this.#at), this.#position, this.#file)
-    this.#position += this.#at
+    await appendTo(this.#file, this.#buffer.subarray(0, this.#at))
     this.#at = 0
   }
 }

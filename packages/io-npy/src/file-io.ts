@@ -1,10 +1,11 @@
 import type { BigIntStats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { open, stat } from 'node:fs/promises'
+import { MarkedFile } from '@facekit/core'
 import { NpyError } from './errors.js'
 
 /**
- * Bytes per read or write. Large enough that the cost of a call is nothing beside the copy, small enough that a
+ * Bytes per read, or per write of strings. Large enough that the cost of a call is nothing beside the copy, small enough that a
  * file in another encoding is converted within this much memory, and far below the 2 GiB that one call can move.
  */
 export const CHUNK_BYTES = 4 * 1024 * 1024
@@ -45,9 +46,23 @@ export function fingerprintOf({ dev, ino, size, mtimeNs }: BigIntStats): string 
   return [dev, ino, size, mtimeNs].join(' ')
 }
 
+/**
+ * Creates a file, or empties it.
+ *
+ * @param from leaves room for so many bytes before all that is appended
+ * @throws NpyError `NPY_WRITE`
+ */
+export async function openForWriting(file: string, from = 0): Promise<MarkedFile> {
+  return writing(file, MarkedFile.create(file, from))
+}
+
 /** @throws NpyError `NPY_WRITE` */
-export async function openForWriting(file: string): Promise<FileHandle> {
-  return open(file, 'w+').catch((error: Error) => {
+export async function appendTo(file: MarkedFile, bytes: Uint8Array): Promise<void> {
+  await writing(file.path, file.append(bytes))
+}
+
+async function writing<T>(file: string, work: Promise<T>): Promise<T> {
+  return work.catch((error: Error) => {
     throw new NpyError('NPY_WRITE', file, error.message, { cause: error })
   })
 }
@@ -78,20 +93,12 @@ export async function readFully(
   }
 }
 
-/** @throws NpyError `NPY_WRITE` */
-export async function writeFully(
-  handle: FileHandle,
-  bytes: Uint8Array,
-  position: number,
-  file: string,
-): Promise<void> {
-  let done = 0
-  try {
-    while (done < bytes.length) {
-      const length = Math.min(CHUNK_BYTES, bytes.length - done)
-      done += (await handle.write(bytes, done, length, position + done)).bytesWritten
-    }
-  } catch (error) {
-    throw new NpyError('NPY_WRITE', file, (error as Error).message, { cause: error })
-  }
+/**
+ * Writes over the first bytes of a file.
+ *
+ * @throws NpyError `NPY_WRITE`
+ */
+export async function writeStart({ path, handle }: MarkedFile, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length;)
+    done += (await writing(path, handle.write(bytes, done, bytes.length - done, done))).bytesWritten
 }

@@ -41,7 +41,7 @@ function whyNoFolder(file: string): string {
   return file.endsWith('.npz') ? `${what}. ${npzFix(file)}` : what
 }
 
-function parseMember(name: string): Member | undefined {
+export function parseMember(name: string): Member | undefined {
   const [, part, digits] = MERGED.exec(name) ?? NUMBERED.exec(name) ?? []
   if (part === undefined) return undefined
   return { name, part: part as Part, number: digits === undefined ? undefined : Number(digits) }

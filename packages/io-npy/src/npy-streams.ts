@@ -1,10 +1,9 @@
 import { Readable, Writable } from 'node:stream'
-import { checkPositiveInteger, OneFile } from '@facekit/core'
+import { checkPositiveInteger, OneFile, WriterStream } from '@facekit/core'
 import { batchRanges, batchRowsFor } from './batch-rows.js'
 import { NpyError } from './errors.js'
 import { openNpy } from './npy-file.js'
 import { NpyWriter } from './npy-writer.js'
-import { WriterStream } from './writer-stream.js'
 
 export interface ReadNpyOptions {
   /** Rows per batch; by default as many as make 2 MiB. */

@@ -1,7 +1,7 @@
-import type { FileHandle } from 'node:fs/promises'
+import { MarkedFile, runDamaged, type FileMark } from '@facekit/core'
 import { parseDtype } from './dtype.js'
 import { NpyError } from './errors.js'
-import { openForWriting, writeFully } from './file-io.js'
+import { appendTo, openForWriting, writeStart } from './file-io.js'
 import { formatHeader } from './header.js'
 
 export interface NpyWriterOptions {
@@ -17,27 +17,21 @@ export interface NpyWriterOptions {
  */
 export class NpyWriter {
   readonly file: string
-  readonly #descr: string
-  readonly #rowShape: readonly number[]
-  readonly #rowBytes: number
-  readonly #handle: FileHandle
-  readonly #headerBytes: number
-  #rows = 0
+  readonly #layout: Layout
+  readonly #target: MarkedFile
 
-  private constructor(file: string, handle: FileHandle, descr: string, rowShape: readonly number[]) {
-    this.file = file
-    this.#handle = handle
-    this.#descr = descr
-    this.#rowShape = rowShape
-    this.#rowBytes = rowShape.reduce((bytes, length) => bytes * length, parseDtype(descr, file).itemBytes)
-    this.#headerBytes = formatHeader(descr, [Number.MAX_SAFE_INTEGER, ...rowShape]).length
+  private constructor(target: MarkedFile, layout: Layout) {
+    this.file = target.path
+    this.#layout = layout
+    this.#target = target
   }
 
   /** Creates `file`, or empties it. */
-  static async create(file: string, { descr, rowShape = [] }: NpyWriterOptions): Promise<NpyWriter> {
-    const writer = new NpyWriter(file, await openForWriting(file), descr, rowShape)
+  static async create(file: string, options: NpyWriterOptions): Promise<NpyWriter> {
+    const layout = layoutOf(file, options)
+    const writer = new NpyWriter(await openForWriting(file, layout.headerBytes), layout)
     try {
-      await writer.#writeHeader()
+      await writer.#writeHeader(0)
     } catch (error) {
       await writer.close()
       throw error
@@ -45,39 +39,70 @@ export class NpyWriter {
     return writer
   }
 
+  /**
+   * Goes on with a file where it was marked, also after it was finished.
+   *
+   * @throws FacekitError `RUN_DAMAGED` if it does not hold what was marked
+   */
+  static async reopen(file: string, options: NpyWriterOptions, mark: FileMark): Promise<NpyWriter> {
+    const layout = layoutOf(file, options)
+    if (mark.from !== layout.headerBytes || (mark.bytes - mark.from) % layout.rowBytes !== 0)
+      throw runDamaged(file, 'what was recorded is no number of rows')
+    return new NpyWriter(await MarkedFile.reopen(file, mark), layout)
+  }
+
   get rows(): number {
-    return this.#rows
+    const { headerBytes, rowBytes } = this.#layout
+    // Rows of dim 0 take no bytes; none is ever appended.
+    return rowBytes === 0 ? 0 : (this.#target.bytes - headerBytes) / rowBytes
   }
 
   /** @param data whole rows, row-major, in the byte order of `descr` */
   async append(data: ArrayBufferView): Promise<void> {
+    const { descr, rowShape, rowBytes } = this.#layout
     if (data.byteLength === 0) return
-    const rows = data.byteLength / this.#rowBytes
-    if (!Number.isSafeInteger(rows)) {
+    if (!Number.isSafeInteger(data.byteLength / rowBytes)) {
       throw new NpyError(
         'NPY_BATCH',
         this.file,
-        `got ${data.byteLength} bytes, expected a multiple of ${this.#rowBytes} (${this.#descr} × ${this.#rowShape.join(' × ') || 1})`,
+        `got ${data.byteLength} bytes, expected a multiple of ${rowBytes} (${descr} × ${rowShape.join(' × ') || 1})`,
       )
     }
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    await writeFully(this.#handle, bytes, this.#headerBytes + this.#rows * this.#rowBytes, this.file)
-    this.#rows += rows
+    await appendTo(this.#target, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+  }
+
+  /** Where `reopen` goes on. All rows are on the disk then. */
+  async mark(): Promise<FileMark> {
+    return this.#target.mark()
   }
 
   /** Completes the header and closes the file. */
   async finish(): Promise<void> {
-    await this.#writeHeader()
+    await this.#writeHeader(this.rows)
     await this.close()
   }
 
   /** Closes the file as it is. May be called again. */
   async close(): Promise<void> {
-    await this.#handle.close()
+    await this.#target.close()
   }
 
-  async #writeHeader(): Promise<void> {
-    const header = formatHeader(this.#descr, [this.#rows, ...this.#rowShape], this.#headerBytes)
-    await writeFully(this.#handle, header, 0, this.file)
+  async #writeHeader(rows: number): Promise<void> {
+    const { descr, rowShape, headerBytes } = this.#layout
+    await writeStart(this.#target, formatHeader(descr, [rows, ...rowShape], headerBytes))
+  }
+}
+
+interface Layout extends Required<NpyWriterOptions> {
+  rowBytes: number
+  headerBytes: number
+}
+
+function layoutOf(file: string, { descr, rowShape = [] }: NpyWriterOptions): Layout {
+  return {
+    descr,
+    rowShape,
+    rowBytes: rowShape.reduce((bytes, length) => bytes * length, parseDtype(descr, file).itemBytes),
+    headerBytes: formatHeader(descr, [Number.MAX_SAFE_INTEGER, ...rowShape]).length,
   }
 }

@@ -32,9 +32,9 @@ export async function writeLabelRecords(
   records: AsyncIterable<LabelRecord[]>,
 ): Promise<void> {
   await writeAtomically(file, async ({ path }) => {
-    const handle = await openForWriting(path)
+    const target = await openForWriting(path)
     try {
-      const sink = new ByteSink(handle, path)
+      const sink = new ByteSink(target)
       sink.bytes(formatHeader('|O', [count]))
       const written = await new RecordPickler(sink).write(count, records)
       if (written !== count) {
@@ -42,7 +42,7 @@ export async function writeLabelRecords(
       }
       await sink.flush()
     } finally {
-      await handle.close()
+      await target.close()
     }
   })
 }

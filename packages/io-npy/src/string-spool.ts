@@ -1,30 +1,43 @@
-import type { FileHandle } from 'node:fs/promises'
-import { ByteReader } from '@facekit/core'
+import { ByteReader, isFileMark, MarkedFile, type FileMark } from '@facekit/core'
 import { ByteSink } from './byte-sink.js'
 import { NpyError } from './errors.js'
 import { CHUNK_BYTES, openForWriting, readFully } from './file-io.js'
 import { NpyWriter } from './npy-writer.js'
 import { codePointLength, encodeUnicode } from './text.js'
 
+/** How far a spool was filled. */
+export interface SpoolMark extends FileMark {
+  /** Code points of the longest string. */
+  longest: number
+}
+
+export function isSpoolMark(value: unknown): value is SpoolMark {
+  return isFileMark(value) && 'longest' in value && Number.isSafeInteger(value.longest)
+}
+
 /**
  * Strings that wait in a scratch file until the longest of them, and with it the width of NumPy's unicode rows, is
  * known. Memory stays at a buffer, however many they are.
  */
 export class StringSpool {
-  readonly #file: string
-  readonly #handle: FileHandle
+  readonly #file: MarkedFile
   readonly #sink: ByteSink
-  #longest = 0
+  #longest: number
 
-  private constructor(file: string, handle: FileHandle) {
+  private constructor(file: MarkedFile, longest: number) {
     this.#file = file
-    this.#handle = handle
-    this.#sink = new ByteSink(handle, file)
+    this.#sink = new ByteSink(file)
+    this.#longest = longest
   }
 
   /** @param file a scratch file; whoever names it removes it */
   static async create(file: string): Promise<StringSpool> {
-    return new StringSpool(file, await openForWriting(file))
+    return new StringSpool(await openForWriting(file), 0)
+  }
+
+  /** @throws FacekitError `RUN_DAMAGED` if the file does not hold what was marked */
+  static async reopen(file: string, mark: SpoolMark): Promise<StringSpool> {
+    return new StringSpool(await MarkedFile.reopen(file, mark), mark.longest)
   }
 
   async append(strings: Iterable<string>): Promise<void> {
@@ -36,6 +49,12 @@ export class StringSpool {
       this.#sink.uint32(bytes)
       this.#sink.text(text, 'utf16le')
     }
+  }
+
+  /** Where `reopen` goes on. All strings are on the disk then. */
+  async mark(): Promise<SpoolMark> {
+    await this.#sink.flush()
+    return { ...(await this.#file.mark()), longest: this.#longest }
   }
 
   /** Writes all strings as a one-dimensional unicode array. */
@@ -54,15 +73,15 @@ export class StringSpool {
   }
 
   async close(): Promise<void> {
-    await this.#handle.close()
+    await this.#file.close()
   }
 
   async *#chunks(perChunk: number): AsyncGenerator<string[]> {
-    const end = this.#sink.position
-    const read = (into: Uint8Array, position: number) => readFully(this.#handle, into, position, this.#file)
+    const { bytes: end, handle, path } = this.#file
+    const read = (into: Uint8Array, position: number) => readFully(handle, into, position, path)
     const source = new ByteReader(
       { start: 0, end, read },
-      () => new NpyError('NPY_TRUNCATED', this.#file, `ended at byte ${end} in the middle of a string`),
+      () => new NpyError('NPY_TRUNCATED', path, `ended at byte ${end} in the middle of a string`),
     )
     let strings: string[] = []
     while (source.remaining > 0) {

@@ -3,6 +3,7 @@ import { below } from './below.js'
 import { columnReader } from './columns.js'
 import { ImageError } from './errors.js'
 import { linesOf } from './lines.js'
+import { NO_PATH } from './no-path.js'
 import type { PassedOver } from './passed-over.js'
 
 export interface ListOptions {
@@ -40,7 +41,7 @@ export async function* readList(
       isFirst = false
       if (mayBeHeader && path !== undefined && (await isHeader(path, folder))) passedOver.lines.add('header')
       else if (path) entries.push(below(folder, path))
-      else entries.push(new ImageError(line, `a line without a path in column ${column}`))
+      else entries.push(new ImageError(line, `${NO_PATH.noField} ${column}`))
     }
     yield entries
   }

@@ -5,14 +5,13 @@ import { basename, dirname, extname, join } from 'node:path'
 import { foldersOfResults } from '@facekit/core'
 import { below } from './below.js'
 import { ImageError, InputError } from './errors.js'
+import { NO_PATH } from './no-path.js'
 import { isSystemFile, isSystemFolder, SYSTEM_FILES, type PassedOver } from './passed-over.js'
 
 const collator = new Intl.Collator('en', { numeric: true })
 
 /** What stands for bytes that are not UTF-8. */
 const REPLACEMENT = '\uFFFD'
-
-const NOT_UTF8 = 'its name, or that of a folder above it, is not UTF-8: rename it'
 
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
@@ -89,7 +88,7 @@ class Walk {
       const raw = rawBelow(folder.raw, entry.name)
       if (!(await isFolder(entry, raw, isWanted))) {
         if (isSystemFile(name) || !isWanted(name)) passedOver.files.add(kindOf(name))
-        else files.push(typeof raw === 'string' ? path : new ImageError(path, NOT_UTF8))
+        else files.push(typeof raw === 'string' ? path : new ImageError(path, NO_PATH.notUtf8))
         continue
       }
       if (results.has(name)) continue
@@ -127,7 +126,7 @@ class Walk {
       return { folder: { path, raw, real }, entries }
     } catch (cause) {
       const { code = '', message } = cause as NodeJS.ErrnoException
-      return new ImageError(path, `a folder that cannot be listed: ${REASONS[code] ?? message}`, { cause })
+      return new ImageError(path, `${NO_PATH.unlisted}: ${REASONS[code] ?? message}`, { cause })
     }
   }
 

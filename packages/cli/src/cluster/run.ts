@@ -30,6 +30,7 @@ export interface ClusterOptions extends LabelEdgesOptions {
   device: DeviceWish
   /** Whether edges stay beside the labels, for other thresholds. */
   keepEdges: boolean
+  /** Whether to go on with an unfinished search; see `SearchEdgesOptions`. */
   resume?: boolean | undefined
 }
 

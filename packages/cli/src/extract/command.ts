@@ -1,6 +1,6 @@
 import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
 import { EXIT } from '../exit-codes.js'
-import { COMMON_FLAGS, count, countOrAuto, memorySize } from '../flags.js'
+import { COMMON_FLAGS, count, countOrAuto, memorySize, RESUME_FLAG } from '../flags.js'
 import { printSummary } from '../summary.js'
 import type { CommandContext } from '../standard-streams.js'
 import { DEVICE_FLAGS, deviceWish } from '../device-flags.js'
@@ -76,6 +76,13 @@ export const flags = {
     describe: 'Keep the model made of PyTorch weights for the next run',
   },
   strict: { type: 'boolean', default: false, describe: `Exit with ${EXIT.failedImages} if an image failed` },
+  ...RESUME_FLAG,
+  'retry-failed': {
+    type: 'boolean',
+    default: false,
+    describe:
+      'Try again only what failed in the extract that made --output, and merge what succeeds; --input is not read. The rows are written anew beside the old ones',
+  },
   ...WEIGHTS_FLAGS,
   ...DEVICE_FLAGS,
   ...COMMON_FLAGS,

@@ -1,90 +1,165 @@
-import type { Duplex, Writable } from 'node:stream'
-import { PendingFiles, type FailedImage } from '@facekit/core'
+import { Readable, Writable, type Duplex } from 'node:stream'
+import { OptionError, PendingFiles, WriterStream } from '@facekit/core'
+import type { EmbeddingBatch, RunIdentity } from '@facekit/core'
 import type { Embedder } from '@facekit/embedder'
 import { writeArrow } from '@facekit/io-arrow'
-import { shardEmbeddings } from '@facekit/io-npy'
-import { sayCommitted, sayLeftover } from '../said-of-output.js'
+import { openFileSet, type ShardSetOptions } from '@facekit/io-npy'
+import { tap, type Tap } from '../flow.js'
+import { grouped } from '../progress.js'
+import { sayCommitted, sayKept, sayLeftover } from '../said-of-output.js'
 import { sinkInto } from '../standard-streams.js'
 import type { Talk } from '../talk.js'
-import { FailureLog } from './failure-log.js'
+import { countFailures } from './failed-again.js'
+import { RecordedSet } from './recorded-set.js'
+import { inputIdentity, unmergedRows, type RunInput } from './run-identity.js'
 
 /** A place for the embeddings of a run, held before the model is opened, which may take minutes. */
 export interface ExtractOutput {
-  /** What the flow goes into, now that the model is known. */
-  begin(embedder: Embedder): Promise<OutputFlow>
-  /** Releases the place; what has not appeared does not. */
-  close(): Promise<void>
+  /** What the run read whose embeddings are there, where these are the matter. */
+  read?: RunInput
+  /**
+   * What the flow goes into, now that the model is known.
+   *
+   * @param identity of the run, without its input
+   * @param batchSize in use
+   */
+  begin(embedder: Embedder, identity: RunIdentity, batchSize: number): Promise<OutputFlow>
+  /**
+   * Releases the place; what has not appeared does not.
+   *
+   * @param error what ended the run, if something did
+   */
+  close(error: unknown): Promise<void>
 }
 
 export interface OutputFlow {
-  stages: Duplex[]
+  /** What an earlier run had done: that many images do not come any more. */
+  resumed: { images: number; failed: number }
+  /** Comes in the place of the input. */
+  source?: Readable
+  /** Images that there will be then. */
+  total?: number
+  /** Right after the list. */
+  listStages: Duplex[]
+  /** After the embeddings. */
+  stages: (Duplex | Tap)[]
   sink: Writable
-  reportFailed(failed: readonly FailedImage[]): Promise<void>
   /** Whether all is where it belongs, however the flow ended. */
   isCommitted(): boolean
   /** Called once the flow is over. @returns the files that appeared with its end */
   finish(): Promise<string[]>
 }
 
-export interface FolderOutputOptions {
+export interface FolderOutputOptions extends RunInput {
   batchSize: number | 'auto'
   splitThreshold: number
   mergeEmbs: boolean
+  /** What becomes of an unfinished run; see `PendingFiles`. */
+  resume?: boolean | undefined
 }
-
-/** Rows of each file set that is not merged, where the batch size is ours to choose. */
-const UNMERGED_ROWS = 32_768
 
 /** NPY files and `failed.ndjson` in a folder; they appear together. */
 export async function folderOutput(
   folder: string,
-  { batchSize, splitThreshold, mergeEmbs }: FolderOutputOptions,
+  options: FolderOutputOptions,
   talk: Talk,
+  signal: AbortSignal | undefined,
 ): Promise<ExtractOutput> {
-  const pending = await PendingFiles.in(folder, 'embeddings')
+  const pending = await PendingFiles.in(folder, 'embeddings', { resume: options.resume })
   sayLeftover(pending, talk)
-  const unmergedRows = batchSize === 'auto' ? UNMERGED_ROWS : batchSize
-  let failures: FailureLog | undefined
+  let set: RecordedSet | undefined
   return {
-    async begin({ dim, normalized }) {
-      const log = (failures = await FailureLog.in(pending))
-      const shards = shardEmbeddings({
-        output: pending,
-        splitThreshold: mergeEmbs ? splitThreshold : unmergedRows,
-        merge: mergeEmbs,
-        dim,
-        normalized,
-      })
+    async begin({ dim, normalized }, rest) {
+      const identity = { ...(await inputIdentity(options, signal)), ...rest }
+      if (options.resume && pending.isFinishedRun(identity)) {
+        const [{ rows }, failed] = [await openFileSet(folder), await countFailures(folder)]
+        return nothingToDo(pending, { images: rows + failed, failed })
+      }
+      const checkpoints = pending.checkpoints(identity)
+      const sayResumed = (images: number) =>
+        talk.info(`Going on after ${grouped(images)} images, once their files are checked`)
+      const opened = (set = await RecordedSet.open(
+        pending,
+        checkpoints,
+        shardSetOptions(options, dim, normalized),
+        sayResumed,
+      ))
       return {
+        resumed: opened.resumed,
+        listStages: [opened.list.stage()],
         stages: [],
-        sink: shards,
-        reportFailed: (failed) => log.add(failed),
-        isCommitted: () => shards.isCommitted,
+        sink: new WriterStream(opened),
+        isCommitted: () => opened.result !== undefined,
         async finish() {
-          sayCommitted(shards.result, talk)
-          return [...shards.result.files, log.name]
+          const { files, ...committed } = opened.result!
+          sayCommitted(committed, talk)
+          return files
         },
       }
     },
     async close() {
-      await failures?.close()
       await pending.discard()
+      if (set) sayKept(pending, talk)
     },
   }
 }
 
-/** An Arrow stream; images that failed are told. */
-export function streamOutput(stream: Writable, talk: Talk): ExtractOutput {
+export function shardSetOptions(
+  { mergeEmbs, splitThreshold, batchSize }: FolderOutputOptions,
+  dim: number,
+  normalized: boolean,
+): ShardSetOptions {
+  const rows = mergeEmbs ? splitThreshold : unmergedRows(batchSize)
+  return { splitThreshold: rows, merge: mergeEmbs, dim, normalized }
+}
+
+/** For a run all of whose files are in their places. */
+export function nothingToDo(pending: PendingFiles, resumed: OutputFlow['resumed']): OutputFlow {
+  return {
+    resumed,
+    source: Readable.from([]),
+    total: resumed.images,
+    listStages: [],
+    stages: [],
+    sink: new Writable({ objectMode: true }),
+    isCommitted: () => true,
+    finish: async () => [...pending.earlierFiles.keys()],
+  }
+}
+
+/**
+ * An Arrow stream; images that failed are told.
+ *
+ * @throws OptionError for a run that is to be gone on with: what went into a pipe is gone
+ */
+export function streamOutput(stream: Writable, { resume }: FolderOutputOptions, talk: Talk): ExtractOutput {
+  if (resume) {
+    throw new OptionError(
+      'Expected --output for --resume but the embeddings go to stdout. A pipe cannot be gone on with.',
+    )
+  }
+  let images = 0
   return {
     begin: async ({ dim, normalized, modelHash }) => ({
-      stages: [writeArrow({ dim, normalized, modelHash })],
+      resumed: { images: 0, failed: 0 },
+      listStages: [],
+      stages: [
+        tap(({ indices, failed = [] }: EmbeddingBatch) => {
+          images += indices.length
+          for (const { path, reason } of failed) talk.warn(`Left out ${path}: ${reason}`)
+        }),
+        writeArrow({ dim, normalized, modelHash }),
+      ],
       sink: sinkInto(stream),
-      async reportFailed(failed) {
-        for (const { path, reason } of failed) talk.warn(`Left out ${path}: ${reason}`)
-      },
       isCommitted: () => false,
       finish: async () => [],
     }),
-    close: async () => {},
+    async close(error) {
+      // A reader that has enough ends the run as it likes.
+      if (error === undefined || images === 0 || (error as NodeJS.ErrnoException).code === 'EPIPE') return
+      talk.info(
+        'A pipe cannot be gone on with: extract --output embeddings/ could, and cluster --input embeddings/ after it',
+      )
+    },
   }
 }

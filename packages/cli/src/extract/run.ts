@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { Writable } from 'node:stream'
-import type { Device, EmbeddingBatch } from '@facekit/core'
+import { OptionError, type Device, type EmbeddingBatch } from '@facekit/core'
 import { chooseDevices, type DeviceWish } from '@facekit/devices'
 import { DEVICE_BATCH, embed, type Embedder } from '@facekit/embedder'
 import { checkInput, imageList, preprocess } from '@facekit/preprocess'
@@ -13,7 +13,9 @@ import type { WeightsOptions } from '../weights/options.js'
 import { canBeReadAgain, countImages, expectImages } from './count-images.js'
 import { describePassedOver } from './passed-over.js'
 import { someEmbedded } from './some-embedded.js'
-import { folderOutput, streamOutput, type OutputFlow } from './output.js'
+import { folderOutput, streamOutput, type ExtractOutput } from './output.js'
+import { retryOutput } from './retry-output.js'
+import { modelIdentity } from './run-identity.js'
 
 export interface ExtractOptions extends WeightsOptions {
   /** A folder, a list of paths, or `-` for a list on stdin. */
@@ -35,6 +37,10 @@ export interface ExtractOptions extends WeightsOptions {
   maxPixels?: number | undefined
   /** Bytes that decoding may take, over all workers; an image that takes more is decoded alone. */
   decodeMemory?: number | undefined
+  /** Whether to go on with an unfinished run in the output folder, or to drop it; refused if undefined. */
+  resume?: boolean | undefined
+  /** Whether to try again what failed in the run that made the output; the input is not read then. */
+  retryFailed?: boolean | undefined
 }
 
 export interface ExtractSummary {
@@ -63,23 +69,28 @@ export async function extract(
   talk: Talk,
   signal?: AbortSignal,
 ): Promise<ExtractSummary> {
-  const { input, output, listColumn } = options
-  await checkInput(input, listColumn)
-  await expectImages(input, signal)
+  if (!options.retryFailed) {
+    await checkInput(options.input, options.listColumn)
+    await expectImages(options.input, signal)
+  }
   const { devices, reason } = await orStopped(chooseDevices(options.device), signal)
   // Before the model, which may take minutes: that another run has the folder is said at once.
-  const target =
-    typeof output === 'string' ? await folderOutput(output, options, talk) : streamOutput(output, talk)
+  const target = await outputOf(options, talk, signal)
+  const { input, listColumn } = target.read ?? options
   let embedder: Embedder | undefined
+  let failure: unknown
   try {
     const deviceBatch = options.batchSize === 'auto' ? undefined : options.batchSize
     // What was read of a pipe to calibrate or compare would be lost to the work.
     const pictures = canBeReadAgain(input) ? { input, column: listColumn } : undefined
     embedder = await openWeights({ ...options, pictures, devices, deviceBatch, signal }, talk)
-    return await run(options, embedder, devices, reason, await target.begin(embedder), talk, signal)
+    return await run(options, embedder, devices, reason, target, talk, signal)
+  } catch (error) {
+    failure = error
+    throw error
   } finally {
     await embedder?.close()
-    await target.close()
+    await target.close(failure)
   }
 }
 
@@ -88,7 +99,7 @@ async function run(
   embedder: Embedder,
   devices: readonly Device[],
   where: string,
-  target: OutputFlow,
+  output: ExtractOutput,
   talk: Talk,
   signal: AbortSignal | undefined,
 ): Promise<ExtractSummary> {
@@ -97,23 +108,30 @@ async function run(
   const size = `${width}×${height} pixels${freeSize && !options.size ? ' (the model leaves its size free: see --size)' : ''}`
   talk.info(`${options.weights}: ${size} to ${dim} numbers, ${where}, ${batchSize} images at once`)
 
-  const { input, listColumn, output } = options
+  const { input, listColumn } = options
+  const identity = modelIdentity(options, embedder, devices, batchSize)
+  const target = await output.begin(embedder, identity, batchSize)
   const startMs = Date.now()
-  const progress = new Progress('extract', 'images')
-  let failed = 0
+  const progress = new Progress('extract', 'images', target.resumed.images)
+  let { failed } = target.resumed
   let passedOver = ''
-  const stopCounting = countImages(input, listColumn, (total) => (progress.total = total))
+  progress.total = target.total
+  const stopCounting = target.source
+    ? () => {}
+    : countImages(input, listColumn, (total) => (progress.total = total))
   try {
     await flow(
-      imageList(input, {
-        batchSize,
-        column: listColumn,
-        onLeftOut: (folder) => talk.warn(`Left out the previews of a clustering in ${folder}`),
-        // Of a stream, all that failed is told.
-        ...(typeof output === 'string' && { onUnlisted: ({ message }) => talk.warn(message) }),
-        onPassedOver: (what) => (passedOver = describePassedOver(what)),
-      }),
+      target.source ??
+        imageList(input, {
+          batchSize,
+          column: listColumn,
+          onLeftOut: (folder) => talk.warn(`Left out the previews of a clustering in ${folder}`),
+          // Of a stream, all that failed is told.
+          ...(typeof options.output === 'string' && { onUnlisted: ({ message }) => talk.warn(message) }),
+          onPassedOver: (what) => (passedOver = describePassedOver(what)),
+        }),
       [
+        ...target.listStages,
         preprocess({
           width,
           height,
@@ -122,15 +140,14 @@ async function run(
           decodeMemoryBytes: options.decodeMemory,
         }),
         embed(embedder),
-        tap(async (batch: EmbeddingBatch) => {
+        tap((batch: EmbeddingBatch) => {
           const ofBatch = batch.failed ?? []
           failed += ofBatch.length
           if (failed > 0) progress.note = `${grouped(failed)} failed`
-          await target.reportFailed(ofBatch)
           progress.count += batch.indices.length + ofBatch.length
           talk.progress(progress)
         }),
-        someEmbedded((count, reasons) =>
+        someEmbedded(progress.count - failed, (count, reasons) =>
           talk.warn(`None of the first ${grouped(count)} images has an embedding: ${reasons}`),
         ),
         ...target.stages,
@@ -157,8 +174,25 @@ async function run(
     modelSha256: embedder.modelHash,
     files,
     seconds,
-    imagesPerSecond: embedded / seconds,
+    imagesPerSecond: (embedded - (target.resumed.images - target.resumed.failed)) / seconds,
   }
+}
+
+async function outputOf(
+  options: ExtractOptions,
+  talk: Talk,
+  signal: AbortSignal | undefined,
+): Promise<ExtractOutput> {
+  const { output, resume, retryFailed } = options
+  if (!retryFailed)
+    return typeof output === 'string'
+      ? folderOutput(output, options, talk, signal)
+      : streamOutput(output, options, talk)
+  if (typeof output !== 'string')
+    throw new OptionError('Expected --output for --retry-failed: the folder of an earlier extract')
+  // What it does is not recorded: it is little beside what was done before.
+  if (resume) throw new OptionError('Expected --retry-failed or --resume, not both')
+  return retryOutput(output, options, talk)
 }
 
 /** A model of fixed batch size runs whole batches only. */

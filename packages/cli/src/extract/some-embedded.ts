@@ -11,11 +11,12 @@ const REASONS_SAID = 2
  * Stage that passes batches on, and fails at the end where images came and none has an embedding: a disk that is not
  * mounted or a model that gives no numbers must not pass for an empty input, and replace what is there.
  *
+ * @param before embeddings that there are already
  * @param onNone told once, where the first 1,000 images have all failed: what fails at the end may do so for hours
  * @throws FacekitError `NONE_EMBEDDED`
  */
-export function someEmbedded(onNone: (failed: number, reasons: string) => void): Transform {
-  let embedded = 0
+export function someEmbedded(before: number, onNone: (failed: number, reasons: string) => void): Transform {
+  let embedded = before
   let failed = 0
   /** The first of each reason. */
   const firsts: FailedImage[] = []
@@ -24,14 +25,14 @@ export function someEmbedded(onNone: (failed: number, reasons: string) => void):
     objectMode: true,
     highWaterMark: 1,
     transform(batch: EmbeddingBatch, _encoding, callback) {
-      const before = failed
+      const failedBefore = failed
       embedded += batch.indices.length
       failed += batch.failed?.length ?? 0
       for (const image of batch.failed ?? []) {
         if (firsts.length === REASONS_SAID) break
         if (firsts.every(({ reason }) => reason !== image.reason)) firsts.push(image)
       }
-      if (embedded === 0 && before < FAILED_BEFORE_WORD && failed >= FAILED_BEFORE_WORD)
+      if (embedded === 0 && failedBefore < FAILED_BEFORE_WORD && failed >= FAILED_BEFORE_WORD)
         onNone(failed, reasons())
       callback(null, batch)
     },

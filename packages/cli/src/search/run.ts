@@ -16,7 +16,6 @@ export interface SearchOptions extends SearchEdgesOptions {
   output: string
   engine: (typeof ENGINES)[number]
   device: DeviceWish
-  resume?: boolean | undefined
 }
 
 export interface SearchSummary {

@@ -6,6 +6,7 @@ import { atEnd, flow, tap } from '../flow.js'
 import { shareMemory } from '../memory.js'
 import { grouped, Progress } from '../progress.js'
 import { sayCommitted } from '../said-of-output.js'
+import { shortestDecimal } from '../shortest-decimal.js'
 import type { Talk } from '../talk.js'
 import type { ChosenSearch } from './choose-search.js'
 import { sayOfRows, type Survey } from './survey.js'
@@ -19,6 +20,8 @@ export interface SearchEdgesOptions {
   memoryLimit: number
   /** Cores that the search may use. */
   threads: number
+  /** Whether to go on with an unfinished search in the output folder, or to drop it; refused if undefined. */
+  resume?: boolean | undefined
 }
 
 export interface SearchedEdges {
@@ -40,7 +43,7 @@ export interface SearchedEdges {
  */
 export async function searchEdges(
   set: FileSet,
-  { floor, topK, memoryLimit, threads }: SearchEdgesOptions,
+  { floor, topK, memoryLimit, threads, resume }: SearchEdgesOptions,
   search: ChosenSearch,
   pending: PendingFiles,
   talk: Talk,
@@ -65,16 +68,22 @@ export async function searchEdges(
   const survey = { fingerprint: fingerprint.finish(), unusable: gallery.survey.unusableRows() }
   sayOfRows(gallery.survey, survey.unusable, talk)
 
-  const checkpoints = pending.checkpoints({
-    embeddings: survey.fingerprint,
-    'the floor': Math.fround(floor),
+  const identity = {
+    'the embeddings': survey.fingerprint,
+    'the floor': shortestDecimal(Math.fround(floor)),
     '--topK': topK === Infinity ? 'all' : topK,
-  })
+  }
+  if (resume && pending.isFinishedRun(identity)) {
+    const edges = await openEdges(pending.output)
+    return { edges, survey, gpus: 0, files: [...pending.earlierFiles.keys()], removed: [] }
+  }
+  const checkpoints = pending.checkpoints(identity)
   if (checkpoints.resumed !== undefined && search.engine === 'faiss')
     throw new OptionError('Expected --engine screened or tiles to go on with a search but received faiss')
   await pending.removeAllBut(filesOfProgress(checkpoints.resumed))
+  if (checkpoints.resumed !== undefined) talk.info(`Going on with the unfinished search in ${pending.output}`)
 
-  const progress = new Progress('search', 'pairs')
+  let progress: Progress | undefined
   let gpus = 0
   let found = 0
   const writer = writeEdges({
@@ -98,6 +107,8 @@ export async function searchEdges(
       scratchFolder: pending.folder,
       checkpoints,
       onProgress(pairsDone, pairs) {
+        // What was done before says nothing of the rate.
+        progress ??= new Progress('search', 'pairs', pairsDone)
         progress.count = pairsDone
         progress.total = pairs
         talk.progress(progress)
@@ -115,6 +126,7 @@ export async function searchEdges(
     [
       tap((batch: EdgeBatch) => {
         found += batch.source.length
+        if (!progress) return
         progress.note = `${grouped(found)} edges`
         talk.progress(progress)
       }),

@@ -20,7 +20,8 @@ export async function surveyEmbeddings(
 ): Promise<Survey> {
   const rows = new RowSurvey(set.rows)
   const fingerprint = new EmbeddingsFingerprint()
-  const progress = new Progress('read', 'embeddings', set.rows)
+  const progress = new Progress('read', 'embeddings')
+  progress.total = set.rows
   for await (const batch of readEmbeddings(set)) {
     signal?.throwIfAborted()
     const { embeddings, dim } = batch as EmbeddingBatch

@@ -57,7 +57,8 @@ export async function thresholds(
   }
   const sweptThresholds = thresholdsFrom(set.floor, step)
   await checkEdges(set, signal)
-  const progress = new Progress('read', 'edges', set.edges * (duplicateThreshold === undefined ? 1 : 2))
+  const progress = new Progress('read', 'edges')
+  progress.total = set.edges * (duplicateThreshold === undefined ? 1 : 2)
   const { duplicates, labelled, outcomes } = await sweepThresholds({
     rows,
     excludedCount: unusable,

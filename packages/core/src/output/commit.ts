@@ -5,6 +5,7 @@ import { FacekitError } from '../errors.js'
 import type { Claim } from './claim.js'
 import { isFolderOf, isNameOf, isOutputKind, type OutputKind } from './output-kinds.js'
 import { formatRecord, parseMade, RECORD_NAME, type MadeFiles, type OutputRecord } from './output-record.js'
+import { removeRunRecord } from './run-record.js'
 import { sync, syncTree, writeSynced } from './synced.js'
 
 /** In the hidden folder from when the set is complete until all of it is in its place. */
@@ -140,6 +141,8 @@ class Moves {
     }
     await this.#move(join(hidden, RECORD_NAME), join(this.#output, RECORD_NAME))
     await sync(this.#output)
+    // While the journal is there: what the record of the run speaks of has been moved away.
+    await removeRunRecord(hidden)
     await unlink(join(hidden, JOURNAL_NAME))
     await sync(hidden)
     return { removed: this.#removed.sort(), kept: this.#kept }

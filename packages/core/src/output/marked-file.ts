@@ -6,31 +6,46 @@ import { runDamaged } from './run-record.js'
 
 /** How far a file was written, and what was in it. */
 export interface FileMark {
+  /** Where in the file begins what is marked, 0 if left out: what comes before may have changed since. */
+  from?: number
+  /** Where it ends. */
   bytes: number
-  /** Hexadecimal. */
+  /** Hexadecimal, of all between. */
   sha256: string
 }
 
+/** Written or read at once: far below the 2 GiB that one call can move. */
+const CHUNK_BYTES = 2 ** 22
+
 /**
- * A file that grows at its end, knows the checksum of what was written, and can be gone on with from a mark, whatever
- * was written after that.
+ * A file that grows at its end and can be gone on with from a mark, whatever was written after that. What is never
+ * marked costs nothing: the checksum is taken of what the file holds.
  */
 export class MarkedFile {
   readonly path: string
   readonly handle: FileHandle
-  readonly #hash: Hash
+  readonly #from: number
   #bytes: number
+  /** Of all up to `#hashed`. */
+  readonly #hash: Hash
+  #hashed: number
 
-  private constructor(path: string, handle: FileHandle, hash: Hash, bytes: number) {
+  private constructor(path: string, handle: FileHandle, from: number, hash: Hash, bytes: number) {
     this.path = path
     this.handle = handle
-    this.#hash = hash
+    this.#from = from
     this.#bytes = bytes
+    this.#hash = hash
+    this.#hashed = bytes
   }
 
-  /** Creates the file, or empties it. */
-  static async create(path: string): Promise<MarkedFile> {
-    return new MarkedFile(path, await open(path, 'w+'), createHash('sha256'), 0)
+  /**
+   * Creates the file, or empties it.
+   *
+   * @param from leaves room for so many bytes before all that is appended: a header, which marks do not cover
+   */
+  static async create(path: string, from = 0): Promise<MarkedFile> {
+    return new MarkedFile(path, await open(path, 'w+'), from, createHash('sha256'), from)
   }
 
   /**
@@ -43,30 +58,38 @@ export class MarkedFile {
     const handle = await open(path, 'r+')
     try {
       await handle.truncate(mark.bytes)
-      return new MarkedFile(path, handle, hash, mark.bytes)
+      return new MarkedFile(path, handle, mark.from ?? 0, hash, mark.bytes)
     } catch (error) {
       await handle.close()
       throw error
     }
   }
 
+  /** Where the next ones go. */
   get bytes(): number {
     return this.#bytes
   }
 
   async append(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length;) {
-      const { bytesWritten } = await this.handle.write(bytes, at, bytes.length - at, this.#bytes + at)
-      at += bytesWritten
+      const length = Math.min(CHUNK_BYTES, bytes.length - at)
+      at += (await this.handle.write(bytes, at, length, this.#bytes + at)).bytesWritten
     }
-    this.#hash.update(bytes)
     this.#bytes += bytes.length
   }
 
   /** All that was written is on the disk then. */
   async mark(): Promise<FileMark> {
+    const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, this.#bytes - this.#hashed))
+    while (this.#hashed < this.#bytes) {
+      const length = Math.min(chunk.length, this.#bytes - this.#hashed)
+      const { bytesRead } = await this.handle.read(chunk, 0, length, this.#hashed)
+      if (bytesRead === 0) throw runDamaged(dirname(this.path), `${basename(this.path)} was cut`)
+      this.#hash.update(chunk.subarray(0, bytesRead))
+      this.#hashed += bytesRead
+    }
     await this.handle.sync()
-    return { bytes: this.#bytes, sha256: this.#hash.copy().digest('hex') }
+    return { from: this.#from, bytes: this.#bytes, sha256: this.#hash.copy().digest('hex') }
   }
 
   /** May be called again. */
@@ -75,28 +98,53 @@ export class MarkedFile {
   }
 }
 
+export function isFileMark(value: unknown): value is FileMark {
+  if (typeof value !== 'object' || value === null) return false
+  const { from = 0, bytes, sha256 } = value as Record<keyof FileMark, unknown>
+  const isPosition = (position: unknown) => Number.isSafeInteger(position) && Number(position) >= 0
+  return isPosition(from) && isPosition(bytes) && Number(bytes) >= Number(from) && typeof sha256 === 'string'
+}
+
 /**
- * Checks that a file begins with what was marked.
+ * Checks that a file holds what was marked.
  *
- * @returns the state of the checksum there
+ * @returns the state of the checksum at the end of that
  * @throws FacekitError `RUN_DAMAGED`
  */
-export async function checkMark(path: string, { bytes, sha256 }: FileMark): Promise<Hash> {
+export async function checkMark(path: string, { from = 0, bytes, sha256 }: FileMark): Promise<Hash> {
   const damaged = (what: string) => runDamaged(dirname(path), `${basename(path)} ${what}`)
-  const { hash, bytes: read } = await hashFile(path, bytes).catch((error: Error) => {
+  const { hash, bytes: end } = await hashFile(path, bytes, from).catch((error: Error) => {
     throw damaged(`cannot be read (${error.message})`)
   })
-  if (read < bytes) throw damaged(`has ${read} bytes of ${bytes}`)
+  if (end < bytes) throw damaged(`has ${end} bytes of ${bytes}`)
   if (hash.copy().digest('hex') !== sha256) throw damaged('holds other bytes')
   return hash
 }
 
-/** @param bytes of its beginning, at most; all of it if left out */
-export async function hashFile(path: string, bytes = Infinity): Promise<{ hash: Hash; bytes: number }> {
+/**
+ * @param end where to stop; at the end of the file if left out
+ * @param from where to begin
+ * @returns the checksum of what is between, and where it ended
+ */
+export async function hashFile(
+  path: string,
+  end = Infinity,
+  from = 0,
+): Promise<{ hash: Hash; bytes: number }> {
   const hash = createHash('sha256')
-  let read = 0
-  if (bytes === 0) return { hash, bytes: 0 }
-  for await (const chunk of createReadStream(path, { end: bytes - 1, highWaterMark: 2 ** 20 })) {
+  let read = from
+  // A stream of no bytes does not look whether there is a file.
+  const handle = await open(path, 'r')
+  if (end <= from) {
+    await handle.close()
+    return { hash, bytes: from }
+  }
+  for await (const chunk of createReadStream(path, {
+    fd: handle,
+    start: from,
+    end: end - 1,
+    highWaterMark: 2 ** 20,
+  })) {
     hash.update(chunk as Uint8Array)
     read += (chunk as Uint8Array).length
   }

@@ -1,6 +1,7 @@
 import { lstat, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FacekitError } from '../errors.js'
+import { parseIdentity, type RunIdentity } from './run-record.js'
 import { isFileOf, isFolderOf, OUTPUT_KINDS, type OutputKind } from './output-kinds.js'
 
 /** Hidden, in the folder that it is about. */
@@ -9,11 +10,17 @@ export const RECORD_NAME = '.facekit.json'
 /** Files that a run made, and their sizes in bytes: `group_0000/a.jpg` for one in a folder. */
 export type MadeFiles = ReadonlyMap<string, number>
 
-/** What the last run of each command made in a folder: what the next one may replace or remove. */
-export type OutputRecord = ReadonlyMap<OutputKind, MadeFiles>
+/** What the last run of a command made in a folder: what the next one may replace or remove. */
+export interface MadeByRun {
+  files: MadeFiles
+  /** What that run was of, where it said so. */
+  identity?: RunIdentity
+}
 
-/** The first had names without sizes, which vouch for nothing. */
-const VERSION = 2
+export type OutputRecord = ReadonlyMap<OutputKind, MadeByRun>
+
+/** The first had names without sizes, which vouch for nothing; the second did not say what the runs were of. */
+const VERSION = 3
 
 const KINDS = Object.keys(OUTPUT_KINDS) as OutputKind[]
 
@@ -38,8 +45,12 @@ export async function readRecord(folder: string): Promise<OutputRecord> {
 }
 
 export function formatRecord(record: OutputRecord): string {
-  const kinds = [...record].map(([kind, made]) => [kind, Object.fromEntries([...made].sort())] as const)
-  return `${JSON.stringify({ version: VERSION, ...Object.fromEntries(kinds) })}\n`
+  const kinds = [...record]
+  const sizes = kinds.map(([kind, { files }]) => [kind, Object.fromEntries([...files].sort())] as const)
+  const identities = Object.fromEntries(
+    kinds.flatMap(([kind, { identity }]) => (identity ? [[kind, identity]] : [])),
+  )
+  return `${JSON.stringify({ version: VERSION, ...Object.fromEntries(sizes), identities })}\n`
 }
 
 /** @throws Error that says what it holds instead */
@@ -48,8 +59,12 @@ export function parseRecord(text: string): OutputRecord {
   if (!isObject(record)) throw new Error('it holds no record')
   if (typeof record['version'] === 'number' && record['version'] > VERSION)
     throw new Error(`it is of version ${record['version']}, of a facekit that is newer than this one`)
+  const identities = isObject(record['identities']) ? record['identities'] : {}
   return new Map(
-    KINDS.flatMap((kind) => (kind in record ? [[kind, parseMade(kind, record[kind])] as const] : [])),
+    KINDS.filter((kind) => kind in record).map((kind) => {
+      const files = parseMade(kind, record[kind])
+      return [kind, kind in identities ? { files, identity: parseIdentity(identities[kind]) } : { files }]
+    }),
   )
 }
 

@@ -9,8 +9,10 @@ import { readRecord, RECORD_NAME, whyForeign, type MadeFiles, type OutputRecord 
 import {
   checkIdentity,
   hasRunRecord,
+  identityDifferences,
   isOfRunRecord,
   readRunRecord,
+  removeRunRecord,
   writeRunRecord,
   type RunIdentity,
   type RunRecord,
@@ -57,8 +59,11 @@ export class PendingFiles {
   readonly #mayWrite: (name: string) => boolean
   readonly #unfinished: RunRecord | undefined
   #checkpoints: Checkpoints | undefined
+  #identity: RunIdentity | undefined
   readonly #names = new Set<string>()
   #isDiscarded = false
+  /** All that is left to do is moving the files. */
+  #isCommitted = false
 
   private constructor(
     output: string,
@@ -115,6 +120,7 @@ export class PendingFiles {
    * @throws FacekitError `RUN_DIFFERS` where the unfinished run is of something else, with the names of what differs
    */
   checkpoints(identity: RunIdentity): Checkpoints {
+    this.identify(identity)
     if (this.#unfinished) checkIdentity(this.output, this.#unfinished.identity, identity)
     this.#checkpoints = new RunCheckpoints(this.#unfinished?.progress, async (progress) => {
       await this.#claim.check()
@@ -124,9 +130,28 @@ export class PendingFiles {
     return this.#checkpoints
   }
 
+  /** Says what the run is of: it is kept with the files. */
+  identify(identity: RunIdentity): void {
+    this.#identity = identity
+  }
+
+  /**
+   * Whether a run of this identity was killed when nothing but moving its files was left to do, which is done now: there is
+   * nothing to go on with.
+   */
+  isFinishedRun(identity: RunIdentity): boolean {
+    const earlier = this.leftover === 'finished' ? this.earlierIdentity : undefined
+    return earlier !== undefined && identityDifferences(earlier, identity).length === 0
+  }
+
+  /** What the run was of that made what is there now; undefined where it did not say so, or nothing is there. */
+  get earlierIdentity(): RunIdentity | undefined {
+    return this.#record.get(this.kind)?.identity
+  }
+
   /** Whether the run can be gone on with when it ends here. */
   get isResumable(): boolean {
-    return this.#unfinished !== undefined || this.#checkpoints?.hasRecord === true
+    return !this.#isCommitted && (this.#unfinished !== undefined || this.#checkpoints?.hasRecord === true)
   }
 
   /** Removes what an unfinished run has left and does not speak of. */
@@ -166,13 +191,20 @@ export class PendingFiles {
   async commit(): Promise<Committed> {
     await this.#claim.check()
     await this.#checkRoom()
-    const earlier = this.#earlier
-    const made = await this.#made()
+    const earlier = this.earlierFiles
+    const files = await this.#made()
+    const made = this.#identity ? { files, identity: this.#identity } : { files }
     const journal = { kind: this.kind, earlier, names: [...this.#names] }
     const record = new Map(this.#record)
-    if (made.size > 0) record.set(this.kind, made)
+    if (files.size > 0) record.set(this.kind, made)
     else record.delete(this.kind)
-    const committed = await commitSet(this.output, this.#claim, journal, record)
+    const committed = await commitSet(this.output, this.#claim, journal, record).catch(
+      (error: NodeJS.ErrnoException) => {
+        this.#isCommitted = error.code === 'OUTPUT_UNFINISHED'
+        throw error
+      },
+    )
+    this.#isCommitted = true
     this.#isDiscarded = true
     await this.#claim.release()
     return committed
@@ -185,8 +217,9 @@ export class PendingFiles {
     await giveUp(this.#claim)
   }
 
-  get #earlier(): MadeFiles {
-    return this.#record.get(this.kind) ?? new Map<string, number>()
+  /** What the last run of the kind made here, with sizes in bytes. */
+  get earlierFiles(): MadeFiles {
+    return this.#record.get(this.kind)?.files ?? new Map<string, number>()
   }
 
   /** What will be replaced must be what the earlier run made, to the byte count. */
@@ -194,7 +227,7 @@ export class PendingFiles {
     for (const name of await readdir(this.output)) {
       if (!this.#names.has(name) && !this.#mayWrite(name)) continue
       const path = join(this.output, name)
-      const foreign = await whyForeign(this.kind, this.#earlier, name, path)
+      const foreign = await whyForeign(this.kind, this.earlierFiles, name, path)
       if (foreign === undefined) continue
       throw new FacekitError(
         'OUTPUT_EXISTS',
@@ -323,6 +356,8 @@ async function clearAway(
   const isFinished = await finishCommit(folder, claim)
   const unfinished = isFinished ? undefined : await toKeep()
   if (unfinished) return { leftover: 'resumed', unfinished }
+  // First, so that nobody goes on with half of it.
+  await removeRunRecord(claim.folder)
   await claim.clear()
   return { leftover: isFinished ? 'finished' : 'removed', unfinished }
 }

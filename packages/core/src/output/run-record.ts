@@ -1,4 +1,4 @@
-import { lstat, readFile, rename } from 'node:fs/promises'
+import { lstat, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FacekitError } from '../errors.js'
 import { isOutputKind, type OutputKind } from './output-kinds.js'
@@ -52,6 +52,11 @@ export async function writeRunRecord(hidden: string, record: RunRecord): Promise
   await sync(hidden)
 }
 
+/** Nobody goes on with the run from here on. */
+export async function removeRunRecord(hidden: string): Promise<void> {
+  await rm(join(hidden, RUN_NAME), { force: true })
+}
+
 /** What belongs to the record itself, among the names in a hidden folder. */
 export function isOfRunRecord(name: string): boolean {
   return name.startsWith(RUN_NAME)
@@ -68,20 +73,32 @@ export function runDamaged(path: string, what: string, options?: ErrorOptions): 
 
 /** @throws FacekitError `RUN_DIFFERS` that names all that differs */
 export function checkIdentity(output: string, recorded: RunIdentity, now: RunIdentity): void {
-  const names = new Set([...Object.keys(recorded), ...Object.keys(now)])
-  const differences = [...names].flatMap((name) => {
-    const [before, after] = [recorded[name], now[name]]
-    return before === after ? [] : [`${name} was ${said(before)} and is ${said(after)}`]
-  })
-  if (differences.length === 0) return
-  throw new FacekitError(
-    'RUN_DIFFERS',
-    `Expected to go on with the unfinished run in ${output} but ${differences.join('; ')}: the results would mix. Give what it was begun with, or begin anew with --no-resume.`,
+  const differences = identityDifferences(recorded, now)
+  if (differences.length > 0) throw runDiffers(output, differences.join('; '))
+}
+
+/** What differs, each in a phrase for people. */
+export function identityDifferences(before: RunIdentity, now: RunIdentity): string[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(now)])
+  return [...names].flatMap((name) =>
+    before[name] === now[name] ? [] : [`${name} was ${said(before[name])} and is ${said(now[name])}`],
   )
 }
 
+/** For a run that is not the one to go on with. */
+export function runDiffers(output: string, what: string): FacekitError {
+  return new FacekitError(
+    'RUN_DIFFERS',
+    `Expected to go on with the unfinished run in ${output} but ${what}: the results would mix. Give what it was begun with, or begin anew with --no-resume.`,
+  )
+}
+
+const SHA256 = /^[0-9a-f]{64}$/
+
 function said(value: string | number | boolean | undefined): string {
-  return value === undefined ? 'not given' : String(value)
+  if (value === undefined) return 'not given'
+  const text = String(value)
+  return SHA256.test(text) ? `${text.slice(0, 8)}…` : text
 }
 
 function parse(text: string): RunRecord {
@@ -94,7 +111,7 @@ function parse(text: string): RunRecord {
   return { kind, identity: parseIdentity(identity), progress, at }
 }
 
-function parseIdentity(value: unknown): RunIdentity {
+export function parseIdentity(value: unknown): RunIdentity {
   if (typeof value !== 'object' || value === null) throw new Error('it does not say what the run is of')
   const entries = Object.entries(value).filter((entry): entry is [string, string | number | boolean] =>
     ['string', 'number', 'boolean'].includes(typeof entry[1]),

@@ -1,0 +1,83 @@
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { Device, RunIdentity } from '@facekit/core'
+import type { Embedder } from '@facekit/embedder'
+import { hashFile } from '../weights/model-cache.js'
+import type { ExtractOptions } from './run.js'
+
+/** Names in an identity that say what a run reads. */
+const INPUT = { input: '--input', list: 'the list', column: '--list-column' } as const
+
+/** What a run reads. */
+export interface RunInput {
+  input: string
+  listColumn?: number | undefined
+}
+
+/** As a part of the identity of a run. */
+export async function inputIdentity(
+  { input, listColumn }: RunInput,
+  signal: AbortSignal | undefined,
+): Promise<RunIdentity> {
+  return {
+    // A folder of the same name elsewhere is another one.
+    [INPUT.input]: input === '-' ? input : resolve(input),
+    ...(isFile(input) && { [INPUT.list]: await hashFile(input, signal) }),
+    ...(listColumn !== undefined && { [INPUT.column]: listColumn }),
+  }
+}
+
+/** The rest of an identity, and what the run read. */
+export function withoutInput(identity: RunIdentity): { rest: RunIdentity; read: RunInput; isList: boolean } {
+  const { [INPUT.input]: input = '-', [INPUT.list]: list, [INPUT.column]: column, ...rest } = identity
+  const read = { input: String(input), listColumn: column === undefined ? undefined : Number(column) }
+  return { rest, read, isList: list !== undefined || input === '-' }
+}
+
+/**
+ * What the embeddings of a run depend on beside its input, in the words of whoever gives it. Where and how fast it runs
+ * is no part of it: another machine may go on.
+ *
+ * @param batchSize in use
+ */
+export function modelIdentity(
+  options: ExtractOptions,
+  { modelHash, dim, normalized, width, height }: Embedder,
+  devices: readonly Device[],
+  batchSize: number,
+): RunIdentity {
+  const { outputName, precision, pixelMean, pixelStd, channels, maxPixels } = options
+  return {
+    'the model': modelHash,
+    '--emb-dim': dim,
+    '--use-l2-norm': normalized,
+    ...(outputName !== undefined && { '--output-name': outputName }),
+    ...(precision !== undefined && { '--precision': precision }),
+    ...(pixelMean !== undefined && { '--pixel-mean': pixelMean.join(',') }),
+    ...(pixelStd !== undefined && { '--pixel-std': pixelStd.join(',') }),
+    ...(channels !== undefined && { '--channels': channels }),
+    '--size': `${width}x${height}`,
+    ...(maxPixels !== undefined && { '--max-pixels': maxPixels }),
+    '--batch-size': batchSize,
+    '--provider': devices[0]?.provider ?? 'cpu',
+    ...setIdentity(options),
+  }
+}
+
+/** A stream by the name of a file is none: it can be read once. */
+function isFile(input: string): boolean {
+  return input !== '-' && (statSync(input, { throwIfNoEntry: false })?.isFile() ?? false)
+}
+
+function setIdentity({ mergeEmbs, splitThreshold, batchSize }: ExtractOptions): RunIdentity {
+  return mergeEmbs
+    ? { '--merge-embs': true, '--split-threshold': splitThreshold }
+    : { '--merge-embs': false, 'rows of each set': unmergedRows(batchSize) }
+}
+
+/** Rows of each file set that is not merged, where the batch size is ours to choose. */
+const UNMERGED_ROWS = 32_768
+
+export function unmergedRows(batchSize: number | 'auto'): number {
+  return batchSize === 'auto' ? UNMERGED_ROWS : batchSize
+}
