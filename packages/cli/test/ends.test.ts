@@ -100,7 +100,8 @@ it('a signal that comes twice, as from timeout, is one signal', async () => {
 })
 
 it('an error that nobody caught has the status of a failure', async () => {
-  const fault = `data:text/javascript,setTimeout(() => { throw new TypeError('a fault') }, 500)`
+  // Not before the program is there to hear it.
+  const fault = `data:text/javascript,const at = setInterval(() => { if (process.listenerCount('uncaughtException') === 0) return; clearInterval(at); throw new TypeError('a fault') }, 20)`
   const env = { NODE_OPTIONS: `--import "${fault.replaceAll(' ', '%20')}"` }
   const { status, stderr } = await builtFacekit(['extract', '--input', list, '--weights', slow, '--quiet'], {
     env,
