@@ -45,7 +45,7 @@ async function succeed(...args: string[]): Promise<string> {
 const labelsIn = (folder: string) =>
   new Map([...contents(folder)].filter(([name]) => !name.startsWith('edges/')))
 
-const REUSED = 'Taking the edges of an earlier search from'
+const REUSED = 'taking the edges of an earlier search from'
 
 describe('labels by other thresholds', () => {
   async function compare(embeddings: string, topK: string, every: number) {

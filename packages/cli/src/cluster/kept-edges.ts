@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { checkEdges, EdgeError, openEdges, type EdgeSet } from '@facekit/edges'
 import type { FileSet } from '@facekit/io-npy'
 import { orStopped } from '../interruption.js'
+import { grouped } from '../progress.js'
 import { whyNotFrom, whyNotOf } from '../label/run.js'
 import { surveyEmbeddings, type Survey } from '../search/survey.js'
 import type { Talk } from '../talk.js'
@@ -36,7 +37,9 @@ export async function findKeptEdges(
     const survey = await surveyEmbeddings(set, talk, signal)
     if (survey.fingerprint !== edges.fingerprint)
       return searchAgain(folder, 'they are of embeddings with other numbers', talk)
-    talk.info(`Taking the edges of an earlier search from ${folder}`)
+    talk.info(
+      `${grouped(set.rows)} embeddings of ${set.dim} numbers; taking the edges of an earlier search from ${folder}`,
+    )
     return { edges, survey }
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error

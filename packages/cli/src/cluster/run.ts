@@ -77,7 +77,6 @@ export async function cluster(
       given instanceof Readable
         ? await spoolArrow(given, labels.scratchPath('spool'), received, talk, signal)
         : given
-    talk.info(`${grouped(set.rows)} embeddings of ${set.dim} numbers; search: ${chosen.reason}`)
     const found = await findEdges(set, floor, options, chosen, talk, signal)
     const { survey, edges } = found
     const summary = await labelEdges(set, edges, survey.unusable, options, labels, talk, signal)
@@ -123,6 +122,7 @@ async function findEdges(
   const folder = edgesFolder(options.output)
   const kept = await findKeptEdges(folder, set, { floor, topK: options.topK }, talk, signal)
   if (kept) return { ...kept, gpus: 0, isReused: true }
+  talk.info(`${grouped(set.rows)} embeddings of ${set.dim} numbers; search: ${chosen.reason}`)
   const pending = await PendingFiles.in(folder, 'edges', { resume: options.resume })
   sayLeftover(pending, talk)
   try {
