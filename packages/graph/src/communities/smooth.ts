@@ -12,9 +12,6 @@ import { addScaled, dot, normalize } from './vectors.js'
  */
 const LEAST_COSINE = 0.7
 
-/** Rows that are near say more about a face than those that just reach the threshold. */
-const POWER = 4
-
 export interface SmoothOptions {
   room: Room
   signal?: AbortSignal | undefined
@@ -22,7 +19,8 @@ export interface SmoothOptions {
 
 /**
  * The edges that stay when each row is seen with its neighbors: z_i = unit(x_i + Σ cos⁴ x_j) over the neighbors j of i;
- * edges with z_i · z_j below 0.70 go.
+ * edges with z_i · z_j below 0.70 go. By that power, rows that are near say more about a face than those that just reach
+ * the threshold.
  *
  * @param graph of cosines
  * @param embeddings of as many rows
@@ -53,9 +51,10 @@ async function smoothRows(
   for (const { start, end, neighbors, weights } of graph.blocks(others.listsAtOnce)) {
     await smoothed.add(end - start, async (into) => {
       await embeddings.readUnits(start, end, into)
-      await others.sweep(graph.offsets.subarray(start, end + 1), neighbors, signal, (i, at, values, from) =>
-        addScaled(into, i * dim, weights[at]! ** POWER, values, from, dim),
-      )
+      await others.sweep(graph.offsets.subarray(start, end + 1), neighbors, signal, (i, at, values, from) => {
+        const squared = weights[at]! * weights[at]!
+        addScaled(into, i * dim, squared * squared, values, from, dim)
+      })
       for (let from = 0; from < into.length; from += dim) normalize(into, from, dim)
     })
   }
