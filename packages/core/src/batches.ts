@@ -41,6 +41,19 @@ export interface RowFile {
   rows: number
 }
 
+/** Embeddings that can be read again, some at a time, as rows of length 1. */
+export interface EmbeddingReader {
+  rows: number
+  dim: number
+  /**
+   * Reads the rows `start` to `end`, the latter excluded.
+   *
+   * @param into (end - start) × dim float32, row-major: each row L2-normalised, or 0 throughout where it is unusable or
+   * has no length
+   */
+  readUnits(start: number, end: number, into: Float32Array): void | Promise<void>
+}
+
 /** Pairs of rows that are similar enough. Rows are positions in the gallery; every pair comes once. */
 export interface EdgeBatch {
   /** e × uint32, the smaller row of each pair. */

@@ -2,6 +2,7 @@ export type {
   Clustering,
   EdgeBatch,
   EmbeddingBatch,
+  EmbeddingReader,
   FailedImage,
   ImageBatch,
   PathBatch,

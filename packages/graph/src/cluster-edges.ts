@@ -1,16 +1,9 @@
 import { Transform } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
-import {
-  checkCosine,
-  checkRows,
-  NO_CLASS,
-  NOT_A_DUPLICATE,
-  type Clustering,
-  type EdgeBatch,
-} from '@facekit/core'
+import { checkCosine, checkRows, NOT_A_DUPLICATE, type EdgeBatch } from '@facekit/core'
 import { checkEdges } from './check-edges.js'
+import { classesOfStaying, duplicatesOf, joinRows } from './duplicates.js'
 import { EdgeStore } from './edge-store.js'
-import { numberClasses } from './number-classes.js'
 import { UnionFind } from './union-find.js'
 
 export interface ClusterOptions {
@@ -66,12 +59,8 @@ export function clusterEdges(options: ClusterOptions): Transform {
       } catch (error) {
         return callback(error as Error)
       }
-      const { source, target, similarity } = batch
-      for (let i = 0; i < source.length; i++) {
-        const cosine = similarity[i]!
-        if (cosine >= firstThreshold) components.union(source[i]!, target[i]!)
-        if (keeps && cosine >= clusterThreshold) kept.add(source[i]!, target[i]!)
-      }
+      joinRows(components, batch, firstThreshold)
+      if (keeps) keepEdges(kept, batch, clusterThreshold)
       callback()
     },
     flush(callback) {
@@ -84,7 +73,11 @@ export function clusterEdges(options: ClusterOptions): Transform {
             duplicateOf: new Int32Array(rows).fill(NOT_A_DUPLICATE),
           })
       found
-        .then(async (steps) => steps && number(steps, excluded, isStopped))
+        .then(async (steps) => {
+          await setImmediate()
+          if (!steps || isStopped()) return undefined
+          return classesOfStaying(steps.roots, steps.duplicateOf, excluded)
+        })
         .then((clustering) => clustering && callback(null, clustering), callback)
     },
     destroy(error, callback) {
@@ -92,6 +85,10 @@ export function clusterEdges(options: ClusterOptions): Transform {
       callback(error)
     },
   })
+}
+
+function keepEdges(kept: EdgeStore, { source, target, similarity }: EdgeBatch, threshold: number): void {
+  for (let i = 0; i < source.length; i++) if (similarity[i]! >= threshold) kept.add(source[i]!, target[i]!)
 }
 
 /** Source and target in turn of the edges at or above a threshold. */
@@ -133,10 +130,8 @@ async function classesOfOthers(
   edges: Iterable<Uint32Array> | AsyncIterable<Uint32Array>,
   isStopped: () => boolean,
 ): Promise<Steps | undefined> {
-  const duplicateOf = duplicates.toRoots()
-  const rows = duplicateOf.length
-  for (let row = 0; row < rows; row++) if (duplicateOf[row] === row) duplicateOf[row] = NOT_A_DUPLICATE
-  const persons = new UnionFind(rows)
+  const duplicateOf = duplicatesOf(duplicates)
+  const persons = new UnionFind(duplicateOf.length)
   for await (const block of edges) {
     await setImmediate()
     if (isStopped()) return undefined
@@ -148,15 +143,4 @@ async function classesOfOthers(
   }
   await setImmediate()
   return { roots: persons.toRoots(), duplicateOf }
-}
-
-async function number(
-  { roots, duplicateOf }: Steps,
-  excluded: Uint32Array,
-  isStopped: () => boolean,
-): Promise<Clustering | undefined> {
-  for (let row = 0; row < roots.length; row++) if (duplicateOf[row] !== NOT_A_DUPLICATE) roots[row] = NO_CLASS
-  for (const row of excluded) roots[row] = NO_CLASS
-  await setImmediate()
-  return isStopped() ? undefined : { ...numberClasses(roots), duplicateOf }
 }

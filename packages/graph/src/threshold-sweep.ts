@@ -1,6 +1,6 @@
-import { setImmediate } from 'node:timers/promises'
 import { checkCosine, checkRows, OptionError, type EdgeBatch } from '@facekit/core'
 import { checkEdges } from './check-edges.js'
+import { hearSignal } from './hear-signal.js'
 import { MAX_LEVEL, MergeTree } from './merge-tree.js'
 import { UnionFind } from './union-find.js'
 
@@ -198,9 +198,4 @@ async function outcomesOf(
     outcomes.push({ threshold, classes, singletons, largest, leaps, pairs, chained })
   }
   return outcomes.reverse()
-}
-
-async function hearSignal(signal: AbortSignal | undefined): Promise<void> {
-  await setImmediate()
-  signal?.throwIfAborted()
 }

@@ -1,0 +1,20 @@
+import { join } from 'node:path'
+import { OptionError } from '@facekit/core'
+
+/** What each of the large things of `detectCommunities` may take in memory; what takes more goes to a file. */
+export interface Room {
+  bytes: number
+  /** An existing folder; left out where nothing is too large. */
+  folder?: string | undefined
+}
+
+export const UNBOUNDED: Room = { bytes: Infinity }
+
+/** @returns where a file of this name goes; @throws OptionError without a folder */
+export function scratchPath({ bytes, folder }: Room, name: string): string {
+  if (folder === undefined)
+    throw new OptionError(
+      `Expected a scratchFolder for what takes more than ${Math.floor(bytes / 2 ** 20)} MiB but received none`,
+    )
+  return join(folder, name)
+}
