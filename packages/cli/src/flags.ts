@@ -166,6 +166,12 @@ export function cosine(name: string): (value: string) => number {
   }
 }
 
+/** For `coerce`: a cosine, or `auto`. */
+export function cosineOrAuto(name: string): (value: string) => number | 'auto' {
+  const toCosine = cosine(name)
+  return (value) => (value === 'auto' ? 'auto' : toCosine(value))
+}
+
 /** For `coerce`: a number above 0. */
 export function positiveUpTo(name: string, most: number): (value: string) => number {
   return (value) => {

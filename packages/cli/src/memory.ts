@@ -1,9 +1,10 @@
 import { totalmem } from 'node:os'
 import { checkRows, FacekitError } from '@facekit/core'
 import { LEAST_COLLECTOR_BYTES } from '@facekit/edges'
-import { CLUSTER_ROW_BYTES } from '@facekit/graph'
+import { CLUSTER_ROW_BYTES, COMMUNITY_ROW_BYTES } from '@facekit/graph'
 import { searchMemory } from '@facekit/index-faiss'
 import { LABEL_ROW_BYTES } from '@facekit/labels'
+import type { Method } from './label/method-names.js'
 
 /** Half of what the machine, or the container that this runs in, has. */
 export function defaultMemoryLimit(): number {
@@ -51,14 +52,24 @@ export function shareMemory(
   }
 }
 
+/** Of communities, at least: what is on its way from and into files. */
+const LEAST_COMMUNITY_BYTES = 2 ** 26
+
 /**
- * @returns what decoding a picture for its preview may take, when search and clustering are over
+ * @returns bytes for decoding a picture for its preview, when all else is over, and for edges and embeddings of communities
  * @throws FacekitError `MEMORY_LIMIT`, `ROWS`
  */
-export function previewMemory(limitBytes: number, rows: number): number {
+export function labelMemory(
+  limitBytes: number,
+  rows: number,
+  method: Method,
+): { preview: number; communities: number } {
   checkRows(rows)
-  checkLimit(limitBytes, rows * LABELLING_ROW_BYTES, `labels of ${rows} embeddings`)
-  return limitBytes / 4
+  const ofMethod =
+    method === 'components' ? rows * CLUSTER_ROW_BYTES : rows * COMMUNITY_ROW_BYTES + LEAST_COMMUNITY_BYTES
+  const certain = rows * LABEL_ROW_BYTES + ofMethod
+  checkLimit(limitBytes, certain, `labels of ${rows} embeddings by ${method}`)
+  return { preview: limitBytes / 4, communities: LEAST_COMMUNITY_BYTES + (limitBytes - certain) }
 }
 
 function checkLimit(limitBytes: number, certain: number, what: string): void {

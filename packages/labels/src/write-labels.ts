@@ -25,6 +25,8 @@ export interface LabelOptions {
   previews: PreviewOptions
   /** Whether duplicates were looked for at all. */
   removedDuplicates: boolean
+  /** What made the classes, for `clustering_result.txt`; nothing is said if left out. */
+  method?: string
 }
 
 const DISTRIBUTION_NAME = 'clustering_result.txt'
@@ -170,7 +172,7 @@ async function* untilStopped(
 async function writeAll(
   pending: PendingFiles,
   clustering: Clustering,
-  { paths, arrays, previews, removedDuplicates }: LabelOptions,
+  { paths, arrays, previews, removedDuplicates, method }: LabelOptions,
   signal: AbortSignal,
 ): Promise<Omit<LabelSummary, keyof Committed>> {
   const { classOf, duplicateOf, sizes } = clustering
@@ -182,7 +184,10 @@ async function writeAll(
 
   await arrays.writeStrings(classesFile!, classNames(sizes.length))
   await arrays.writeRecords(dataListFile!, labelled, dataList(paths, clustering))
-  await writeFile(resultFile!, describeDistribution(sizes, removedDuplicates ? duplicates : undefined))
+  await writeFile(
+    resultFile!,
+    describeDistribution(sizes, removedDuplicates ? duplicates : undefined, method),
+  )
   await writeAssignments(assignmentsFile!, paths, clustering)
   const { folders, ...counts } = await writePreviews(pending, paths, clustering, previews, signal)
   return { classes: sizes.length, labelled, duplicates, ...counts, files: [...files, ...folders] }

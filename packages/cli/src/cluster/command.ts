@@ -5,7 +5,6 @@ import { deviceWish } from '../device-flags.js'
 import { EXIT } from '../exit-codes.js'
 import { COMMON_FLAGS, RESUME_FLAG } from '../flags.js'
 import { LABEL_FLAGS } from '../label/flags.js'
-import { warnOfThresholds } from '../label/label-edges.js'
 import { defaultMemoryLimit } from '../memory.js'
 import { DEFAULT_INPUT, MEMORY_FLAG, SEARCH_FLAGS } from '../search/flags.js'
 import type { CommandContext, Input } from '../standard-streams.js'
@@ -46,6 +45,10 @@ export function builder(yargs: Argv): Argv<InferredOptionTypes<typeof flags>> {
       'Looser, duplicates kept',
     )
     .example(
+      '$0 cluster --input embeddings/ --output labels/ --method communities',
+      'Identities that do not chain, without a threshold to find',
+    )
+    .example(
       '$0 cluster --input embeddings/ --output labels/ --cluster_thresh 0.75',
       'By another threshold, without another search',
     )
@@ -67,7 +70,6 @@ export async function handler(
     threads: args.threads ?? availableParallelism(),
     device: deviceWish(args),
   }
-  warnOfThresholds(options, talk)
   const summary = await cluster(options, talk, signal)
   const { images, classes, labelled, duplicates, seconds } = summary
   talk.info(

@@ -6,7 +6,14 @@ import type { ENGINES } from '@facekit/index-faiss'
 import { openFileSet, type FileSet } from '@facekit/io-npy'
 import { openLabels, type LabelSummary } from '@facekit/labels'
 import { orStopped } from '../interruption.js'
-import { labelEdges, lowestThreshold, type LabelEdgesOptions } from '../label/label-edges.js'
+import {
+  labelEdges,
+  lowestThreshold,
+  warnOfThresholds,
+  type LabelEdgesOptions,
+  type LabelWish,
+} from '../label/label-edges.js'
+import { chooseMethod, componentsThreshold, type ChosenMethod } from '../label/method.js'
 import { grouped, Progress } from '../progress.js'
 import { sayKept, sayLeftover, settleInput } from '../said-of-output.js'
 import { chooseSearch, type ChosenSearch } from '../search/choose-search.js'
@@ -16,7 +23,7 @@ import type { Talk } from '../talk.js'
 import { edgesFolder, findKeptEdges } from './kept-edges.js'
 import { spoolArrow } from './spool-arrow.js'
 
-export interface ClusterOptions extends LabelEdgesOptions {
+export interface ClusterOptions extends LabelWish {
   /** Folder with NPY file sets, or an Arrow stream. */
   input: string | Readable
   output: string
@@ -34,7 +41,7 @@ export interface ClusterOptions extends LabelEdgesOptions {
   resume?: boolean | undefined
 }
 
-export interface ClusterSummary extends LabelSummary {
+export interface ClusterSummary extends LabelSummary, ChosenMethod {
   /** Embeddings read. */
   images: number
   /** Embeddings with NaN or infinite values: in no class. */
@@ -58,12 +65,10 @@ export async function cluster(
   signal?: AbortSignal,
 ): Promise<ClusterSummary> {
   const startMs = Date.now()
-  const lowest = lowestThreshold(options)
-  const floor = options.floor ?? lowest
-  if (floor > lowest)
-    throw new OptionError(
-      `Expected --floor at or below the thresholds, of which the lowest is ${lowest}, but received ${floor}`,
-    )
+  const { method = 'components', clusterThresh } = options
+  // What can be said at once is said at once.
+  if (method === 'components')
+    checkFloor(options.floor, { ...options, method, clusterThresh: componentsThreshold(clusterThresh) })
   const chosen = await orStopped(chooseSearch(options.engine, options.device), signal)
   // Nothing is created for an input that is not there.
   const { input } = options
@@ -77,12 +82,17 @@ export async function cluster(
       given instanceof Readable
         ? await spoolArrow(given, labels.scratchPath('spool'), received, talk, signal)
         : given
+    const labelled = { ...options, ...(await chooseMethod(options, set, talk, signal)) }
+    warnOfThresholds(labelled, talk)
+    const floor = checkFloor(options.floor, labelled)
     const found = await findEdges(set, floor, options, chosen, talk, signal)
     const { survey, edges } = found
-    const summary = await labelEdges(set, edges, survey.unusable, options, labels, talk, signal)
+    const summary = await labelEdges(set, edges, survey.unusable, labelled, labels, talk, signal)
     if (!options.keepEdges && !found.isReused) await removeOutput(edges.folder, 'edges')
     return {
       ...summary,
+      method: labelled.method,
+      clusterThresh: labelled.clusterThresh,
       images: set.rows,
       unusable: survey.unusable.length,
       edges: edges.edges,
@@ -101,6 +111,18 @@ export async function cluster(
   } finally {
     await labels.discard()
   }
+}
+
+/**
+ * @returns the floor to search from
+ * @throws OptionError for one that is above a threshold
+ */
+function checkFloor(floor: number | undefined, options: LabelEdgesOptions): number {
+  const lowest = lowestThreshold(options)
+  if (floor === undefined || floor <= lowest) return floor ?? lowest
+  throw new OptionError(
+    `Expected --floor at or below the thresholds, of which the lowest is ${lowest}, but received ${floor}`,
+  )
 }
 
 interface FoundEdges {

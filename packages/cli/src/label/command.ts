@@ -7,7 +7,6 @@ import type { CommandContext } from '../standard-streams.js'
 import { printSummary } from '../summary.js'
 import { createTalk } from '../talk.js'
 import { LABEL_FLAGS } from './flags.js'
-import { warnOfThresholds } from './label-edges.js'
 
 export const name = 'label'
 export const describe = 'Edges to training labels, by any thresholds'
@@ -36,9 +35,8 @@ export async function handler(
 ): Promise<number> {
   const { label } = await import('./run.js')
   const talk = createTalk(streams.stderr, args.quiet)
-  const options = { ...args, memoryLimit: args.memoryLimit ?? defaultMemoryLimit() }
-  warnOfThresholds(options, talk)
-  const summary = await label(options, talk, signal)
+  const memoryLimit = args.memoryLimit ?? defaultMemoryLimit()
+  const summary = await label({ ...args, memoryLimit }, talk, signal)
   const { images, classes, labelled, duplicates, seconds } = summary
   talk.info(
     `${images} images: ${classes} classes of ${labelled} images, ${duplicates} duplicates removed, in ${seconds.toFixed(1)} s: see ${args.output}`,

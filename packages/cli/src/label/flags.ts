@@ -1,4 +1,5 @@
-import { cosine, count, type Flags } from '../flags.js'
+import { cosine, cosineOrAuto, count, type Flags } from '../flags.js'
+import { METHODS } from './method-names.js'
 
 /** Of what is made of edges. */
 export const LABEL_FLAGS = {
@@ -13,11 +14,16 @@ export const LABEL_FLAGS = {
     coerce: cosine('duplicate-thresh'),
     describe: 'Cosine at or above which two images are duplicates',
   },
+  method: {
+    choices: METHODS,
+    default: 'components' as const,
+    describe: 'components: whoever is connected is one person; communities: persons do not chain',
+  },
   'cluster-thresh': {
     type: 'string',
-    default: '0.7',
-    coerce: cosine('cluster-thresh'),
-    describe: 'Cosine at or above which two images are the same person',
+    coerce: cosineOrAuto('cluster-thresh'),
+    describe:
+      'Cosine at or above which two images are the same person; auto, for communities: where strangers end  [default: 0.7; auto for communities]',
   },
   'save-groups': {
     type: 'string',

@@ -1,26 +1,35 @@
 import type { PathBatch, PendingFiles } from '@facekit/core'
 import { readEdges, type EdgeSet } from '@facekit/edges'
-import { clusterEdges } from '@facekit/graph'
-import { checkUnchanged, npyLabelArrays, readPaths, type FileSet } from '@facekit/io-npy'
+import { clusterEdges, detectCommunities, type CommunityStep } from '@facekit/graph'
+import { checkUnchanged, npyLabelArrays, readPaths, UnitRows, type FileSet } from '@facekit/io-npy'
 import { writeLabels, type LabelSummary } from '@facekit/labels'
 import { decodeImage } from '@facekit/preprocess'
 import { flow } from '../flow.js'
-import { previewMemory } from '../memory.js'
+import { labelMemory } from '../memory.js'
 import { grouped } from '../progress.js'
 import { sayCommitted } from '../said-of-output.js'
 import type { Talk } from '../talk.js'
+import type { ChosenMethod, MethodWish } from './method.js'
 
-export interface LabelEdgesOptions {
+export interface LabelWish extends MethodWish {
   removeDuplicates: boolean
   /** Cosine at or above which two images are duplicates. */
   duplicateThresh: number
-  /** Cosine at or above which two images are the same person. */
-  clusterThresh: number
   /** Classes that get a folder of preview images. */
   saveGroups: number
   /** Bytes that it may take beside the program itself. */
   memoryLimit: number
 }
+
+const SAID: Readonly<Record<CommunityStep, string>> = {
+  graph: 'Communities: reading edges',
+  smoothing: 'Communities: smoothing',
+  communities: 'Communities: finding modules',
+  polishing: 'Communities: polishing',
+}
+
+/** With what was left open. */
+export type LabelEdgesOptions = LabelWish & ChosenMethod
 
 /** The lowest cosine that labels depend on. */
 export function lowestThreshold({
@@ -32,8 +41,11 @@ export function lowestThreshold({
 }
 
 /** Said before the work. */
-export function warnOfThresholds(options: LabelEdgesOptions, talk: Talk): void {
-  if (!options.removeDuplicates || options.duplicateThresh >= options.clusterThresh) return
+export function warnOfThresholds(
+  { removeDuplicates, duplicateThresh, clusterThresh }: LabelEdgesOptions,
+  talk: Talk,
+): void {
+  if (!removeDuplicates || duplicateThresh >= clusterThresh) return
   talk.warn(
     'All pictures of a person count as duplicates, since --duplicate-thresh is below --cluster-thresh: one of each is kept',
   )
@@ -55,33 +67,45 @@ export async function labelEdges(
   talk: Talk,
   signal: AbortSignal | undefined,
 ): Promise<LabelSummary> {
-  const { clusterThresh, removeDuplicates, duplicateThresh, saveGroups } = options
-  const maxDecodeBytes = previewMemory(options.memoryLimit, set.rows)
+  const { method, clusterThresh, removeDuplicates, duplicateThresh, saveGroups } = options
+  const memory = labelMemory(options.memoryLimit, set.rows, method)
   const labels = writeLabels({
     output: pending,
     paths: () => pathsOf(set),
     arrays: npyLabelArrays,
     previews: {
       groups: saveGroups,
-      decode: (path) => decodeImage(path, { width: 112, height: 112, maxDecodeBytes }),
+      decode: (path) => decodeImage(path, { width: 112, height: 112, maxDecodeBytes: memory.preview }),
     },
     removedDuplicates: removeDuplicates,
+    // The contract's own says nothing.
+    ...(method === 'communities' && { method: `communities at a cosine of ${clusterThresh}` }),
   })
-  await flow(
-    readEdges(edges, { threshold: removeDuplicates ? duplicateThresh : clusterThresh }),
-    [
-      clusterEdges({
-        rows: set.rows,
-        duplicateThreshold: removeDuplicates ? duplicateThresh : undefined,
-        clusterThreshold: clusterThresh,
-        excluded: unusable,
-        again: () => readEdges(edges, { threshold: clusterThresh }),
-      }),
-    ],
-    labels,
-    signal,
-    () => labels.isCommitted,
-  )
+  const duplicateThreshold = removeDuplicates ? duplicateThresh : undefined
+  const step = {
+    rows: set.rows,
+    duplicateThreshold,
+    excluded: unusable,
+    again: () => readEdges(edges, { threshold: clusterThresh }),
+  }
+  const rows = new UnitRows(set)
+  try {
+    const first = readEdges(edges, { threshold: duplicateThreshold ?? clusterThresh })
+    const stage =
+      method === 'components'
+        ? clusterEdges({ ...step, clusterThreshold: clusterThresh })
+        : detectCommunities({
+            ...step,
+            threshold: clusterThresh,
+            embeddings: rows,
+            memoryBytes: memory.communities,
+            scratchFolder: pending.folder,
+            onProgress: (step) => talk.info(SAID[step]),
+          })
+    await flow(first, [stage], labels, signal, () => labels.isCommitted)
+  } finally {
+    await rows.close()
+  }
   const { failedPreviews, previewsGivenUp } = labels.result
   sayCommitted(labels.result, talk)
   if (failedPreviews > 0) {

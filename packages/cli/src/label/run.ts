@@ -7,9 +7,10 @@ import { sayLeftover, settleInput } from '../said-of-output.js'
 import { surveyEmbeddings } from '../search/survey.js'
 import { shortestDecimal } from '../shortest-decimal.js'
 import type { Talk } from '../talk.js'
-import { labelEdges, lowestThreshold, type LabelEdgesOptions } from './label-edges.js'
+import { labelEdges, lowestThreshold, warnOfThresholds, type LabelWish } from './label-edges.js'
+import { chooseMethod, type ChosenMethod } from './method.js'
 
-export interface LabelOptions extends LabelEdgesOptions {
+export interface LabelOptions extends LabelWish {
   /** Folder with the NPY file sets that were searched. */
   input: string
   /** Folder with their edges. */
@@ -17,7 +18,7 @@ export interface LabelOptions extends LabelEdgesOptions {
   output: string
 }
 
-export interface LabelRunSummary extends LabelSummary {
+export interface LabelRunSummary extends LabelSummary, ChosenMethod {
   /** Embeddings read. */
   images: number
   /** Embeddings with NaN or infinite values: in no class. */
@@ -28,18 +29,18 @@ export interface LabelRunSummary extends LabelSummary {
 }
 
 /** @throws FacekitError; EdgeError `EDGES_OTHER` for edges of other embeddings, or of a floor that is too high */
-export async function label(
-  options: LabelOptions,
-  talk: Talk,
-  signal?: AbortSignal,
-): Promise<LabelRunSummary> {
+export async function label(wish: LabelOptions, talk: Talk, signal?: AbortSignal): Promise<LabelRunSummary> {
   const startMs = Date.now()
-  await settleInput(options.input, talk)
-  const set = await orStopped(openFileSet(options.input), signal)
-  const edges = await orStopped(openEdges(options.edges), signal)
-  const needed = lowestThreshold(options)
-  const why = whyNotOf(set, edges) ?? whyNotFrom(needed, edges)
-  if (why) throw otherEdges(options, why)
+  await settleInput(wish.input, talk)
+  const set = await orStopped(openFileSet(wish.input), signal)
+  const edges = await orStopped(openEdges(wish.edges), signal)
+  const notOf = whyNotOf(set, edges)
+  if (notOf) throw otherEdges(wish, notOf)
+  const chosen = await chooseMethod(wish, set, talk, signal)
+  const options = { ...wish, ...chosen }
+  warnOfThresholds(options, talk)
+  const notFrom = whyNotFrom(lowestThreshold(options), edges)
+  if (notFrom) throw otherEdges(wish, notFrom)
   const pending = await openLabels(options.output, options.saveGroups)
   sayLeftover(pending, talk)
   try {
@@ -51,6 +52,7 @@ export async function label(
     const summary = await labelEdges(set, edges, survey.unusable, options, pending, talk, signal)
     return {
       ...summary,
+      ...chosen,
       images: set.rows,
       unusable: survey.unusable.length,
       edges: edges.edges,
