@@ -41,11 +41,13 @@ const empty = () => ({
 const folder = await mkdtemp(join(tmpdir(), 'facekit-edges-bench-'))
 const edges = [...batches()]
 const count = edges.length * BATCH
+/** @param {() => Promise<unknown>} work */
 const seconds = async (work) => {
   const start = performance.now()
   await work()
   return (performance.now() - start) / 1000
 }
+/** @param {number} time */
 const rate = (time) => `${(count / time / 1e6).toFixed(1)} M edges/s`
 
 for (let round = 0; round < ROUNDS; round++) {
@@ -58,6 +60,7 @@ for (let round = 0; round < ROUNDS; round++) {
     for await (const { source } of readEdges(set)) sum += source.length
   })
   if (sum !== count) throw new Error(`read ${sum} of ${count}`)
+  /** @param {number} listLength @param {number} memoryBytes */
   const collect = async (listLength, memoryBytes) => {
     const cutoffs = new Float32Array(ROWS).fill(-Infinity)
     const collector = new EdgeCollector({ rows: ROWS, listLength, cutoffs, memoryBytes, folder })
