@@ -1,5 +1,6 @@
 export { compare } from './compare.mjs'
 export { externalModel } from './external-model.mjs'
+export { HardFaces } from './hard-faces.mjs'
 export { People } from './people.mjs'
 export { findPythons } from './python.mjs'
 export { seededRandom } from './random.mjs'
