@@ -98,20 +98,14 @@ describe('evaluateClustering', () => {
       expectScores(evaluateClustering(predicted, truth), { pairwise, bcubed }, 'stored')
   })
 
-  it('takes a million images, as many classes and as few', () => {
+  it('takes a million images in as many classes', () => {
     const images = 1_000_000
     const ownClass = Int32Array.from({ length: images }, (_, i) => (i * 7919) % images)
     const inPairs = ownClass.map((label) => label >> 1)
     expectScores(
       evaluateClustering(ownClass, inPairs),
       { pairwise: { precision: 1, recall: 0, f: 0 }, bcubed: harmonic(1, 0.5) },
-      'singletons',
-    )
-    const one = new Int32Array(images)
-    expectScores(
-      evaluateClustering(one, inPairs),
-      { pairwise: harmonic(1 / (images - 1), 1), bcubed: harmonic(2 / images, 1) },
-      'one class',
+      'a million',
     )
   })
 

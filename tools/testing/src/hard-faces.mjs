@@ -103,7 +103,7 @@ class FaceDrawer {
     this.variates = variates
     this.attractors = directions.drawMany(shape.attractors)
     this.weights = variates.dirichlet(ATTRACTOR_CONCENTRATION, shape.attractors)
-    ;[this.noise] = directions.drawMany(1)
+    this.noise = new Float64Array(directions.spreads.length)
   }
 
   /**

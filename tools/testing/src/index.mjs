@@ -6,6 +6,7 @@ export { findPythons } from './python.mjs'
 export { seededRandom } from './random.mjs'
 export { DEPTHS, randomWeights } from './random-weights.mjs'
 export { rounds } from './rounds.mjs'
+export { Variates } from './variates.mjs'
 export { softwareVulkan } from './vulkan.mjs'
 
 /** `node --import` this: see `kill-at.mjs`. */

@@ -1,0 +1,23 @@
+import { Readable } from 'node:stream'
+import { Gallery, searchNeighbors } from '@facekit/index-faiss'
+
+/**
+ * @param {import('./data-sets.mjs').DataSet} dataSet
+ * @param {{ threshold: number, topK: number }} options
+ * @returns {Promise<import('@facekit/core').EdgeBatch[]>} ascending
+ */
+export async function findEdges({ rows, dim, embeddings }, options) {
+  const gallery = new Gallery(rows, dim)
+  gallery.add(embeddings)
+  return searchNeighbors(gallery, options).toArray()
+}
+
+/**
+ * @param {readonly import('@facekit/core').EdgeBatch[]} edges
+ * @param {import('node:stream').Transform} stage from edges to a clustering
+ * @returns {Promise<import('@facekit/core').Clustering>}
+ */
+export async function cluster(edges, stage) {
+  const [clustering] = await Readable.from(edges).compose(stage).toArray()
+  return clustering
+}
