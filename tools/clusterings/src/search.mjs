@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { Gallery, searchNeighbors } from '@facekit/index-faiss'
 
 /**
@@ -18,6 +19,10 @@ export async function findEdges({ rows, dim, embeddings }, options) {
  * @returns {Promise<import('@facekit/core').Clustering>}
  */
 export async function cluster(edges, stage) {
-  const [clustering] = await Readable.from(edges).compose(stage).toArray()
-  return clustering
+  /** @type {import('@facekit/core').Clustering[]} */
+  const clusterings = []
+  await pipeline(Readable.from(edges), stage, async (found) => {
+    for await (const clustering of found) clusterings.push(clustering)
+  })
+  return clusterings[0]
 }

@@ -48,18 +48,23 @@ async function printTable(dataSet) {
   console.log(`\n### ${name}: ${rows} faces of ${new Set(identities).size} people\n`)
   console.log('| clustering | classes | pairwise P | R | F | BCubed P | R | F |')
   console.log('| --- | --- | --- | --- | --- | --- | --- | --- |')
-  const best = { name: '', f: -1 }
-  for await (const found of components(dataSet, thresholds)) {
-    const { pairwise } = printScores(found, identities)
-    if (pairwise.f > best.f) Object.assign(best, { name: found.name, f: pairwise.f })
-  }
+  /** @type {({ name: string } & import('@facekit/labels').Evaluation)[]} */
+  const scored = []
+  for await (const found of components(dataSet, thresholds))
+    scored.push({ name: found.name, ...printScores(found, identities) })
   for await (const found of communities(dataSet)) printScores(found, identities)
   for (const seed of seeds) {
     const permuted = permute(dataSet, seed)
     for await (const found of communities(permuted, [0]))
       printScores({ ...found, name: `${found.name}, rows permuted` }, permuted.identities)
   }
-  console.log(`\nBest components, found with the truth: ${best.name}, pairwise F ${best.f.toFixed(3)}`)
+  const best = (/** @type {'pairwise' | 'bcubed'} */ metric) => {
+    const { name: of, [metric]: scores } = scored.reduce((a, b) => (b[metric].f > a[metric].f ? b : a))
+    return `${of}, F ${scores.f.toFixed(3)}`
+  }
+  console.log(
+    `\nBest components, found with the truth: pairwise ${best('pairwise')}; BCubed ${best('bcubed')}`,
+  )
 }
 
 /**

@@ -32,9 +32,9 @@ describe('table', () => {
     expect(easy).toContain('| components at 0.6 | 200 | 1.000 | 1.000 | 1.000 | 1.000 | 1.000 | 1.000 |')
     expect(easy).toMatch(/components at 0.1 \| 1 \| 0\.\d+ \| 1.000 /)
     expect(easy).toMatch(/components at 0.99 \| \d+ \| 1.000 \| 0\.\d+ /)
-    expect(easy).toContain('components at 0.6, pairwise F 1.000')
+    expect(easy).toContain('pairwise components at 0.6, F 1.000; BCubed components at 0.6, F 1.000')
     expect(hard).toMatch(/^simulated, seed 1: 3000 faces of \d+ people/)
-    expect(hard).toMatch(/components at 0.6, pairwise F 0\.\d+/)
+    expect(hard).toMatch(/pairwise components at 0.6, F 0\.\d+; BCubed components at 0.6, F 0\.\d+/)
   })
 
   it('refuses what is no number', () => {
