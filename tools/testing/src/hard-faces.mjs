@@ -67,26 +67,33 @@ export class HardFaces {
     const whole = { ...DEFAULT_SHAPE, ...shape }
     const variates = new Variates(seed)
     const directions = new Directions(dim, variates)
-    const identities = drawIdentities(rows, whole, directions, variates)
-    const faces = new FaceDrawer(whole, directions, variates)
+    const drawn = drawIdentities(rows, whole, directions, variates)
+    const drawer = new FaceDrawer(whole, directions, variates)
     const order = variates.permutation(rows)
-    let [face, previous, noise] = directions.drawMany(3)
-    let drawn = 0
-    identities.forEach((identity, number) => {
-      for (let i = 0; i < identity.size; i++) {
-        const row = order[drawn++]
-        this.identities[row] = number
-        const embedding = this.embeddings.subarray(row * dim, (row + 1) * dim)
-        faces.draw(identity, face)
-        embedding.set(face)
-        if (i > 0 && variates.chance(whole.burstShare)) {
-          directions.draw(noise)
-          combine(1, previous, BURST_NOISE, noise, noise)
-          embedding.set(noise)
-          toUnit(embedding)
-        }
-        ;[face, previous] = [previous, face]
-      }
+    let start = 0
+    drawn.forEach((identity, number) => {
+      const places = order.subarray(start, (start += identity.size))
+      this.#place(identity, number, places, drawer)
+    })
+  }
+
+  /**
+   * @param {import('./hard-identities.mjs').HardIdentity} identity
+   * @param {number} number
+   * @param {Uint32Array} places rows of its faces
+   * @param {FaceDrawer} drawer
+   */
+  #place(identity, number, places, drawer) {
+    const { dim } = this
+    let face = new Float64Array(dim)
+    let previous = new Float64Array(dim)
+    places.forEach((row, i) => {
+      this.identities[row] = number
+      const embedding = this.embeddings.subarray(row * dim, (row + 1) * dim)
+      drawer.draw(identity, face)
+      if (i > 0 && drawer.isOfBurst()) drawer.drawAgain(previous, embedding)
+      else embedding.set(face)
+      ;[face, previous] = [previous, face]
     })
   }
 }
@@ -118,6 +125,24 @@ class FaceDrawer {
     directions.draw(noise)
     combine(closeness, into, Math.sqrt(1 - closeness ** 2), noise, into)
     if (variates.chance(shape.blurredShare)) this.#blur(into)
+    toUnit(into)
+  }
+
+  isOfBurst() {
+    return this.variates.chance(this.shape.burstShare)
+  }
+
+  /**
+   * Nearly the same, as in the next frame of a video.
+   *
+   * @param {Float64Array} face
+   * @param {Float32Array} into dim numbers, of length 1
+   */
+  drawAgain(face, into) {
+    const { noise } = this
+    this.directions.draw(noise)
+    combine(1, face, BURST_NOISE, noise, noise)
+    into.set(noise)
     toUnit(into)
   }
 

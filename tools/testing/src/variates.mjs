@@ -44,7 +44,7 @@ export class Variates {
   }
 
   /**
-   * Of scale 1: Marsaglia and Tsang 2000, "A simple method for generating gamma variables".
+   * Of scale 1 (Marsaglia and Tsang 2000, "A simple method for generating gamma variables").
    *
    * @param {number} shape
    * @returns {number}
@@ -60,6 +60,9 @@ export class Variates {
   }
 
   /**
+   * From two gamma variates, as Dirichlet's from many (Devroye 1986, "Non-Uniform Random Variate Generation", chapters IX
+   * and XI).
+   *
    * @param {number} a
    * @param {number} b
    */

@@ -101,16 +101,16 @@ function statistics({ rows, dim, embeddings, identities }: HardFaces) {
     /** The share whose best impostor exceeds their best mate. */
     fooled() {
       const { mates, impostors } = bestOnce()
-      return [mean(mates.map((mate, i) => Number(impostors[i]! > mate)))]
+      return [mean(Array.from(mates, (mate, i) => Number(impostors[i]! > mate)))]
     },
-    burst: () => [mean(bestOnce().mates.map((mate) => Number(mate >= 0.9)))],
+    burst: () => [mean(Array.from(bestOnce().mates, (mate) => Number(mate >= 0.9)))],
   }
 }
 
 /** Of some rows with all others. */
 function bestCosines(faces: readonly Float32Array[], identities: Int32Array) {
-  const mates = new Array<number>(QUERIES).fill(-2)
-  const impostors = new Array<number>(QUERIES).fill(-2)
+  const mates = new Float64Array(QUERIES).fill(-2)
+  const impostors = new Float64Array(QUERIES).fill(-2)
   for (let row = 0; row < QUERIES; row++) {
     for (let other = 0; other < faces.length; other++) {
       if (other === row) continue
