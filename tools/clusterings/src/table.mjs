@@ -27,7 +27,7 @@ const seeds = values.permute === undefined ? [] : numbersOf('permute', [values.p
 
 for await (const dataSet of readFileSets(values['file-sets'])) await printTable(dataSet)
 for (const size of simulated) {
-  const [rows, seed] = numbersOf('simulated', size.split(':'))
+  const [rows, seed = 1] = numbersOf('simulated', size.split(':'))
   await printTable(simulate(rows, seed))
 }
 
