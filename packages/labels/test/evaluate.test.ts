@@ -72,6 +72,43 @@ describe('evaluateClustering', () => {
     )
   })
 
+  it('gives what another implementation gives', () => {
+    const labels = (label: (i: number) => number) => Array.from({ length: 5000 }, (_, i) => label(i))
+    const cases = [
+      {
+        predicted: labels((i) => ((i * i) % 4999) % 700),
+        truth: labels((i) => ((i * i) % 4999) % 350),
+        pairwise: { precision: 1, recall: 0.5020008892841262, f: 0.6684428656009473 },
+        bcubed: { precision: 1, recall: 0.54034891996892, f: 0.7015928832278114 },
+      },
+      {
+        predicted: labels((i) => i % 60),
+        truth: labels((i) => i % 240),
+        pairwise: { precision: 0.24096385542168675, recall: 1, f: 0.38834951456310685 },
+        bcubed: { precision: 0.25007228915662655, recall: 1, f: 0.40009252476965196 },
+      },
+      {
+        predicted: labels((i) => (((i * i) % 997) % 131) - 5),
+        truth: labels((i) => (((i * 7) % 613) % 89) * 1000),
+        pairwise: { precision: 0.010624481226502612, recall: 0.007869687237797645, f: 0.009041914425925696 },
+        bcubed: { precision: 0.0360165048724853, recall: 0.02552370180377051, f: 0.029875575011159266 },
+      },
+    ]
+    for (const { predicted, truth, pairwise, bcubed } of cases)
+      expectScores(evaluateClustering(predicted, truth), { pairwise, bcubed }, 'stored')
+  })
+
+  it('takes a million images in as many classes', () => {
+    const images = 1_000_000
+    const ownClass = Int32Array.from({ length: images }, (_, i) => (i * 7919) % images)
+    const inPairs = ownClass.map((label) => label >> 1)
+    expectScores(
+      evaluateClustering(ownClass, inPairs),
+      { pairwise: { precision: 1, recall: 0, f: 0 }, bcubed: harmonic(1, 0.5) },
+      'a million',
+    )
+  })
+
   it('tells precision from recall', () => {
     const { pairwise, bcubed } = evaluateClustering([0, 0, 0, 0], [0, 0, 1, 1])
     expect(pairwise).toEqual({ precision: 1 / 3, recall: 1, f: 0.5 })

@@ -1,0 +1,83 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as graph from '@facekit/graph'
+import { cluster, findEdges } from './search.mjs'
+
+/**
+ * @typedef {object} EmbeddingReader
+ * @property {number} rows
+ * @property {number} dim
+ * @property {(start: number, end: number, into: Float32Array) => void} readUnits
+ */
+
+/**
+ * @typedef {object} CommunityOptions
+ * @property {number} rows
+ * @property {undefined} duplicateThreshold
+ * @property {number} threshold
+ * @property {() => AsyncIterable<import('@facekit/core').EdgeBatch>} again
+ * @property {EmbeddingReader} embeddings
+ * @property {Uint32Array} excluded
+ * @property {number} memoryBytes
+ * @property {string} scratchFolder
+ */
+
+/**
+ * @typedef {object} Method
+ * @property {(embeddings: EmbeddingReader, options: { pairs: number, seed: number }) => Promise<{ threshold: number }>} calibrate
+ * @property {(options: CommunityOptions) => import('node:stream').Transform} detectCommunities
+ */
+
+// Not every version of the package has them.
+const { calibrate, detectCommunities } = /** @type {Partial<Method>} */ (/** @type {unknown} */ (graph))
+
+const TOP_K = 80
+const CALIBRATION = { pairs: 2_000_000, seed: 1 }
+/** How far the threshold is moved, to see how much hangs on it. */
+const OFFSETS = [0, -0.04, 0.04]
+const MEMORY_BYTES = 2 ** 31
+
+/**
+ * Communities at the threshold that is told by the embeddings alone, and beside it.
+ *
+ * @param {import('./data-sets.mjs').DataSet} dataSet
+ * @param {readonly number[]} offsets of the threshold
+ */
+export async function* communities({ rows, dim, embeddings, ...rest }, offsets = OFFSETS) {
+  if (!calibrate || !detectCommunities) return
+  /** @type {EmbeddingReader} */
+  const reader = {
+    rows,
+    dim,
+    readUnits: (start, end, into) => into.set(embeddings.subarray(start * dim, end * dim)),
+  }
+  const { threshold: calibrated } = await calibrate(reader, CALIBRATION)
+  const thresholds = offsets.map((offset) => calibrated + offset)
+  const edges = await findEdges(
+    { rows, dim, embeddings, ...rest },
+    { threshold: Math.min(...thresholds), topK: TOP_K },
+  )
+  const scratchFolder = await mkdtemp(join(tmpdir(), 'facekit-clusterings-'))
+  try {
+    for (const threshold of thresholds) {
+      const stage = detectCommunities({
+        rows,
+        duplicateThreshold: undefined,
+        threshold,
+        again: async function* () {
+          yield* edges
+        },
+        embeddings: reader,
+        excluded: new Uint32Array(0),
+        memoryBytes: MEMORY_BYTES,
+        scratchFolder,
+      })
+      const { classOf, sizes } = await cluster(edges, stage)
+      const name = `communities at ${threshold.toFixed(3)}${threshold === calibrated ? ', calibrated' : ''}`
+      yield { name, classes: sizes.length, classOf }
+    }
+  } finally {
+    await rm(scratchFolder, { recursive: true })
+  }
+}
