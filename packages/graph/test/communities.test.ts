@@ -16,7 +16,12 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 type Options = Partial<Omit<CommunityOptions, 'rows' | 'again' | 'embeddings'>>
 
-async function detect(values: Float32Array, edges: Edge[], options: Options = {}, most = 500): Promise<Clustering> {
+async function detect(
+  values: Float32Array,
+  edges: Edge[],
+  options: Options = {},
+  most = 500,
+): Promise<Clustering> {
   const embeddings = readerOf(values, DIM)
   const stage = detectCommunities({
     rows: embeddings.rows,
@@ -54,8 +59,22 @@ function chain(): Float32Array {
   }
   for (let i = 0; i < 20; i++) add([[first, 1]], 0.5)
   for (let i = 0; i < 20; i++) add([[second, 1]], 0.5)
-  for (let i = 0; i < 15; i++) add([[first, 1 - i / 15], [blur, i / 15]], 0.4)
-  for (let i = 0; i < 15; i++) add([[second, 1 - i / 15], [blur, i / 15]], 0.4)
+  for (let i = 0; i < 15; i++)
+    add(
+      [
+        [first, 1 - i / 15],
+        [blur, i / 15],
+      ],
+      0.4,
+    )
+  for (let i = 0; i < 15; i++)
+    add(
+      [
+        [second, 1 - i / 15],
+        [blur, i / 15],
+      ],
+      0.4,
+    )
   return Float32Array.from(rows.flatMap((row) => [...row]))
 }
 

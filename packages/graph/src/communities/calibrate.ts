@@ -71,7 +71,14 @@ export async function calibrate(
   for (let sample = 1; sample <= samples; sample++) {
     const { rows, values } = await sampleRows(embeddings, SAMPLE_ROWS, random, options.signal)
     const end = Math.floor((pairs * sample) / samples)
-    count += await drawCosines(values, rows, embeddings.dim, cosines.subarray(count, end), random, options.signal)
+    count += await drawCosines(
+      values,
+      rows,
+      embeddings.dim,
+      cosines.subarray(count, end),
+      random,
+      options.signal,
+    )
     usable += rows
   }
   return judge(cosines.subarray(0, count).sort(), usable)
@@ -115,7 +122,8 @@ function judge(cosines: Float32Array, rows: number): Calibration {
     threshold: FALLBACK,
     doubt: `${doubt}, so that ${FALLBACK} is taken`,
   })
-  if (rows < FEW_ROWS) return fallback(`${rows} usable embeddings are too few to tell what strangers have in common`)
+  if (rows < FEW_ROWS)
+    return fallback(`${rows} usable embeddings are too few to tell what strangers have in common`)
   if (spread < 1e-6 || below < 1e-6) return fallback('Most pairs of embeddings have the same cosine')
   if (median > HIGHEST_MEDIAN)
     return fallback(
@@ -128,7 +136,8 @@ function judge(cosines: Float32Array, rows: number): Calibration {
     return {
       ...found,
       threshold: median + SPREADS * below,
-      doubt: 'Many pairs of embeddings are of one person, so that the lower half of the cosines is taken for strangers',
+      doubt:
+        'Many pairs of embeddings are of one person, so that the lower half of the cosines is taken for strangers',
     }
   return { ...found, threshold: median + SPREADS * spread, doubt: undefined }
 }
