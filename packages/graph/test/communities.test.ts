@@ -248,14 +248,14 @@ describe('what cannot be done', () => {
     }
     for (let failing = 1; failing < 400; failing += 57) {
       let reads = 0
-      const embeddings = {
+      const unreliable = {
         ...reader,
         readUnits: async (start: number, end: number, into: Float32Array) => {
           if (++reads === failing) throw new Error('gone')
           await reader.readUnits(start, end, into)
         },
       }
-      const stage = detectCommunities({ ...options, embeddings })
+      const stage = detectCommunities({ ...options, embeddings: unreliable })
       stage.end()
       await expect(stage.toArray()).rejects.toThrow('gone')
       expect(readdirSync(folder)).toEqual([])
