@@ -177,6 +177,15 @@ describe('communities', () => {
     expect(sizes.reduce((a, b) => a + b, 0)).toBe(11)
   })
 
+  it('are those of the others where rows are excluded', async () => {
+    const { values, edges } = madeUp(10, 8, 0.5, 68)
+    const excluded = Uint32Array.from({ length: 30 }, (_, i) => 2 * i)
+    const found = await detect(values, edges, { excluded })
+    const others = edges.filter(([a, b]) => !excluded.includes(a) && !excluded.includes(b))
+    expect(found).toEqual(await detect(values, others, { excluded }))
+    for (const row of excluded) expect(found.classOf[row]).toBe(NO_CLASS)
+  })
+
   it.each([0, 1, 2])('take %i rows without edges', async (rows) => {
     const values = new Float32Array(rows * DIM).fill(1)
     for (const memoryBytes of [undefined, 1]) {
