@@ -22,7 +22,7 @@ function ofAllPairs({ rows, dim, readUnits }: EmbeddingReader): { median: number
 
 describe('a calibration', () => {
   it('finds the median and the spread of strangers', async () => {
-    const reader = readerOf(faces(600, 2, 16, 0.7, 51).values, 16)
+    const reader = readerOf(faces(600, 2, 64, 0.7, 51).values, 64)
     const all = ofAllPairs(reader)
     const found = await calibrate(reader, { pairs: 200_000 })
     expect(found.doubt).toBeUndefined()
@@ -33,7 +33,7 @@ describe('a calibration', () => {
   })
 
   it('takes all pairs where they are fewer', async () => {
-    const reader = readerOf(faces(150, 1, 16, 0.7, 52).values, 16)
+    const reader = readerOf(faces(150, 1, 64, 0.7, 52).values, 64)
     const all = ofAllPairs(reader)
     const found = await calibrate(reader)
     expect(found.pairs).toBe((150 * 149) / 2)
@@ -42,7 +42,7 @@ describe('a calibration', () => {
   })
 
   it('is the same for the same seed, and little else for another', async () => {
-    const reader = readerOf(faces(500, 2, 16, 0.7, 53).values, 16)
+    const reader = readerOf(faces(500, 2, 64, 0.7, 53).values, 64)
     const [first, second, other] = [1, 1, 2].map((seed) => calibrate(reader, { pairs: 100_000, seed }))
     expect(await second).toEqual(await first)
     expect((await other)!.threshold).not.toBe((await first)!.threshold)
@@ -104,6 +104,7 @@ describe('pairs that are no strangers are doubted', () => {
     ['few rows', readerOf(faces(40, 2, 16, 0.7, 58).values, 16), /^80 usable/],
     ['rows of zeros', readerOf(new Float32Array(200 * 16), 16), /^0 usable/],
     ['one row over and over', readerOf(identical(), 16), /same cosine/],
+    ['directions of the plane', readerOf(faces(300, 1, 2, 0.7, 58).values, 2), /strangers would end at/],
     ['one person', readerOf(faces(1, 300, 64, 0.7, 59).values, 64), /few persons/],
     ['two persons', readerOf(faces(2, 150, 64, 0.7, 60).values, 64), /few persons/],
     ['three persons', readerOf(faces(3, 100, 64, 0.7, 61).values, 64), /few persons/],

@@ -93,7 +93,11 @@ export function again(edges: readonly Edge[], most = 1000, seed = 1) {
   }
 }
 
-export function adjacencyOf(rows: number, edges: readonly Edge[], room: Room = UNBOUNDED): Promise<Adjacency> {
+export function adjacencyOf(
+  rows: number,
+  edges: readonly Edge[],
+  room: Room = UNBOUNDED,
+): Promise<Adjacency> {
   const sorted = [...edges].sort((p, q) => p[0] - q[0] || p[1] - q[1])
   const stays = new Uint8Array(rows).fill(1)
   return buildAdjacency({ rows, edges: again(sorted), stays, threshold: -1, room })

@@ -16,7 +16,12 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 type Options = Partial<Omit<CommunityOptions, 'rows' | 'again' | 'embeddings'>>
 
-async function detect(values: Float32Array, edges: Edge[], options: Options = {}, most = 500): Promise<Clustering> {
+async function detect(
+  values: Float32Array,
+  edges: Edge[],
+  options: Options = {},
+  most = 500,
+): Promise<Clustering> {
   const embeddings = readerOf(values, DIM)
   const stage = detectCommunities({
     rows: embeddings.rows,
@@ -54,8 +59,22 @@ function chain(): Float32Array {
   }
   for (let i = 0; i < 20; i++) add([[first, 1]], 0.5)
   for (let i = 0; i < 20; i++) add([[second, 1]], 0.5)
-  for (let i = 0; i < 15; i++) add([[first, 1 - i / 15], [blur, i / 15]], 0.4)
-  for (let i = 0; i < 15; i++) add([[second, 1 - i / 15], [blur, i / 15]], 0.4)
+  for (let i = 0; i < 15; i++)
+    add(
+      [
+        [first, 1 - i / 15],
+        [blur, i / 15],
+      ],
+      0.4,
+    )
+  for (let i = 0; i < 15; i++)
+    add(
+      [
+        [second, 1 - i / 15],
+        [blur, i / 15],
+      ],
+      0.4,
+    )
   return Float32Array.from(rows.flatMap((row) => [...row]))
 }
 
@@ -158,6 +177,15 @@ describe('communities', () => {
     expect(sizes.reduce((a, b) => a + b, 0)).toBe(11)
   })
 
+  it('are those of the others where rows are excluded', async () => {
+    const { values, edges } = madeUp(10, 8, 0.5, 68)
+    const excluded = Uint32Array.from({ length: 30 }, (_, i) => 2 * i)
+    const found = await detect(values, edges, { excluded })
+    const others = edges.filter(([a, b]) => !excluded.includes(a) && !excluded.includes(b))
+    expect(found).toEqual(await detect(values, others, { excluded }))
+    for (const row of excluded) expect(found.classOf[row]).toBe(NO_CLASS)
+  })
+
   it.each([0, 1, 2])('take %i rows without edges', async (rows) => {
     const values = new Float32Array(rows * DIM).fill(1)
     for (const memoryBytes of [undefined, 1]) {
@@ -229,14 +257,14 @@ describe('what cannot be done', () => {
     }
     for (let failing = 1; failing < 400; failing += 57) {
       let reads = 0
-      const embeddings = {
+      const unreliable = {
         ...reader,
         readUnits: async (start: number, end: number, into: Float32Array) => {
           if (++reads === failing) throw new Error('gone')
           await reader.readUnits(start, end, into)
         },
       }
-      const stage = detectCommunities({ ...options, embeddings })
+      const stage = detectCommunities({ ...options, embeddings: unreliable })
       stage.end()
       await expect(stage.toArray()).rejects.toThrow('gone')
       expect(readdirSync(folder)).toEqual([])

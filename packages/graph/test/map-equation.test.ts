@@ -91,6 +91,29 @@ describe('modules', () => {
     expect(best / all).toBeGreaterThanOrEqual(0.95)
   })
 
+  it('are nearly always such that no single row could move and shorten the code', async () => {
+    const random = seededRandom(35)
+    const all = rounds(40, 400)
+    let settled = 0
+    for (let round = 0; round < all; round++) {
+      const rows = 20 + Math.floor(random() * 60)
+      const edges = randomGraph(rows, 0.02 + 0.1 * random(), random)
+      const graph = await adjacencyOf(rows, edges)
+      const { modules } = await mapEquation(graph)
+      const length = codeLength(graph, modules)
+      const alone = Math.min(Math.max(...modules) + 1, rows - 1)
+      const moves = edges.flatMap(([a, b]) => [
+        [a, modules[b]!] as const,
+        [b, modules[a]!] as const,
+        [a, alone] as const,
+      ])
+      const shortens = ([row, module]: readonly [number, number]) =>
+        codeLength(graph, modules.with(row, module)) < length - 1e-9
+      if (!moves.some(shortens)) settled++
+    }
+    expect(settled / all).toBeGreaterThanOrEqual(0.95)
+  })
+
   it('are cliques that single edges join, whatever order the rows have', async () => {
     const random = seededRandom(34)
     for (let round = 0; round < rounds(20, 300); round++) {

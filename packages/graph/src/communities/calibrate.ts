@@ -12,7 +12,7 @@ const SAMPLE_ROWS = 2 ** 15
 /** Times that others are drawn, where there are more rows than that. */
 const SAMPLES = 4
 
-/** Fewer rows tell more of who is on them than of strangers. */
+/** Fewer rows tell more of who they are than of strangers. */
 const FEW_ROWS = 100
 /** A median above is no longer that of strangers, who are around 0 under a model that tells persons apart. */
 const HIGHEST_MEDIAN = 0.3
@@ -20,6 +20,8 @@ const HIGHEST_MEDIAN = 0.3
 const MOST_SKEW = 1.25
 /** The upper quantile has left the strangers: a sixth of all pairs are of one person. */
 const FEW_PERSONS_SKEW = 2
+/** Two pictures of one person seldom have a cosine above. */
+const HIGHEST_THRESHOLD = 0.9
 /** Used where the pairs tell nothing: strangers end at 0.47 to 0.56 under three models. */
 const FALLBACK = 0.5
 
@@ -49,7 +51,7 @@ export interface Calibration {
  *
  * Where the pairs look otherwise there is a `doubt`. If the upper half of the cosines is stretched, by many pairs of one
  * person, the threshold is `median` + 4.6 times the spread of the lower half, which these hardly touch. If it is stretched
- * to twice the lower, if there are few rows, no spread, or a median that no strangers have, it is 0.5.
+ * to twice the lower, if there are few rows, no spread, too much of it, or a median that no strangers have, it is 0.5.
  *
  * Rows are read in ascending order, 131,072 of them at most, each once for each quarter of the pairs. Rows of zeros are
  * passed over.
@@ -71,7 +73,14 @@ export async function calibrate(
   for (let sample = 1; sample <= samples; sample++) {
     const { rows, values } = await sampleRows(embeddings, SAMPLE_ROWS, random, options.signal)
     const end = Math.floor((pairs * sample) / samples)
-    count += await drawCosines(values, rows, embeddings.dim, cosines.subarray(count, end), random, options.signal)
+    count += await drawCosines(
+      values,
+      rows,
+      embeddings.dim,
+      cosines.subarray(count, end),
+      random,
+      options.signal,
+    )
     usable += rows
   }
   return judge(cosines.subarray(0, count).sort(), usable)
@@ -115,7 +124,7 @@ function judge(cosines: Float32Array, rows: number): Calibration {
     threshold: FALLBACK,
     doubt: `${doubt}, so that ${FALLBACK} is taken`,
   })
-  if (rows < FEW_ROWS) return fallback(`${rows} usable embeddings are too few to tell what strangers have in common`)
+  if (rows < FEW_ROWS) return fallback(`${rows} usable embeddings are too few to tell where strangers end`)
   if (spread < 1e-6 || below < 1e-6) return fallback('Most pairs of embeddings have the same cosine')
   if (median > HIGHEST_MEDIAN)
     return fallback(
@@ -124,13 +133,14 @@ function judge(cosines: Float32Array, rows: number): Calibration {
   const skew = spread / below
   if (skew > FEW_PERSONS_SKEW)
     return fallback('A sixth of the pairs of embeddings are of one person, as pictures of few persons are')
-  if (skew > MOST_SKEW)
-    return {
-      ...found,
-      threshold: median + SPREADS * below,
-      doubt: 'Many pairs of embeddings are of one person, so that the lower half of the cosines is taken for strangers',
-    }
-  return { ...found, threshold: median + SPREADS * spread, doubt: undefined }
+  const isStretched = skew > MOST_SKEW
+  const threshold = median + SPREADS * (isStretched ? below : spread)
+  if (threshold > HIGHEST_THRESHOLD)
+    return fallback(`Pairs of embeddings spread so far that strangers would end at ${threshold.toFixed(2)}`)
+  const doubt = isStretched
+    ? 'Many pairs of embeddings are of one person, so that the lower half of the cosines is taken for strangers'
+    : undefined
+  return { ...found, threshold, doubt }
 }
 
 /** Between values, a line. */

@@ -41,8 +41,9 @@ export interface CommunityOptions {
 }
 
 /**
- * What communities take for each row, at most: where its entries begin, in both graphs; what it is a duplicate of and
- * whether it stays; its module, and what is known of the module while rows move; the same of modules of modules.
+ * What communities take for each row, beside `memoryBytes`: where its entries begin, in both graphs; what it is a
+ * duplicate of; its module and what is known of that while rows move; half as much again for modules of modules. The
+ * edges between modules come on top, 12 bytes for each end: after the first moves, few of the edges are between two.
  */
 export const COMMUNITY_ROW_BYTES = 192
 
@@ -108,7 +109,7 @@ async function communitiesOf(
 ): Promise<Clustering> {
   const { rows, again, threshold, embeddings, excluded = new Uint32Array(0), onProgress } = options
   const room = { bytes: (options.memoryBytes ?? Infinity) / ROOMS, folder: options.scratchFolder }
-  const stays = Uint8Array.from(duplicateOf, (stays) => Number(stays === NOT_A_DUPLICATE))
+  const stays = Uint8Array.from(duplicateOf, (other) => Number(other === NOT_A_DUPLICATE))
   for (const row of excluded) stays[row] = 0
 
   onProgress?.('graph')

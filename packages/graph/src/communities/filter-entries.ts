@@ -27,7 +27,10 @@ export async function filterEntries(
     for (const block of graph.blocks(rowsAtOnce)) {
       const { start, end, base, neighbors, weights } = block
       const keep = await keeps(block)
-      const into = kept ?? { neighbors: new Uint32Array(neighbors.length), weights: new Float32Array(neighbors.length) }
+      const into = kept ?? {
+        neighbors: new Uint32Array(neighbors.length),
+        weights: new Float32Array(neighbors.length),
+      }
       const first = file ? count : 0
       for (let row = start; row < end; row++) {
         for (let at = graph.offsets[row]! - base; at < graph.offsets[row + 1]! - base; at++) {

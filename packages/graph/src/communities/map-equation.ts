@@ -54,7 +54,7 @@ async function totalWeight(graph: Adjacency, signal: AbortSignal | undefined): P
   let total = 0
   for (const { weights } of graph.blocks(ROWS_AT_ONCE)) {
     await hearSignal(signal)
-    for (const weight of weights) total += weight
+    for (let at = 0; at < weights.length; at++) total += weights[at]!
   }
   return total
 }

@@ -107,7 +107,10 @@ export class NodeMoves {
     this.#exit = exit / this.#total
   }
 
-  #visit({ start, end, base, neighbors, weights }: AdjacencyBlock, pass: number): { moves: number; longer: number } {
+  #visit(
+    { start, end, base, neighbors, weights }: AdjacencyBlock,
+    pass: number,
+  ): { moves: number; longer: number } {
     const { offsets } = this.#graph
     const modules = this.#modules
     const moduleWeight = this.#moduleWeight

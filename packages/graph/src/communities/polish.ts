@@ -2,7 +2,7 @@ import type { EmbeddingReader } from '@facekit/core'
 import type { Adjacency, AdjacencyBlock } from './adjacency.js'
 import { numberModules } from './aggregate.js'
 import { centroidsOf, type Centroids } from './centroids.js'
-import type { Room } from './room.js'
+import { UNBOUNDED, type Room, type StepOptions } from './room.js'
 import { RowChunks } from './row-chunks.js'
 import { dot } from './vectors.js'
 
@@ -12,11 +12,6 @@ const LEAST_COSINE = 0.52
 const BONUS = 0.02
 /** Hardly a face moves after these. */
 const ROUNDS = 3
-
-export interface PolishOptions {
-  room: Room
-  signal?: AbortSignal | undefined
-}
 
 /**
  * Puts each row into the module, among its own and those of its neighbors, whose centroid without the row has the largest
@@ -33,7 +28,7 @@ export async function polish(
   graph: Adjacency,
   embeddings: EmbeddingReader,
   modules: Int32Array,
-  { room, signal }: PolishOptions,
+  { room = UNBOUNDED, signal }: StepOptions = {},
 ): Promise<Int32Array> {
   let current: Int32Array = modules.slice()
   for (let round = 0; round < ROUNDS; round++) {

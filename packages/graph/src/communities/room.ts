@@ -18,3 +18,10 @@ export function scratchPath({ bytes, folder }: Room, name: string): string {
     )
   return join(folder, name)
 }
+
+/** How a step of `detectCommunities` is done. */
+export interface StepOptions {
+  /** Unbounded if left out. */
+  room?: Room
+  signal?: AbortSignal | undefined
+}

@@ -60,8 +60,8 @@ export class RowChunks {
     const { dim } = this
     const base = offsets[0]!
     for await (const { start, end, values } of this.parts()) {
-      await hearSignal(signal)
       for (let list = 0; list < offsets.length - 1; list++) {
+        if (list % BESIDE_ALL === 0) await hearSignal(signal)
         for (let item = offsets[list]! - base; item < offsets[list + 1]! - base; item++) {
           const row = items[item]!
           if (row >= start && row < end) visit(list, item, values, (row - start) * dim)

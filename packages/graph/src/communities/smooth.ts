@@ -1,7 +1,7 @@
 import type { EmbeddingReader } from '@facekit/core'
 import type { Adjacency } from './adjacency.js'
 import { filterEntries } from './filter-entries.js'
-import type { Room } from './room.js'
+import { UNBOUNDED, type Room, type StepOptions } from './room.js'
 import { RowChunks } from './row-chunks.js'
 import { RowStore } from './row-store.js'
 import { addScaled, dot, normalize } from './vectors.js'
@@ -11,11 +11,6 @@ import { addScaled, dot, normalize } from './vectors.js'
  * are nearly parallel, along a chain of blurred faces they are not.
  */
 const LEAST_COSINE = 0.7
-
-export interface SmoothOptions {
-  room: Room
-  signal?: AbortSignal | undefined
-}
 
 /**
  * The edges that stay when each row is seen with its neighbors: z_i = unit(x_i + Σ cos⁴ x_j) over the neighbors j of i;
@@ -29,12 +24,12 @@ export interface SmoothOptions {
 export async function smooth(
   graph: Adjacency,
   embeddings: EmbeddingReader,
-  options: SmoothOptions,
+  { room = UNBOUNDED, signal }: StepOptions = {},
 ): Promise<Adjacency> {
-  const smoothed = new RowStore(graph.rows, embeddings.dim, options.room, 'smoothed')
+  const smoothed = new RowStore(graph.rows, embeddings.dim, room, 'smoothed')
   try {
-    await smoothRows(graph, embeddings, smoothed, options)
-    return await similarEdges(graph, smoothed, options)
+    await smoothRows(graph, embeddings, smoothed, room, signal)
+    return await similarEdges(graph, smoothed, room, signal)
   } finally {
     smoothed.remove()
   }
@@ -44,7 +39,8 @@ async function smoothRows(
   graph: Adjacency,
   embeddings: EmbeddingReader,
   smoothed: RowStore,
-  { room, signal }: SmoothOptions,
+  room: Room,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   const { dim } = embeddings
   const others = new RowChunks(embeddings, room.bytes)
@@ -63,7 +59,8 @@ async function smoothRows(
 async function similarEdges(
   graph: Adjacency,
   smoothed: RowStore,
-  { room, signal }: SmoothOptions,
+  room: Room,
+  signal: AbortSignal | undefined,
 ): Promise<Adjacency> {
   const { dim } = smoothed
   const others = new RowChunks(smoothed, room.bytes)
