@@ -1,36 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import * as graph from '@facekit/graph'
+import { calibrate, detectCommunities } from '@facekit/graph'
 import { cluster, findEdges } from './search.mjs'
-
-/**
- * @typedef {object} EmbeddingReader
- * @property {number} rows
- * @property {number} dim
- * @property {(start: number, end: number, into: Float32Array) => void} readUnits
- */
-
-/**
- * @typedef {object} CommunityOptions
- * @property {number} rows
- * @property {undefined} duplicateThreshold
- * @property {number} threshold
- * @property {() => AsyncIterable<import('@facekit/core').EdgeBatch>} again
- * @property {EmbeddingReader} embeddings
- * @property {Uint32Array} excluded
- * @property {number} memoryBytes
- * @property {string} scratchFolder
- */
-
-/**
- * @typedef {object} Method
- * @property {(embeddings: EmbeddingReader, options: { pairs: number, seed: number }) => Promise<{ threshold: number }>} calibrate
- * @property {(options: CommunityOptions) => import('node:stream').Transform} detectCommunities
- */
-
-// Not every version of the package has them.
-const { calibrate, detectCommunities } = /** @type {Partial<Method>} */ (/** @type {unknown} */ (graph))
 
 const TOP_K = 80
 const CALIBRATION = { pairs: 2_000_000, seed: 1 }
@@ -45,8 +17,7 @@ const MEMORY_BYTES = 2 ** 31
  * @param {readonly number[]} offsets of the threshold
  */
 export async function* communities({ rows, dim, embeddings, ...rest }, offsets = OFFSETS) {
-  if (!calibrate || !detectCommunities) return
-  /** @type {EmbeddingReader} */
+  /** @type {import('@facekit/core').EmbeddingReader} */
   const reader = {
     rows,
     dim,
