@@ -23,8 +23,8 @@ describe('UnitRows', () => {
     const values = embeddings.subarray(row * DIM, (row + 1) * DIM)
     const length = Math.hypot(...values)
     return length > 0 && Number.isFinite(length)
-      ? [...values.map((value) => value / length)]
-      : Array(DIM).fill(0)
+      ? Array.from(values, (value) => value / length)
+      : Array.from(values, () => 0)
   }
 
   // One file; more files than stay open.
@@ -45,7 +45,7 @@ describe('UnitRows', () => {
       const end = start + Math.floor(random() * (ROWS + 1 - start))
       const into = new Float32Array((end - start) * DIM).fill(9)
       await rows.readUnits(start, end, into)
-      const expected = Array.from({ length: end - start }, (_, i) => unit(start + i)).flat() as number[]
+      const expected = Array.from({ length: end - start }, (_, i) => unit(start + i)).flat()
       expect(into.length).toBe(expected.length)
       into.forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, 6))
     }

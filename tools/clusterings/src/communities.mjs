@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { calibrate, detectCommunities } from '@facekit/graph'
 import { cluster, findEdges } from './search.mjs'
 
-const TOP_K = 80
+/** As the program has it where nothing is given. */
+const TOP_K = 100
 const CALIBRATION = { pairs: 2_000_000, seed: 1 }
 /** How far the threshold is moved, to see how much hangs on it. */
 const OFFSETS = [0, -0.04, 0.04]

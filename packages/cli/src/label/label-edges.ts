@@ -82,7 +82,7 @@ export async function labelEdges(
     ...(method === 'communities' && { method: `communities at a cosine of ${clusterThresh}` }),
   })
   const duplicateThreshold = removeDuplicates ? duplicateThresh : undefined
-  const step = {
+  const common = {
     rows: set.rows,
     duplicateThreshold,
     excluded: unusable,
@@ -93,9 +93,9 @@ export async function labelEdges(
     const first = readEdges(edges, { threshold: duplicateThreshold ?? clusterThresh })
     const stage =
       method === 'components'
-        ? clusterEdges({ ...step, clusterThreshold: clusterThresh })
+        ? clusterEdges({ ...common, clusterThreshold: clusterThresh })
         : detectCommunities({
-            ...step,
+            ...common,
             threshold: clusterThresh,
             embeddings: rows,
             memoryBytes: memory.communities,
