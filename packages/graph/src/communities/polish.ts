@@ -1,7 +1,7 @@
 import type { EmbeddingReader } from '@facekit/core'
 import type { Adjacency, AdjacencyBlock } from './adjacency.js'
-import { numberModules } from './aggregate.js'
 import { centroidsOf, type Centroids } from './centroids.js'
+import { numberModules } from './number-modules.js'
 import { LARGEST_ROOM, type Room, type StepOptions } from './room.js'
 import { RowChunks } from './row-chunks.js'
 import { dot } from './vectors.js'
