@@ -1,9 +1,7 @@
 import type { EmbeddingReader } from '@facekit/core'
-import { buildAdjacency } from '../src/communities/build-adjacency.js'
-import type { Adjacency } from '../src/communities/adjacency.js'
-import { UNBOUNDED, type Room } from '../src/communities/room.js'
-import { randomBatches, type Edge } from './reference.js'
 import { seededRandom } from '@facekit/testing'
+import { buildAdjacency, type Adjacency } from '../src/index.js'
+import { randomBatches, type Edge } from './reference.js'
 
 /** n × dim float32, made of length 1. */
 export function readerOf(values: Float32Array, dim: number): EmbeddingReader {
@@ -25,7 +23,7 @@ export function normal(random: () => number): number {
 }
 
 /**
- * People whose faces have a cosine around `alike`, shuffled, each followed by none or some of the next.
+ * People whose faces have a cosine around `alike`, a face of each in turn.
  *
  * @returns values, n × dim float32, and n persons
  */
@@ -93,14 +91,10 @@ export function again(edges: readonly Edge[], most = 1000, seed = 1) {
   }
 }
 
-export function adjacencyOf(
-  rows: number,
-  edges: readonly Edge[],
-  room: Room = UNBOUNDED,
-): Promise<Adjacency> {
+export function adjacencyOf(rows: number, edges: readonly Edge[]): Promise<Adjacency> {
   const sorted = [...edges].sort((p, q) => p[0] - q[0] || p[1] - q[1])
   const stays = new Uint8Array(rows).fill(1)
-  return buildAdjacency({ rows, edges: again(sorted), stays, threshold: -1, room })
+  return buildAdjacency({ rows, edges: again(sorted), stays, threshold: -1 })
 }
 
 /** Every edge between so many rows by chance. */

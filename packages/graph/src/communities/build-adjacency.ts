@@ -4,7 +4,7 @@ import { GraphError } from '../errors.js'
 import { hearSignal } from '../hear-signal.js'
 import { MemoryAdjacency, type Adjacency } from './adjacency.js'
 import { ENTRY_BYTES, FileAdjacency } from './file-adjacency.js'
-import { scratchPath, UNBOUNDED, type Room } from './room.js'
+import { scratchPath, LARGEST_ROOM, type Room } from './room.js'
 
 export interface AdjacencyOptions {
   rows: number
@@ -14,7 +14,7 @@ export interface AdjacencyOptions {
   stays: Uint8Array
   /** Edges below are left out, as are those that are not above 0, which would be no weight. */
   threshold: number
-  /** Unbounded if left out. */
+  /** 4 GiB if left out. */
   room?: Room
   signal?: AbortSignal | undefined
 }
@@ -29,7 +29,7 @@ export interface AdjacencyOptions {
  * reason of the signal
  */
 export async function buildAdjacency(options: AdjacencyOptions): Promise<Adjacency> {
-  const { rows, room = UNBOUNDED } = options
+  const { rows, room = LARGEST_ROOM } = options
   const offsets = new Float64Array(rows + 1)
   for await (const [a, b] of edgesOf(options)) {
     for (let i = 0; i < a.length; i++) {

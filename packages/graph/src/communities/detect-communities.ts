@@ -15,6 +15,7 @@ import { UnionFind } from '../union-find.js'
 import { buildAdjacency } from './build-adjacency.js'
 import { mapEquation } from './map-equation.js'
 import { polish } from './polish.js'
+import { roomOf } from './room.js'
 import { smooth } from './smooth.js'
 
 /** What is being done, in this order. */
@@ -33,7 +34,7 @@ export interface CommunityOptions {
   embeddings: EmbeddingReader
   /** Rows that are in no class and no duplicates, such as those without a usable embedding. */
   excluded?: Uint32Array
-  /** What edges and embeddings may take in memory, beside `COMMUNITY_ROW_BYTES`; the rest goes into files in `scratchFolder`. Unbounded if left out. */
+  /** What edges and embeddings may take in memory, beside `COMMUNITY_ROW_BYTES`; the rest goes into files in `scratchFolder`. 16 GiB if left out, and at most. */
   memoryBytes?: number
   /** An existing folder; whoever gave it removes it. To be given with `memoryBytes`. */
   scratchFolder?: string
@@ -108,7 +109,7 @@ async function communitiesOf(
   signal: AbortSignal,
 ): Promise<Clustering> {
   const { rows, again, threshold, embeddings, excluded = new Uint32Array(0), onProgress } = options
-  const room = { bytes: (options.memoryBytes ?? Infinity) / ROOMS, folder: options.scratchFolder }
+  const room = roomOf((options.memoryBytes ?? Infinity) / ROOMS, options.scratchFolder)
   const stays = Uint8Array.from(duplicateOf, (other) => Number(other === NOT_A_DUPLICATE))
   for (const row of excluded) stays[row] = 0
 

@@ -1,8 +1,9 @@
 import { hearSignal } from '../hear-signal.js'
 import { ROWS_AT_ONCE, type Adjacency } from './adjacency.js'
-import { aggregate, numberModules } from './aggregate.js'
+import { aggregate } from './aggregate.js'
 import { codeLength } from './code-length.js'
 import { NodeMoves } from './node-moves.js'
+import { numberModules } from './number-modules.js'
 
 /** After the modules of modules, single rows move again, at most so many times; the second time changes little. */
 const ROUNDS = 3

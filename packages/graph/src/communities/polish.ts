@@ -1,8 +1,8 @@
 import type { EmbeddingReader } from '@facekit/core'
 import type { Adjacency, AdjacencyBlock } from './adjacency.js'
-import { numberModules } from './aggregate.js'
 import { centroidsOf, type Centroids } from './centroids.js'
-import { UNBOUNDED, type Room, type StepOptions } from './room.js'
+import { numberModules } from './number-modules.js'
+import { LARGEST_ROOM, type Room, type StepOptions } from './room.js'
 import { RowChunks } from './row-chunks.js'
 import { dot } from './vectors.js'
 
@@ -28,7 +28,7 @@ export async function polish(
   graph: Adjacency,
   embeddings: EmbeddingReader,
   modules: Int32Array,
-  { room = UNBOUNDED, signal }: StepOptions = {},
+  { room = LARGEST_ROOM, signal }: StepOptions = {},
 ): Promise<Int32Array> {
   let current: Int32Array = modules.slice()
   for (let round = 0; round < ROUNDS; round++) {

@@ -8,7 +8,15 @@ export interface Room {
   folder?: string | undefined
 }
 
-export const UNBOUNDED: Room = { bytes: Infinity }
+/** What any Node takes as one array. */
+const MOST_BYTES = 2 ** 32
+
+/** @param folder for what takes more than `bytes`, or than 4 GiB */
+export function roomOf(bytes: number, folder: string | undefined): Room {
+  return { bytes: Math.min(bytes, MOST_BYTES), folder }
+}
+
+export const LARGEST_ROOM = roomOf(MOST_BYTES, undefined)
 
 /** @returns where a file of this name goes; @throws OptionError without a folder */
 export function scratchPath({ bytes, folder }: Room, name: string): string {
@@ -21,7 +29,7 @@ export function scratchPath({ bytes, folder }: Room, name: string): string {
 
 /** How a step of `detectCommunities` is done. */
 export interface StepOptions {
-  /** Unbounded if left out. */
+  /** 4 GiB for each thing if left out. */
   room?: Room
   signal?: AbortSignal | undefined
 }

@@ -1,7 +1,7 @@
 import type { EmbeddingReader } from '@facekit/core'
 import { hearSignal } from '../hear-signal.js'
 
-/** Rows beside all of the others: enough for a product, little memory. */
+/** Lists beside all rows: 4 MiB at dim 128, a tenth of a second. */
 const BESIDE_ALL = 2 ** 13
 
 /** Rows that lists are compared with, one part of them in memory at a time. The last is kept: all of them, if they fit. */
@@ -19,7 +19,7 @@ export class RowChunks {
     this.#rowsAtOnce = Math.min(reader.rows, Math.max(1, Math.floor(bytes / (4 * reader.dim))))
   }
 
-  /** How many lists to have in memory: many, where all rows are read once for each such number of them. */
+  /** How many lists to have in memory at a time: few where all rows are, else many, since all rows are read for each time. */
   get listsAtOnce(): number {
     return this.#rowsAtOnce >= this.#reader.rows ? BESIDE_ALL : this.#rowsAtOnce
   }
@@ -47,7 +47,7 @@ export class RowChunks {
   /**
    * Calls back for every item of some lists, those of each list in the order of parts.
    *
-   * @param offsets (lists + 1): where the items of each list begin, the first being 0 after subtraction of the first offset
+   * @param offsets (lists + 1) × float64: where the items of each list begin, and the last end, counted from anywhere
    * @param items rows
    * @param visit of a list, an item, and where its row begins in `values`
    */

@@ -1,7 +1,7 @@
 import type { EmbeddingReader } from '@facekit/core'
 import type { Adjacency } from './adjacency.js'
 import { filterEntries } from './filter-entries.js'
-import { UNBOUNDED, type Room, type StepOptions } from './room.js'
+import { LARGEST_ROOM, type Room, type StepOptions } from './room.js'
 import { RowChunks } from './row-chunks.js'
 import { RowStore } from './row-store.js'
 import { addScaled, dot, normalize } from './vectors.js'
@@ -24,7 +24,7 @@ const LEAST_COSINE = 0.7
 export async function smooth(
   graph: Adjacency,
   embeddings: EmbeddingReader,
-  { room = UNBOUNDED, signal }: StepOptions = {},
+  { room = LARGEST_ROOM, signal }: StepOptions = {},
 ): Promise<Adjacency> {
   const smoothed = new RowStore(graph.rows, embeddings.dim, room, 'smoothed')
   try {
