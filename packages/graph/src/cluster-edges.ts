@@ -65,9 +65,9 @@ export function clusterEdges(options: ClusterOptions): Transform {
     },
     flush(callback) {
       const isStopped = () => this.destroyed
-      const edges = again ? pairsOf(again(), rows, clusterThreshold) : kept.blocks()
+      const edges = () => (again ? pairsOf(again(), rows, clusterThreshold) : kept.blocks())
       const found = removes
-        ? classesOfOthers(components, edges, isStopped)
+        ? classesOfOthers(components, edges(), isStopped)
         : Promise.resolve({
             roots: components.toRoots(),
             duplicateOf: new Int32Array(rows).fill(NOT_A_DUPLICATE),
