@@ -10,9 +10,14 @@ export function sayLeftover({ output, leftover }: PendingFiles, talk: Talk): voi
   if (leftover === 'finished') sayFinished(output, talk)
 }
 
-/** How to go on with a run that ended before its end, if it can be gone on with. */
-export function sayKept({ output, isResumable }: PendingFiles, talk: Talk): void {
-  if (isResumable)
+/**
+ * How to go on with a run that ended before its end, if it can be gone on with.
+ *
+ * @param error that ended it: what refuses the run says itself what to do
+ */
+export function sayKept({ output, isResumable }: PendingFiles, error: unknown, talk: Talk): void {
+  const { code } = (error ?? {}) as { code?: unknown }
+  if (isResumable && code !== 'RUN_DAMAGED' && code !== 'OPTION')
     talk.warn(
       `What is done is recorded in ${output}: the same command with --resume goes on, with --no-resume it begins anew`,
     )

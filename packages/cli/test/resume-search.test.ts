@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KILL_AT, rounds, seededRandom } from '@facekit/testing'
@@ -120,6 +120,8 @@ describe('an unfinished search', () => {
     const { status, stderr } = await facekit([...other, '--output', output, '--resume'])
     expect([status, stderr]).toEqual([3, expect.stringMatching(difference)])
     expect(stderr).toContain('[RUN_DIFFERS]')
+    // Nothing else is said: this command does not go on.
+    expect(stderr).not.toContain('the same command with --resume')
     expect((await search('--resume')).status).toBe(0)
     expect(contents(output)).toEqual(whole.get('search'))
   })
@@ -131,10 +133,7 @@ describe('an unfinished search', () => {
     const { status, stderr } = await facekit(
       [...args, '--input', others, '--output', output, '--resume'].toSpliced(1, 2),
     )
-    expect([status, stderr]).toEqual([
-      3,
-      expect.stringMatching(/the embeddings was sha256:\w+ and is sha256:\w+/),
-    ])
+    expect([status, stderr]).toEqual([3, expect.stringMatching(/the embeddings was \w+… and is \w+…/)])
   })
 
   it('is not trusted: what is not as it was recorded is named', async () => {
@@ -154,7 +153,19 @@ describe('an unfinished search', () => {
     const labels = ['cluster', '--input', embeddings, '--output', output, '--save_groups', '0']
     const { status, stderr } = await facekit([...labels, '--resume'])
     expect([status, stderr]).toEqual([3, expect.stringContaining('the unfinished one there makes edges')])
+    const label = ['label', '--input', embeddings, '--edges', inFolder('whole-search'), '--output', output]
+    expect((await facekit(label)).stderr).not.toContain('--no-resume')
     expect((await facekit([...labels, '--no-resume'])).status).toBe(0)
+  })
+
+  it('is found before a stream is read', async () => {
+    await unfinished()
+    const labels = inFolder('labels-of-a-stream')
+    rmSync(labels, { recursive: true, force: true })
+    mkdirSync(labels)
+    renameSync(output, join(labels, 'edges'))
+    const { status, stderr } = await facekit(['cluster', '--output', labels], Buffer.from('no stream at all'))
+    expect([status, stderr]).toEqual([3, expect.stringContaining('[RUN_UNFINISHED]')])
   })
 
   it('which was stopped by a signal, has recorded what it did and says how to go on', async () => {

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileS
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { openEdges } from '@facekit/edges'
+import { NpyWriter, openNpy } from '@facekit/io-npy'
 import { rounds } from '@facekit/testing'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { writePeople } from './people.js'
@@ -175,9 +176,11 @@ describe('cluster', () => {
     await clustered('--no-keep-edges')
     expect(labelsIn(output)).toEqual(labelsIn(whole))
     expect(existsSync(edges)).toBe(false)
-    await clustered()
-    await clustered('--topK', '7', '--no-keep-edges')
-    expect(existsSync(edges)).toBe(false)
+    for (const flags of [['--topK', '7'], []]) {
+      await clustered()
+      await clustered(...flags, '--no-keep-edges')
+      expect(existsSync(edges)).toBe(false)
+    }
   })
 
   it('stores edges from the floor up that is given, which is no higher than its thresholds', async () => {
@@ -219,6 +222,21 @@ describe('label', () => {
     expect(status).toBe(3)
     expect(existsSync(output)).toBe(false)
   })
+})
+
+it('search takes embeddings that have to be converted, with little memory', async () => {
+  const [floats, doubles] = [inFolder('floats'), inFolder('doubles')]
+  for (const folder of [floats, doubles]) await writePeople(folder, 6000, 256)
+  const file = join(doubles, 'final_embs.npy')
+  const npy = await openNpy(file)
+  const values = await npy.readFloat32()
+  await npy.close()
+  const writer = await NpyWriter.create(file, { descr: '<f8', rowShape: [256] })
+  await writer.append(Float64Array.from(values))
+  await writer.finish()
+  for (const [i, folder] of [floats, doubles].entries())
+    await succeed('search', '--input', folder, '--output', inFolder(`of-${i}`), '--memory-limit', '64MiB')
+  expect(contents(inFolder('of-1'))).toEqual(contents(inFolder('of-0')))
 })
 
 it('search says what it stored', async () => {

@@ -146,6 +146,11 @@ describe('a record', () => {
     ['of no kind', (record: object) => ({ ...record, kind: 'toString' }), /holds no record of a run/],
     ['without a time', (record: object) => ({ ...record, at: 1 }), /holds no record of a run/],
     ['of nothing', (record: object) => ({ ...record, identity: null }), /does not say what the run is of/],
+    [
+      'of other progress',
+      (record: object) => ({ ...record, progress: 7 }),
+      /its checksum is that of another/,
+    ],
     ['that is cut', undefined, /JSON/],
   ])('%s is refused, and can be dropped', async (_what, change, message) => {
     await unfinished()

@@ -1,6 +1,6 @@
 import { mkdir, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { checkMark, runDamaged, type EdgeBatch, type FileMark } from '@facekit/core'
+import { checkMark, isFileMark, type EdgeBatch, type FileMark } from '@facekit/core'
 import type { SortedPairs } from './blocks.js'
 import { EdgeFileWriter, readEdgeFile } from './edge-file.js'
 import { listOrder } from './list-order.js'
@@ -264,30 +264,37 @@ function readPieces(folder: string, pieces: readonly Piece[]): AsyncIterable<Edg
 }
 
 /**
- * Checks pieces that a record speaks of.
- *
  * @param recorded of a run that did not finish, as `settle` gave it
+ * @returns undefined where it is none of that
+ */
+export function parsePieces(recorded: unknown): Piece[] | undefined {
+  return Array.isArray(recorded) && recorded.every(isPiece) ? recorded : undefined
+}
+
+/**
+ * Checks that the files of pieces are as they were.
+ *
  * @throws FacekitError `RUN_DAMAGED`
  */
-export async function checkPieces(folder: string, recorded: unknown): Promise<Piece[]> {
-  if (!Array.isArray(recorded) || !recorded.every(isPiece))
-    throw runDamaged(folder, 'its record holds no pieces')
-  for (const { name, file } of recorded) await checkMark(join(folder, name), file)
-  return recorded
+export async function checkPieces(folder: string, pieces: readonly Piece[]): Promise<void> {
+  for (const { name, file } of pieces) await checkMark(join(folder, name), file)
 }
 
 function isPiece(value: unknown): value is Piece {
   if (typeof value !== 'object' || value === null) return false
   const { name, pairs, first, level, file } = value as Partial<Record<keyof Piece, unknown>>
-  const isPair = (pair: unknown) =>
-    typeof pair === 'object' && pair !== null && 'source' in pair && 'target' in pair
   return (
     typeof name === 'string' &&
     PIECE.test(name) &&
-    typeof pairs === 'number' &&
-    typeof level === 'number' &&
+    Number.isSafeInteger(pairs) &&
+    Number.isSafeInteger(level) &&
     isPair(first) &&
-    typeof file === 'object' &&
-    file !== null
+    isFileMark(file)
   )
+}
+
+function isPair(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const { source, target } = value as Partial<Record<keyof Piece['first'], unknown>>
+  return Number.isSafeInteger(source) && Number.isSafeInteger(target)
 }

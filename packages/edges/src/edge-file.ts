@@ -152,24 +152,23 @@ export async function* readEdgeFile(
 
 async function* rowGroups(file: AsyncBuffer): AsyncGenerator<EdgeBatch> {
   const metadata = await parquetMetadataAsync(file)
-  let rowStart = 0
-  for (const { num_rows: rows } of metadata.row_groups) {
-    const rowEnd = rowStart + Number(rows)
+  for (const group of metadata.row_groups) {
+    const rows = Number(group.num_rows)
     const columns = new Map<string, unknown>()
     await parquetRead({
       file,
-      metadata,
-      rowStart,
-      rowEnd,
+      // As a file of this group alone: the reader goes through all groups that it knows of.
+      metadata: { ...metadata, row_groups: [group], num_rows: group.num_rows },
+      rowStart: 0,
+      rowEnd: rows,
       columns: COLUMNS.map(({ name }) => name),
       onChunk: ({ columnName, columnData }) => columns.set(columnName, columnData),
     })
     yield {
-      source: rowsOf(columns.get('source'), rowEnd - rowStart),
-      target: rowsOf(columns.get('target'), rowEnd - rowStart),
-      similarity: similaritiesOf(columns.get('similarity'), rowEnd - rowStart),
+      source: rowsOf(columns.get('source'), rows),
+      target: rowsOf(columns.get('target'), rows),
+      similarity: similaritiesOf(columns.get('similarity'), rows),
     }
-    rowStart = rowEnd
   }
 }
 

@@ -1,6 +1,6 @@
 import { lstat, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { hashFile, readSettled, type FileMark } from '@facekit/core'
+import { hashFile, MAX_ROWS, readSettled, type FileMark } from '@facekit/core'
 import { EdgeError } from './errors.js'
 
 /** Says what the files of edges in its folder are. */
@@ -132,15 +132,15 @@ function parseManifest(path: string, text: string): { info: EdgesInfo; files: Ed
   const { version, rows, dim, floor, topK, embeddings, unusable, edges, files } = value
   if (version !== VERSION) throw refuse(`it is of version ${String(version)}, and not ${VERSION}`)
   if (
-    !isCount(rows) ||
+    !isCount(rows, MAX_ROWS) ||
     !isCount(dim) ||
-    typeof floor !== 'number' ||
+    !(typeof floor === 'number' && floor >= -1 && floor <= 1) ||
     !(topK === 'all' || isCount(topK)) ||
     typeof embeddings !== 'string' ||
-    !isCount(unusable) ||
+    !isCount(unusable, rows) ||
     !Array.isArray(files)
   )
-    throw refuse('something is missing in it')
+    throw refuse('something is missing in it, or no possible value')
   const known = files.map((file, i) => {
     if (!isEdgeFile(file) || file.name !== nameOfEdges(i)) throw refuse(`file ${i} of it is none`)
     return file
@@ -168,6 +168,6 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0
+function isCount(value: unknown, most = Infinity): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= most
 }

@@ -1,6 +1,12 @@
 export { listOrder } from './list-order.js'
 export { PairBuffer } from './pair-buffer.js'
-export { checkPieces, COLLECTOR_ROW_BYTES, EdgeCollector, LEAST_COLLECTOR_BYTES } from './collector.js'
+export {
+  checkPieces,
+  COLLECTOR_ROW_BYTES,
+  EdgeCollector,
+  LEAST_COLLECTOR_BYTES,
+  parsePieces,
+} from './collector.js'
 export type { CollectorOptions, Piece } from './collector.js'
 export { EmbeddingsFingerprint } from './fingerprint.js'
 export { checkEdges, openEdges } from './edge-set.js'

@@ -206,6 +206,19 @@ describe('edges that are not as the manifest says', () => {
     await expect(openEdges(folder)).rejects.toMatchObject({ code: 'EDGES_MANIFEST' })
   })
 
+  it.each([
+    ['floor', -1e300],
+    ['floor', 2],
+    ['unusable', 2 ** 21],
+    ['rows', 2 ** 31],
+    ['topK', 'some'],
+  ])('a manifest with the %s %j is refused', async (key, value) => {
+    await write(PAIRS)
+    const told = JSON.parse(readFileSync(manifest(), 'utf8')) as Record<string, unknown>
+    writeFileSync(manifest(), JSON.stringify({ ...told, [key]: value }))
+    await expect(openEdges(folder)).rejects.toMatchObject({ code: 'EDGES_MANIFEST' })
+  })
+
   it('a folder without edges is one', async () => {
     await expect(openEdges(folder)).rejects.toMatchObject({
       code: 'EDGES_FOLDER',

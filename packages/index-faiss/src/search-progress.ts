@@ -1,5 +1,5 @@
 import { runDamaged } from '@facekit/core'
-import { checkPieces, type Piece } from '@facekit/edges'
+import { checkPieces, parsePieces, type Piece } from '@facekit/edges'
 import { NOTHING_DONE, type Frontier } from './plan/frontier.js'
 
 /** What a search records of itself. */
@@ -8,22 +8,40 @@ export interface SearchProgress {
   pieces: readonly Piece[]
 }
 
-/** Names of files in the scratch folder that recorded progress speaks of. */
-export function filesOfProgress(recorded: unknown): Set<string> {
-  const { pieces } = (recorded ?? {}) as { pieces?: unknown }
-  const named = Array.isArray(pieces) ? (pieces as readonly { name?: unknown }[]) : []
-  return new Set(named.map(({ name }) => String(name)))
+/**
+ * Names of files in the scratch folder that recorded progress speaks of.
+ *
+ * @param recorded undefined where nothing is
+ * @throws FacekitError `RUN_DAMAGED` where it is no progress of a search
+ */
+export function filesOfProgress(folder: string, recorded: unknown): Set<string> {
+  return new Set(parseProgress(folder, recorded).pieces.map(({ name }) => name))
 }
 
 /**
  * @param recorded undefined for a search that begins
- * @throws FacekitError `RUN_DAMAGED` where it is no progress of a search, or its pieces are not as they were
+ * @throws FacekitError `RUN_DAMAGED` where it is no progress of a search of so many rows, or its pieces are not as they were
  */
-export async function checkProgress(folder: string, recorded: unknown): Promise<SearchProgress> {
+export async function checkProgress(
+  folder: string,
+  recorded: unknown,
+  rows: number,
+): Promise<SearchProgress> {
+  const progress = parseProgress(folder, recorded)
+  const { sources, nextSources, targets } = progress.frontier
+  if (Math.max(sources, nextSources, targets) > rows)
+    throw runDamaged(folder, `it says that more than ${rows} rows were searched`)
+  await checkPieces(folder, progress.pieces)
+  return progress
+}
+
+function parseProgress(folder: string, recorded: unknown): SearchProgress {
   if (recorded === undefined) return { frontier: NOTHING_DONE, pieces: [] }
-  const { frontier, pieces } = (recorded ?? {}) as Partial<Record<keyof SearchProgress, unknown>>
-  if (!isFrontier(frontier)) throw runDamaged(folder, 'its record does not say how far the search was')
-  return { frontier, pieces: await checkPieces(folder, pieces) }
+  const progress = (recorded ?? {}) as Partial<Record<keyof SearchProgress, unknown>>
+  const pieces = parsePieces(progress.pieces)
+  if (!isFrontier(progress.frontier) || !pieces)
+    throw runDamaged(folder, 'its record does not say how far the search was')
+  return { frontier: progress.frontier, pieces }
 }
 
 function isFrontier(value: unknown): value is Frontier {

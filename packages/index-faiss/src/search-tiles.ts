@@ -57,6 +57,8 @@ interface Start {
   plan: TilePlan
   /** For each thread, or one for all. */
   units: Iterator<Unit>[]
+  /** Which of several a unit is among. */
+  ownerOf?: (unit: Unit) => number
 }
 
 /**
@@ -72,7 +74,7 @@ export async function* searchTiles(
   const { rows } = gallery
   const { listLength, checkpoints, pairBytes: memoryBytes, pairFolder: folder } = setup
   if (rows < 2 || listLength === 0) return
-  const { frontier, pieces } = await checkProgress(folder, checkpoints.resumed)
+  const { frontier, pieces } = await checkProgress(folder, checkpoints.resumed, rows)
   const cutoffs = new Float32Array(new SharedArrayBuffer(4 * rows)).fill(-Infinity)
   const search = new TileSearch(gallery, setup, cutoffs, frontier, signal)
   const collector = new EdgeCollector({ rows, listLength, cutoffs, memoryBytes, folder, pieces })
@@ -81,7 +83,7 @@ export async function* searchTiles(
     const start = await search.start()
     if (!start) return
     const { crew, plan, units } = start
-    const tracker = new FrontierTracker(plan, frontier)
+    const tracker = new FrontierTracker(plan, frontier, start.ownerOf)
     const record = async () => {
       await checkpoints.record(async (): Promise<SearchProgress> => ({
         frontier: tracker.frontier,
@@ -204,7 +206,7 @@ class TileSearch {
     }
     const coded = await this.#code(coding)
     const { rows } = this.#gallery
-    const { plan, shares } = shareTiles({ rows, codeLength: coding.codeLength }, devices, this.#done)
+    const { plan, shares, ownerOf } = shareTiles({ rows, codeLength: coding.codeLength }, devices, this.#done)
     const onCpu = this.#crew!
     try {
       this.#crew = await Crew.start(shares.length, onWarning)
@@ -230,7 +232,7 @@ class TileSearch {
     }
     await onCpu.close()
     onSharded(shares.length)
-    return { crew: this.#crew, plan, units: shares.map(({ units }) => units) }
+    return { crew: this.#crew, plan, units: shares.map(({ units }) => units), ownerOf }
   }
 
   async #plan(onDevices: boolean): Promise<Coding | string> {

@@ -71,7 +71,7 @@ describe('a search that dies', () => {
           break
         }
         progress = checkpoints.recorded
-        const named = filesOfProgress(progress)
+        const named = filesOfProgress(folder, progress)
         for (const name of readdirSync(folder)) if (!named.has(name)) rmSync(join(folder, name))
         expect(readdirSync(folder).sort()).toEqual([...named].sort())
       }
@@ -110,15 +110,19 @@ describe('a search that dies', () => {
     expect(edges).toEqual(await findEdges(gallery, { threshold: 0.9, topK: 10 }))
   })
 
-  it.each([{}, { frontier: {} }, { frontier: NOTHING_DONE }, 7])(
-    'with the record %j is refused',
-    async (resumed) => {
-      const gallery = galleryOf([Float32Array.of(1), Float32Array.of(1)], 1)
-      const checkpoints = new DyingCheckpoints(resumed, 9)
-      const options = { threshold: 0.5, topK: 2, scratchFolder: folder, checkpoints }
-      await expect(findEdges(gallery, options)).rejects.toMatchObject({ code: 'RUN_DAMAGED' })
-    },
-  )
+  it.each([
+    {},
+    { frontier: {} },
+    { frontier: NOTHING_DONE },
+    { frontier: NOTHING_DONE, pieces: [null] },
+    { frontier: { sources: 3, nextSources: 3, targets: 3 }, pieces: [] },
+    7,
+  ])('with the record %j is refused', async (resumed) => {
+    const gallery = galleryOf([Float32Array.of(1), Float32Array.of(1)], 1)
+    const checkpoints = new DyingCheckpoints(resumed, 9)
+    const options = { threshold: 0.5, topK: 2, scratchFolder: folder, checkpoints }
+    await expect(findEdges(gallery, options)).rejects.toMatchObject({ code: 'RUN_DAMAGED' })
+  })
 })
 
 describe('a frontier', () => {
@@ -138,10 +142,14 @@ describe('a frontier', () => {
       const done = new Set<string>()
       for (let lives = 0; lives < 3; lives++) {
         const plan = planned()
-        const tracker = new FrontierTracker(plan, frontier)
-        // Units end in almost the order in which they begin.
         const units = [...unitsOf(plan, frontier)]
-        const order = units.map((unit, i) => ({ unit, at: i + 3 * random() })).sort((a, b) => a.at - b.at)
+        // Units end in almost the order in which they begin; or one of two is far ahead with its own.
+        const hasOwners = random() < 0.5
+        const ownerOf = ({ galleryTile }: Unit) => galleryTile % 2
+        const tracker = new FrontierTracker(plan, frontier, hasOwners ? ownerOf : undefined)
+        const placeOf = (unit: Unit, i: number) =>
+          hasOwners ? i / (1 + 5 * ownerOf(unit)) : i + 3 * random()
+        const order = units.map((unit, i) => ({ unit, at: placeOf(unit, i) })).sort((a, b) => a.at - b.at)
         const finished = lives === 2 ? order : order.slice(0, Math.floor(random() * order.length))
         for (const { unit } of finished) {
           tracker.finish(unit)

@@ -159,7 +159,7 @@ const PROMISES: Readonly<Record<string, readonly (readonly [file: string, test: 
   'A run without `--resume` or `--no-resume` is refused where one is unfinished.': [
     ['cli/test/resume-search.test.ts', 'is not lost where a word is left out, which is said'],
   ],
-  'A pipe cannot be gone on with, nor can a search by FAISS.': [
+  'What came through a pipe has to come again, and a search by FAISS begins anew.': [
     ['cli/test/resume-extract.test.ts', 'cannot be gone on with'],
   ],
 

@@ -14,10 +14,11 @@ import {
   type LabelWish,
 } from '../label/label-edges.js'
 import { chooseMethod, componentsThreshold, type ChosenMethod } from '../label/method.js'
+import { labelMemory } from '../memory.js'
 import { grouped, Progress } from '../progress.js'
 import { sayKept, sayLeftover, settleInput } from '../said-of-output.js'
 import { chooseSearch, type ChosenSearch } from '../search/choose-search.js'
-import { searchEdges } from '../search/search-edges.js'
+import { searchEdges, type SearchEdgesOptions } from '../search/search-edges.js'
 import type { Survey } from '../search/survey.js'
 import type { Talk } from '../talk.js'
 import { edgesFolder, findKeptEdges } from './kept-edges.js'
@@ -77,18 +78,24 @@ export async function cluster(
   const labels = await openLabels(options.output, options.saveGroups, options.resume)
   sayLeftover(labels, talk)
   const received = new Progress('receive', 'embeddings')
+  let pending: PendingFiles | undefined
   try {
+    // Before a stream is read, which may take hours: whether its edges can be stored is known now.
+    pending = await PendingFiles.in(edgesFolder(options.output), 'edges', { resume: options.resume })
+    sayLeftover(pending, talk)
     const set =
       given instanceof Readable
         ? await spoolArrow(given, labels.scratchPath('spool'), received, talk, signal)
         : given
     const labelled = { ...options, ...(await chooseMethod(options, set, talk, signal)) }
+    labelMemory(labelled.memoryLimit, set.rows, labelled.method)
     warnOfThresholds(labelled, talk)
     const floor = checkFloor(options.floor, labelled)
-    const found = await findEdges(set, floor, options, chosen, talk, signal)
+    const found = await findEdges(set, { ...options, floor }, chosen, pending, talk, signal)
     const { survey, edges } = found
+    await pending.discard()
     const summary = await labelEdges(set, edges, survey.unusable, labelled, labels, talk, signal)
-    if (!options.keepEdges && !found.isReused) await removeOutput(edges.folder, 'edges')
+    if (!options.keepEdges) await removeOutput(edges.folder, 'edges')
     return {
       ...summary,
       method: labelled.method,
@@ -103,12 +110,14 @@ export async function cluster(
       seconds: (Date.now() - startMs) / 1000,
     }
   } catch (error) {
+    if (pending) sayKept(pending, error, talk)
     if (received.count > 0)
       talk.warn(
-        'What comes through a pipe cannot be gone on with: extract --output embeddings/ could have been, and cluster --input embeddings/ after it',
+        'What came through a pipe has to come again: extract --output embeddings/ could have gone on, and cluster --input embeddings/ after it',
       )
     throw error
   } finally {
+    await pending?.discard()
     await labels.discard()
   }
 }
@@ -135,25 +144,14 @@ interface FoundEdges {
 /** Those of an earlier run, or of a search. */
 async function findEdges(
   set: FileSet,
-  floor: number,
-  options: ClusterOptions,
+  options: SearchEdgesOptions,
   chosen: ChosenSearch,
+  pending: PendingFiles,
   talk: Talk,
   signal: AbortSignal | undefined,
 ): Promise<FoundEdges> {
-  const folder = edgesFolder(options.output)
-  const kept = await findKeptEdges(folder, set, { floor, topK: options.topK }, talk, signal)
+  const kept = await findKeptEdges(pending.output, set, options, talk, signal)
   if (kept) return { ...kept, gpus: 0, isReused: true }
   talk.info(`${grouped(set.rows)} embeddings of ${set.dim} numbers; search: ${chosen.reason}`)
-  const pending = await PendingFiles.in(folder, 'edges', { resume: options.resume })
-  sayLeftover(pending, talk)
-  try {
-    const searched = await searchEdges(set, { ...options, floor }, chosen, pending, talk, signal)
-    return { ...searched, isReused: false }
-  } catch (error) {
-    sayKept(pending, talk)
-    throw error
-  } finally {
-    await pending.discard()
-  }
+  return { ...(await searchEdges(set, options, chosen, pending, talk, signal)), isReused: false }
 }

@@ -97,9 +97,9 @@ export async function folderOutput(
         },
       }
     },
-    async close() {
+    async close(error) {
       await pending.discard()
-      if (set) sayKept(pending, talk)
+      if (set) sayKept(pending, error, talk)
     },
   }
 }

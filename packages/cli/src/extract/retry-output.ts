@@ -24,7 +24,9 @@ export async function retryOutput(
   try {
     const earlier = pending.earlierIdentity
     if (!earlier) throw unknownRun(folder)
-    const { rest, read, isList } = withoutInput(earlier)
+    const { rest, read, isList, folder: meantFrom } = withoutInput(earlier)
+    if (meantFrom !== undefined && meantFrom !== process.cwd())
+      throw differentRun(folder, [`the working directory was ${meantFrom} and is ${process.cwd()}`])
     const set = await openFileSet(folder)
     const count = await countFailures(folder)
     talk.info(count > 0 ? `Trying again ${grouped(count)} images that failed` : `Nothing failed in ${folder}`)

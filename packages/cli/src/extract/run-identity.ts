@@ -1,12 +1,17 @@
 import { statSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { isAbsolute, resolve } from 'node:path'
 import type { Device, RunIdentity } from '@facekit/core'
 import type { Embedder } from '@facekit/embedder'
 import { hashFile } from '../weights/model-cache.js'
 import type { ExtractOptions } from './run.js'
 
 /** Names in an identity that say what a run reads. */
-const INPUT = { input: '--input', list: 'the list', column: '--list-column' } as const
+const INPUT = {
+  input: '--input',
+  list: 'the list',
+  column: '--list-column',
+  folder: 'the working directory',
+} as const
 
 /** What a run reads. */
 export interface RunInput {
@@ -22,16 +27,34 @@ export async function inputIdentity(
   return {
     // A folder of the same name elsewhere is another one.
     [INPUT.input]: input === '-' ? input : resolve(input),
+    // Paths in the output may be meant from it.
+    ...(!isAbsolute(input) && { [INPUT.folder]: process.cwd() }),
     ...(isFile(input) && { [INPUT.list]: await hashFile(input, signal) }),
     ...(listColumn !== undefined && { [INPUT.column]: listColumn }),
   }
 }
 
-/** The rest of an identity, and what the run read. */
-export function withoutInput(identity: RunIdentity): { rest: RunIdentity; read: RunInput; isList: boolean } {
-  const { [INPUT.input]: input = '-', [INPUT.list]: list, [INPUT.column]: column, ...rest } = identity
+/**
+ * The rest of an identity, and what the run read.
+ *
+ * @returns `folder`: what relative paths in the output are meant from, undefined for those of an absolute input
+ */
+export function withoutInput(identity: RunIdentity): {
+  rest: RunIdentity
+  read: RunInput
+  isList: boolean
+  folder: string | undefined
+} {
+  const {
+    [INPUT.input]: input = '-',
+    [INPUT.list]: list,
+    [INPUT.column]: column,
+    [INPUT.folder]: folder,
+    ...rest
+  } = identity
   const read = { input: String(input), listColumn: column === undefined ? undefined : Number(column) }
-  return { rest, read, isList: list !== undefined || input === '-' }
+  const isList = list !== undefined || input === '-' || !isFolder(read.input)
+  return { rest, read, isList, folder: folder === undefined ? undefined : String(folder) }
 }
 
 /**
@@ -62,6 +85,10 @@ export function modelIdentity(
     '--provider': devices[0]?.provider ?? 'cpu',
     ...setIdentity(options),
   }
+}
+
+function isFolder(input: string): boolean {
+  return statSync(input, { throwIfNoEntry: false })?.isDirectory() ?? false
 }
 
 /** A stream by the name of a file is none: it can be read once. */

@@ -2,6 +2,7 @@ import { checkEdges, EdgeError, openEdges, type EdgeSet } from '@facekit/edges'
 import { openFileSet, type FileSet } from '@facekit/io-npy'
 import { openLabels, type LabelSummary } from '@facekit/labels'
 import { orStopped } from '../interruption.js'
+import { labelMemory } from '../memory.js'
 import { grouped } from '../progress.js'
 import { sayLeftover, settleInput } from '../said-of-output.js'
 import { surveyEmbeddings } from '../search/survey.js'
@@ -38,6 +39,7 @@ export async function label(wish: LabelOptions, talk: Talk, signal?: AbortSignal
   if (notOf) throw otherEdges(wish, notOf)
   const chosen = await chooseMethod(wish, set, talk, signal)
   const options = { ...wish, ...chosen }
+  labelMemory(options.memoryLimit, set.rows, chosen.method)
   warnOfThresholds(options, talk)
   const notFrom = whyNotFrom(lowestThreshold(options), edges)
   if (notFrom) throw otherEdges(wish, notFrom)

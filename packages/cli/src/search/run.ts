@@ -72,7 +72,7 @@ export async function search(
       seconds: (Date.now() - startMs) / 1000,
     }
   } catch (error) {
-    sayKept(pending, talk)
+    sayKept(pending, error, talk)
     throw error
   } finally {
     await pending.discard()

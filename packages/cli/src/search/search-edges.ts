@@ -53,6 +53,8 @@ export async function searchEdges(
   const memory = shareMemory(memoryLimit, { rows, dim, threads })
   if (memory.threads < threads)
     talk.warn(`Searching with ${memory.threads} of ${threads} threads: --memory-limit has no room for more`)
+  // Before the gallery, which may leave its own there.
+  await pending.removeAllBut(filesOfProgress(pending.folder, pending.recorded))
   const gallery = new Gallery(rows, dim, {
     rowFiles: rowFilesOf(set),
     memoryBytes: memory.gallery,
@@ -70,6 +72,7 @@ export async function searchEdges(
 
   const identity = {
     'the embeddings': survey.fingerprint,
+    'their number and dim': `${rows} × ${dim}`,
     'the floor': shortestDecimal(Math.fround(floor)),
     '--topK': topK === Infinity ? 'all' : topK,
   }
@@ -80,7 +83,6 @@ export async function searchEdges(
   const checkpoints = pending.checkpoints(identity)
   if (checkpoints.resumed !== undefined && search.engine === 'faiss')
     throw new OptionError('Expected --engine screened or tiles to go on with a search but received faiss')
-  await pending.removeAllBut(filesOfProgress(checkpoints.resumed))
   if (checkpoints.resumed !== undefined) talk.info(`Going on with the unfinished search in ${pending.output}`)
 
   let progress: Progress | undefined

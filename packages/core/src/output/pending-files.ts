@@ -149,9 +149,14 @@ export class PendingFiles {
     return this.#record.get(this.kind)?.identity
   }
 
-  /** Whether the run can be gone on with when it ends here. */
+  /** Whether this run, and not another one that was there, can be gone on with when it ends here. */
   get isResumable(): boolean {
-    return !this.#isCommitted && (this.#unfinished !== undefined || this.#checkpoints?.hasRecord === true)
+    return !this.#isCommitted && this.#checkpoints?.hasRecord === true
+  }
+
+  /** Progress of the unfinished run that is there, as it was recorded, whether it is this run's or not. */
+  get recorded(): unknown {
+    return this.#unfinished?.progress
   }
 
   /** Removes what an unfinished run has left and does not speak of. */
@@ -377,6 +382,6 @@ function unfinishedRun(folder: string, { kind, at }: RunRecord): FacekitError {
 function otherKind(folder: string, kind: OutputKind, unfinished: RunRecord): FacekitError {
   return new FacekitError(
     'RUN_DIFFERS',
-    `Expected to go on with a run that makes ${kind} in ${folder} but the unfinished one there makes ${unfinished.kind}. Choose another folder, or begin anew with --no-resume.`,
+    `Expected to go on with a run that makes ${kind} in ${folder} but the unfinished one there makes ${unfinished.kind}. Choose another folder, or finish that one first; if nobody wants it, remove ${join(folder, HIDDEN_FOLDER)}.`,
   )
 }

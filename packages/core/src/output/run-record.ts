@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { lstat, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FacekitError } from '../errors.js'
@@ -39,14 +40,15 @@ export async function readRunRecord(hidden: string): Promise<RunRecord | undefin
 export async function hasRunRecord(hidden: string): Promise<boolean> {
   return lstat(join(hidden, RUN_NAME)).then(
     () => true,
-    () => false,
+    // What cannot be looked at may be there: nobody is to clear it away.
+    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
   )
 }
 
 /** It is on the disk with all that it speaks of, which has been synced before, or the one before is. */
 export async function writeRunRecord(hidden: string, record: RunRecord): Promise<void> {
   const draft = join(hidden, `${RUN_NAME}-draft`)
-  await writeSynced(draft, JSON.stringify({ version: VERSION, ...record }))
+  await writeSynced(draft, JSON.stringify({ version: VERSION, sha256: checksumOf(record), ...record }))
   await sync(hidden)
   await rename(draft, join(hidden, RUN_NAME))
   await sync(hidden)
@@ -93,22 +95,31 @@ export function runDiffers(output: string, what: string): FacekitError {
   )
 }
 
-const SHA256 = /^[0-9a-f]{64}$/
+const SHA256 = /^(?:sha256:)?[0-9a-f]{64}$/
 
 function said(value: string | number | boolean | undefined): string {
   if (value === undefined) return 'not given'
   const text = String(value)
-  return SHA256.test(text) ? `${text.slice(0, 8)}…` : text
+  return SHA256.test(text) ? `${text.replace('sha256:', '').slice(0, 8)}…` : text
 }
 
 function parse(text: string): RunRecord {
   const record = JSON.parse(text) as Record<string, unknown>
-  const { version, kind, identity, progress, at } = record
+  const { version, sha256, kind, identity, progress, at } = record
   if (typeof version === 'number' && version > VERSION)
     throw new Error(`it is of version ${version}, of a facekit that is newer than this one`)
   if (version !== VERSION || typeof kind !== 'string' || !isOutputKind(kind) || typeof at !== 'string')
     throw new Error('it holds no record of a run')
-  return { kind, identity: parseIdentity(identity), progress, at }
+  const parsed = { kind, identity: parseIdentity(identity), progress, at }
+  if (checksumOf(parsed) !== sha256) throw new Error('its checksum is that of another')
+  return parsed
+}
+
+/** Of the text that it is as JSON, which reading and writing again leaves as it is. */
+function checksumOf({ kind, identity, progress, at }: RunRecord): string {
+  return createHash('sha256')
+    .update(JSON.stringify([kind, identity, progress, at]))
+    .digest('hex')
 }
 
 export function parseIdentity(value: unknown): RunIdentity {

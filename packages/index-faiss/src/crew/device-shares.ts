@@ -20,22 +20,22 @@ export function shareTiles(
   shape: { rows: number; codeLength: number },
   devices: readonly Device[],
   done: Frontier,
-): { plan: TilePlan; shares: DeviceShare[] } {
+): { plan: TilePlan; shares: DeviceShare[]; ownerOf: (unit: Unit) => number } {
   const plan = planDeviceTiles(shape, devices[0]!.provider, devices.length)
   const shards = devices.slice(0, plan.tiles)
   const shardOf = (tile: number) => tile % shards.length
   const tilesOf = (shard: number) =>
     Array.from({ length: plan.tiles }, (_, tile) => tile).filter((tile) => shardOf(tile) === shard)
   // One thread for all shards of a device: WebGPU suffers no two.
-  const shares = distinctDevices(shards).map((device) => {
-    const own = [...shards.keys()].filter((shard) => isSameDevice(shards[shard]!, device))
-    return {
-      device,
-      shards: own.map(tilesOf),
-      units: unitsWhere(plan, done, ({ galleryTile }) => own.includes(shardOf(galleryTile))),
-    }
-  })
-  return { plan, shares }
+  const distinct = distinctDevices(shards)
+  const ownerOfShard = shards.map((shard) => distinct.findIndex((device) => isSameDevice(shard, device)))
+  const ownerOf = ({ galleryTile }: Unit) => ownerOfShard[shardOf(galleryTile)]!
+  const shares = distinct.map((device, owner) => ({
+    device,
+    shards: [...shards.keys()].filter((shard) => ownerOfShard[shard] === owner).map(tilesOf),
+    units: unitsWhere(plan, done, (unit) => ownerOf(unit) === owner),
+  }))
+  return { plan, shares, ownerOf }
 }
 
 function* unitsWhere(plan: TilePlan, done: Frontier, isIncluded: (unit: Unit) => boolean): Generator<Unit> {

@@ -1,18 +1,28 @@
 import { pairsDoneAt, type Frontier } from './frontier.js'
 import { unitsOf, type TilePlan, type Unit } from './tile-plan.js'
 
-/** Follows a search whose units end in any order. */
+/**
+ * Follows a search whose units end in any order; where several have units of their own, each does its own in order, and
+ * one may be far ahead of another.
+ */
 export class FrontierTracker {
   readonly #plan: TilePlan
   readonly #expected: Iterator<Unit>
   #next: Unit | undefined
-  /** Done, and behind one that is not. */
+  readonly #ownerOf: ((unit: Unit) => number) | undefined
+  /** The last unit of each owner that is done. */
+  readonly #lasts: number[] = []
+  /** Without owners: done, and behind one that is not. There are no more than threads have in hand. */
   readonly #ahead = new Set<number>()
   #frontier: Frontier
 
-  /** @param start where an earlier search was */
-  constructor(plan: TilePlan, start: Frontier) {
+  /**
+   * @param start where an earlier search was
+   * @param ownerOf whose a unit is; all are anybody's if left out
+   */
+  constructor(plan: TilePlan, start: Frontier, ownerOf?: (unit: Unit) => number) {
     this.#plan = plan
+    this.#ownerOf = ownerOf
     this.#expected = unitsOf(plan, start)
     this.#frontier = start
     this.#advance()
@@ -23,8 +33,9 @@ export class FrontierTracker {
   }
 
   finish(unit: Unit): void {
-    this.#ahead.add(this.#keyOf(unit))
-    while (this.#next && this.#ahead.delete(this.#keyOf(this.#next))) {
+    if (this.#ownerOf) this.#lasts[this.#ownerOf(unit)] = this.#keyOf(unit)
+    else this.#ahead.add(this.#keyOf(unit))
+    while (this.#next && this.#isDone(this.#next)) {
       const { rows, tileRows, groupRows } = this.#plan
       const { group, galleryTile } = this.#next
       const done = {
@@ -36,6 +47,11 @@ export class FrontierTracker {
       if (pairsDoneAt(done, rows) > pairsDoneAt(this.#frontier, rows)) this.#frontier = done
       this.#advance()
     }
+  }
+
+  #isDone(unit: Unit): boolean {
+    const key = this.#keyOf(unit)
+    return this.#ownerOf ? (this.#lasts[this.#ownerOf(unit)] ?? -1) >= key : this.#ahead.delete(key)
   }
 
   #advance(): void {
