@@ -130,6 +130,32 @@ describe('writeEdges and readEdges', () => {
     expect(() => readdirSync(folder)).toThrow('ENOENT')
   })
 
+  it('spread many edges over files, which are read as one', async () => {
+    const edges = 2 ** 24 + 70_000
+    function* chain() {
+      for (let start = 0; start < edges; start += 2 ** 20) {
+        const source = Uint32Array.from({ length: Math.min(2 ** 20, edges - start) }, (_, i) => start + i)
+        yield {
+          source,
+          target: source.map((row) => row + 1),
+          similarity: new Float32Array(source.length).fill(0.5),
+        }
+      }
+    }
+    const info = { ...INFO, rows: edges + 1 }
+    const writer = writeEdges({ output: folder, ...info })
+    await pipeline(Readable.from(chain()), writer)
+    expect(writer.result.files).toEqual(['edges_0.parquet', 'edges_1.parquet', 'edges.json'])
+    const set = await openEdges(folder)
+    expect(set.files.map((file) => file.edges)).toEqual([2 ** 24, 70_000])
+    await checkEdges(set)
+    let next = 0
+    let isChain = true
+    for await (const { source, target } of readEdges(set) as AsyncIterable<EdgeBatch>)
+      for (let i = 0; i < source.length; i++, next++) isChain &&= source[i] === next && target[i] === next + 1
+    expect([next, isChain]).toEqual([edges, true])
+  })
+
   it('take the place of earlier edges', async () => {
     await write(manyPairs())
     await write([[0, 1, 1]])
