@@ -80,13 +80,17 @@ export async function cluster(
   const received = new Progress('receive', 'embeddings')
   let pending: PendingFiles | undefined
   try {
-    // Before a stream is read, which may take hours: whether its edges can be stored is known now.
-    pending = await PendingFiles.in(edgesFolder(options.output), 'edges', { resume: options.resume })
+    const openPending = async () =>
+      PendingFiles.in(edgesFolder(options.output), 'edges', { resume: options.resume })
+    pending = await openPending()
     sayLeftover(pending, talk)
-    const set =
-      given instanceof Readable
-        ? await spoolArrow(given, labels.scratchPath('spool'), received, talk, signal)
-        : given
+    let set: FileSet
+    if (given instanceof Readable) {
+      // That edges can be stored is known before hours go by; nothing of them is there as long as the stream comes.
+      await pending.discard()
+      set = await spoolArrow(given, labels.scratchPath('spool'), received, talk, signal)
+      pending = await openPending()
+    } else set = given
     const labelled = { ...options, ...(await chooseMethod(options, set, talk, signal)) }
     labelMemory(labelled.memoryLimit, set.rows, labelled.method)
     warnOfThresholds(labelled, talk)
