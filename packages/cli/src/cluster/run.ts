@@ -75,22 +75,21 @@ export async function cluster(
   const { input } = options
   if (typeof input === 'string') await settleInput(input, talk)
   const given = typeof input === 'string' ? await orStopped(openFileSet(input), signal) : input
+  const openPending = async () =>
+    PendingFiles.in(edgesFolder(options.output), 'edges', { resume: options.resume })
+  // That edges can be stored is known before hours of a stream go by.
+  if (given instanceof Readable) await (await openPending()).discard()
   const labels = await openLabels(options.output, options.saveGroups, options.resume)
   sayLeftover(labels, talk)
   const received = new Progress('receive', 'embeddings')
   let pending: PendingFiles | undefined
   try {
-    const openPending = async () =>
-      PendingFiles.in(edgesFolder(options.output), 'edges', { resume: options.resume })
+    const set =
+      given instanceof Readable
+        ? await spoolArrow(given, labels.scratchPath('spool'), received, talk, signal)
+        : given
     pending = await openPending()
     sayLeftover(pending, talk)
-    let set: FileSet
-    if (given instanceof Readable) {
-      // That edges can be stored is known before hours go by; nothing of them is there as long as the stream comes.
-      await pending.discard()
-      set = await spoolArrow(given, labels.scratchPath('spool'), received, talk, signal)
-      pending = await openPending()
-    } else set = given
     const labelled = { ...options, ...(await chooseMethod(options, set, talk, signal)) }
     labelMemory(labelled.memoryLimit, set.rows, labelled.method)
     warnOfThresholds(labelled, talk)
