@@ -87,7 +87,7 @@ it('hashFile takes the checksum of a part', async () => {
     [Infinity, 10],
     [3, 3],
   ] as const) {
-    const { hash, bytes } = await hashFile(file, end, from)
+    const { hash, bytes } = await hashFile(file, { from, end })
     expect(bytes).toBe(Math.min(10, end))
     expect(hash.digest('hex')).toBe(sha256(Buffer.from('0123456789'.slice(from, Math.min(10, end)))))
   }

@@ -4,6 +4,7 @@ import { checkMark, isFileMark, type EdgeBatch, type FileMark } from '@facekit/c
 import type { SortedPairs } from './blocks.js'
 import { EdgeFileWriter, readEdgeFile } from './edge-file.js'
 import { listOrder } from './list-order.js'
+import { keptPairs } from './kept-pairs.js'
 import { findListEnds } from './list-ends.js'
 import { mergePairs, type PairSource } from './merge-pairs.js'
 import { PairColumns } from './pair-columns.js'
@@ -133,13 +134,9 @@ export class EdgeCollector {
     )
     const lists = (owner: number, other: number, similarity: number) =>
       listOrder(similarity, other, cutoffs[owner]!, counts[owner]!) <= 0
-    for await (const { source, target, similarity } of sorted()) {
-      const kept = new PairColumns()
-      for (let i = 0; i < source.length; i++) {
-        const [a, b, cosine] = [source[i]!, target[i]!, similarity[i]!]
-        if (lists(a, b, cosine) || lists(b, a, cosine)) kept.add(a, b, cosine)
-      }
-      if (kept.count > 0) yield kept.take()
+    for await (const batch of sorted()) {
+      const edges = keptPairs(batch, (a, b, cosine) => lists(a, b, cosine) || lists(b, a, cosine))
+      if (edges.source.length > 0) yield edges
     }
   }
 
@@ -206,13 +203,9 @@ export class EdgeCollector {
     const sorted = () => readPieces(folder, pieces)
     if (this.#selects) await this.#raiseBy(sorted)
     await this.#write(level, async function* () {
-      for await (const { source, target, similarity } of sorted()) {
-        const kept = new PairColumns()
-        for (let i = 0; i < source.length; i++) {
-          if (isAbove(cutoffs, source[i]!, target[i]!, similarity[i]!))
-            kept.add(source[i]!, target[i]!, similarity[i]!)
-        }
-        if (kept.count > 0) yield kept.take()
+      for await (const batch of sorted()) {
+        const kept = keptPairs(batch, (a, b, cosine) => isAbove(cutoffs, a, b, cosine))
+        if (kept.source.length > 0) yield kept
       }
     })
     this.#pieces = this.#pieces.filter((piece) => !pieces.includes(piece))

@@ -95,9 +95,9 @@ export async function openEdges(folder: string): Promise<EdgeSet> {
  */
 export async function checkEdges({ folder, files }: EdgeSet, signal?: AbortSignal): Promise<void> {
   for (const { name, bytes, sha256 } of files) {
-    signal?.throwIfAborted()
     const path = join(folder, name)
-    const { hash, bytes: read } = await hashFile(path).catch((cause: Error) => {
+    const { hash, bytes: read } = await hashFile(path, { signal }).catch((cause: Error) => {
+      signal?.throwIfAborted()
       throw changed(path, cause.message, { cause })
     })
     if (read !== bytes || hash.digest('hex') !== sha256) throw changed(path, 'its contents are others')

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 import { batchSource, checkCosine, type EdgeBatch } from '@facekit/core'
 import { readEdgeFile } from './edge-file.js'
 import { changed, markOf, type EdgeSet } from './edge-set.js'
-import { PairColumns } from './pair-columns.js'
+import { keptPairs } from './kept-pairs.js'
 
 export interface ReadEdgesOptions {
   /** Leaves out what is below; all are read if left out. */
@@ -29,15 +29,9 @@ async function* batches(set: EdgeSet, least: number, signal: AbortSignal): Async
     }
     for await (const batch of readEdgeFile(path, check)) {
       if (signal.aborted) return
-      const kept = least <= set.floor ? batch : atOrAbove(batch, least)
+      const kept =
+        least <= set.floor ? batch : keptPairs(batch, (_source, _target, similarity) => similarity >= least)
       if (kept.source.length > 0) yield kept
     }
   }
-}
-
-function atOrAbove({ source, target, similarity }: EdgeBatch, least: number): EdgeBatch {
-  const kept = new PairColumns()
-  for (let i = 0; i < source.length; i++)
-    if (similarity[i]! >= least) kept.add(source[i]!, target[i]!, similarity[i]!)
-  return kept.take()
 }

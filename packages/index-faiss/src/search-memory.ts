@@ -1,7 +1,8 @@
+import { COLLECTOR_ROW_BYTES } from '@facekit/edges'
 import { MAX_PART_BYTES } from './unit/dense-search.js'
 
-/** For each row: its allowance, where its list ends, whether it is usable. */
-const ROW_BYTES = 13
+/** For each row: its allowance, whether it is usable, and what its pairs take. */
+const ROW_BYTES = 4 + 1 + COLLECTOR_ROW_BYTES
 
 const MIB = 2 ** 20
 

@@ -3,7 +3,7 @@ import { checkEdges, EdgeError, openEdges, type EdgeSet } from '@facekit/edges'
 import type { FileSet } from '@facekit/io-npy'
 import { orStopped } from '../interruption.js'
 import { grouped } from '../progress.js'
-import { whyNotFrom, whyNotOf } from '../label/run.js'
+import { whyNotFrom, whyNotOf, whyOtherTopK } from '../search/edges-fit.js'
 import { surveyEmbeddings, type Survey } from '../search/survey.js'
 import type { Talk } from '../talk.js'
 
@@ -50,15 +50,4 @@ export async function findKeptEdges(
 
 function searchAgain(folder: string, why: string, talk: Talk): undefined {
   talk.info(`The edges in ${folder} do not serve: ${why}. Searching`)
-}
-
-/** No list is longer than there are rows. */
-function whyOtherTopK(topK: number, edges: EdgeSet): string | undefined {
-  const most = Math.max(1, edges.rows)
-  if (Math.min(topK, most) === Math.min(edges.topK, most)) return undefined
-  return `they are of topK ${said(edges.topK)}, and ${said(topK)} is asked for`
-}
-
-function said(topK: number): string {
-  return topK === Infinity ? 'all' : String(topK)
 }

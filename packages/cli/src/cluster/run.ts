@@ -75,8 +75,11 @@ export async function cluster(
   const { input } = options
   if (typeof input === 'string') await settleInput(input, talk)
   const given = typeof input === 'string' ? await orStopped(openFileSet(input), signal) : input
-  const openPending = async () =>
-    PendingFiles.in(edgesFolder(options.output), 'edges', { resume: options.resume })
+  const openPending = async () => {
+    const opened = await PendingFiles.in(edgesFolder(options.output), 'edges', { resume: options.resume })
+    sayLeftover(opened, talk)
+    return opened
+  }
   // That edges can be stored is known before hours of a stream go by.
   if (given instanceof Readable) await (await openPending()).discard()
   const labels = await openLabels(options.output, options.saveGroups, options.resume)
@@ -89,7 +92,6 @@ export async function cluster(
         ? await spoolArrow(given, labels.scratchPath('spool'), received, talk, signal)
         : given
     pending = await openPending()
-    sayLeftover(pending, talk)
     const labelled = { ...options, ...(await chooseMethod(options, set, talk, signal)) }
     labelMemory(labelled.memoryLimit, set.rows, labelled.method)
     warnOfThresholds(labelled, talk)

@@ -1,8 +1,7 @@
 import { statSync } from 'node:fs'
 import { isAbsolute, resolve } from 'node:path'
-import type { Device, RunIdentity } from '@facekit/core'
+import { hashFile, type Device, type RunIdentity } from '@facekit/core'
 import type { Embedder } from '@facekit/embedder'
-import { hashFile } from '../weights/model-cache.js'
 import type { ExtractOptions } from './run.js'
 
 /** Names in an identity that say what a run reads. */
@@ -29,7 +28,7 @@ export async function inputIdentity(
     [INPUT.input]: input === '-' ? input : resolve(input),
     // Paths in the output may be meant from it.
     ...(!isAbsolute(input) && { [INPUT.folder]: process.cwd() }),
-    ...(isFile(input) && { [INPUT.list]: await hashFile(input, signal) }),
+    ...(isFile(input) && { [INPUT.list]: (await hashFile(input, { signal })).hash.digest('hex') }),
     ...(listColumn !== undefined && { [INPUT.column]: listColumn }),
   }
 }

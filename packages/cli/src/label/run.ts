@@ -1,12 +1,12 @@
-import { checkEdges, EdgeError, openEdges, type EdgeSet } from '@facekit/edges'
-import { openFileSet, type FileSet } from '@facekit/io-npy'
+import { checkEdges, EdgeError, openEdges } from '@facekit/edges'
+import { openFileSet } from '@facekit/io-npy'
 import { openLabels, type LabelSummary } from '@facekit/labels'
 import { orStopped } from '../interruption.js'
 import { labelMemory } from '../memory.js'
 import { grouped } from '../progress.js'
 import { sayLeftover, settleInput } from '../said-of-output.js'
+import { whyNotFrom, whyNotOf } from '../search/edges-fit.js'
 import { surveyEmbeddings } from '../search/survey.js'
-import { shortestDecimal } from '../shortest-decimal.js'
 import type { Talk } from '../talk.js'
 import { labelEdges, lowestThreshold, warnOfThresholds, type LabelWish } from './label-edges.js'
 import { chooseMethod, type ChosenMethod } from './method.js'
@@ -63,18 +63,6 @@ export async function label(wish: LabelOptions, talk: Talk, signal?: AbortSignal
   } finally {
     await pending.discard()
   }
-}
-
-/** Why edges cannot be of these embeddings, by their shape. */
-export function whyNotOf({ rows, dim }: FileSet, edges: EdgeSet): string | undefined {
-  if (edges.rows === rows && edges.dim === dim) return undefined
-  return `they are of ${edges.rows} embeddings of ${edges.dim} numbers, and there are ${rows} of ${dim}`
-}
-
-/** Why edges do not serve thresholds from `needed` up. */
-export function whyNotFrom(needed: number, { floor }: EdgeSet): string | undefined {
-  if (floor <= Math.fround(needed)) return undefined
-  return `they begin at a cosine of ${shortestDecimal(floor)}, and ${needed} is asked for`
 }
 
 function otherEdges({ input, edges }: LabelOptions, why: string): EdgeError {

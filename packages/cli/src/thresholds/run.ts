@@ -4,9 +4,9 @@ import { checkEdges, EdgeError, openEdges, readEdges, type EdgeSet } from '@face
 import { sweepThresholds, type ThresholdOutcome } from '@facekit/graph'
 import { edgesFolder } from '../cluster/kept-edges.js'
 import { orStopped } from '../interruption.js'
-import { whyNotFrom } from '../label/run.js'
 import { Progress } from '../progress.js'
 import { settleInput } from '../said-of-output.js'
+import { whyNotFrom } from '../search/edges-fit.js'
 import type { Talk } from '../talk.js'
 import { checkStep, thresholdsFrom } from './thresholds-from.js'
 

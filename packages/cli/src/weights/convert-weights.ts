@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
-import { FacekitError } from '@facekit/core'
+import { FacekitError, hashFile } from '@facekit/core'
 import { openEmbedder } from '@facekit/embedder'
 import {
   buildIresnet,
@@ -23,7 +23,6 @@ import {
 } from './calibrate.js'
 import type { PictureSource } from './first-pictures.js'
 import { compareWithFull, expectHalfHolds, trialPictures } from './half-precision.js'
-import { hashFile } from './model-cache.js'
 import type { WeightsOptions } from './options.js'
 
 /** Keys of a model's metadata: how well its int8 embeddings agree with the fp32 ones, to be said, and their mean cosine. */
@@ -62,7 +61,7 @@ export async function convertWeights(
   const before = await markOf(weights)
   const network = await readNetwork(options, talk, signal)
   const outputs = outputsOf(network)
-  const source = await hashFile(weights, signal)
+  const source = (await hashFile(weights, { signal })).hash.digest('hex')
   // A model of the file before would be kept as that of the file after.
   if ((await markOf(weights)) !== before) {
     throw new FacekitError(

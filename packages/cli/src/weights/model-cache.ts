@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { open, readFile } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
 import { FacekitError, writeAtomically } from '@facekit/core'
@@ -76,14 +75,4 @@ async function readKept(file: string, talk: Talk): Promise<Uint8Array | undefine
 
 function checksumOf(model: Uint8Array): Buffer {
   return createHash('sha256').update(model).digest()
-}
-
-/** SHA-256 of a file, in hexadecimal. */
-export async function hashFile(path: string, signal?: AbortSignal): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path)) {
-    signal?.throwIfAborted()
-    hash.update(chunk as Buffer)
-  }
-  return hash.digest('hex')
 }

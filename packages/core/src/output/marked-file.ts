@@ -113,7 +113,7 @@ export function isFileMark(value: unknown): value is FileMark {
  */
 export async function checkMark(path: string, { from = 0, bytes, sha256 }: FileMark): Promise<Hash> {
   const damaged = (what: string) => runDamaged(dirname(path), `${basename(path)} ${what}`)
-  const { hash, bytes: end } = await hashFile(path, bytes, from).catch((error: Error) => {
+  const { hash, bytes: end } = await hashFile(path, { from, end: bytes }).catch((error: Error) => {
     throw damaged(`cannot be read (${error.message})`)
   })
   if (end < bytes) throw damaged(`has ${end} bytes of ${bytes}`)
@@ -121,15 +121,22 @@ export async function checkMark(path: string, { from = 0, bytes, sha256 }: FileM
   return hash
 }
 
+/** What of a file is hashed: all of it, where this is left out. */
+export interface HashOptions {
+  from?: number
+  end?: number
+  signal?: AbortSignal | undefined
+}
+
 /**
- * @param end where to stop; at the end of the file if left out
- * @param from where to begin
- * @returns the checksum of what is between, and where it ended
+ * The SHA-256 of a file, or of a part.
+ *
+ * @returns the state of the checksum, and where the part ended
+ * @throws the error of the system; the reason of the signal
  */
 export async function hashFile(
   path: string,
-  end = Infinity,
-  from = 0,
+  { from = 0, end = Infinity, signal }: HashOptions = {},
 ): Promise<{ hash: Hash; bytes: number }> {
   const hash = createHash('sha256')
   let read = from
@@ -145,6 +152,7 @@ export async function hashFile(
     end: end - 1,
     highWaterMark: 2 ** 20,
   })) {
+    signal?.throwIfAborted()
     hash.update(chunk as Uint8Array)
     read += (chunk as Uint8Array).length
   }
