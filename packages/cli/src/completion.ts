@@ -8,6 +8,8 @@ export interface CommandSketch {
   name: string
   describe: string
   flags: Flags
+  /** Whether words after `--` are for it. */
+  takesMore?: boolean
 }
 
 export interface Completion {

@@ -33,9 +33,9 @@ const MAX_TYPO = 4
  * are `--no_use_gpu` and `--use-gpu False`.
  *
  * @throws OptionError for an unknown flag, with the most similar known one; for a flag given twice; for a value that is
- * missing or empty; for words after `--`
+ * missing or empty; for words after `--`, unless the command takes more
  */
-export function canonicalFlags(args: readonly string[], flags: Flags): string[] {
+export function canonicalFlags(args: readonly string[], flags: Flags, takesMore = false): string[] {
   const canonical: string[] = []
   const seen = new Set<string>()
   for (let at = 0; at < args.length; at++) {
@@ -43,6 +43,7 @@ export function canonicalFlags(args: readonly string[], flags: Flags): string[] 
     // yargs does not look at what follows.
     if (arg === '--') {
       if (at + 1 === args.length) return canonical
+      if (takesMore) return [...canonical, ...args.slice(at)]
       throw new OptionError(
         `Expected nothing after -- but received ${args[at + 1]}. Write ./ before the name of a file that begins with -.`,
       )

@@ -12,6 +12,7 @@ import { canonicalFlags } from './flags.js'
 import { ownVersion } from './own-version.js'
 import { report } from './report.js'
 import { silence, type StandardStreams } from './standard-streams.js'
+import * as submitCommand from './submit/command.js'
 import * as thresholdsCommand from './thresholds/command.js'
 
 const COMPLETION = { name: 'completion', describe: 'Print a completion script for bash or zsh', flags: {} }
@@ -25,6 +26,7 @@ const COMMANDS = new Map<string, CommandSketch>(
     thresholdsCommand,
     convertCommand,
     doctorCommand,
+    submitCommand,
     COMPLETION,
   ].map((command) => [command.name, command]),
 )
@@ -85,6 +87,9 @@ export async function main(
       .command(doctorCommand.name, doctorCommand.describe, doctorCommand.builder, async (argv) => {
         status = await doctorCommand.handler(argv, context)
       })
+      .command(submitCommand.usage, submitCommand.describe, submitCommand.builder, async (argv) => {
+        status = await submitCommand.handler(argv, context)
+      })
       .completion(COMPLETION.name, COMPLETION.describe)
       .example(
         '$0 extract --input crops/ --weights model.onnx | $0 cluster --output labels/',
@@ -129,5 +134,6 @@ function canonicalArgs(args: readonly string[]): string[] {
     return args.filter((arg) => arg !== '--')
   }
   const command = args[at]!
-  return [command, ...canonicalFlags(args.toSpliced(at, 1), COMMANDS.get(command)!.flags)]
+  const { flags, takesMore } = COMMANDS.get(command)!
+  return [command, ...canonicalFlags(args.toSpliced(at, 1), flags, takesMore)]
 }

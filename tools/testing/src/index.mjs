@@ -7,6 +7,7 @@ export { seededRandom } from './random.mjs'
 export { DEPTHS, randomWeights } from './random-weights.mjs'
 export { rounds } from './rounds.mjs'
 export { Variates } from './variates.mjs'
+export { startSlurm, whyNoSlurm } from './slurm.mjs'
 export { softwareVulkan } from './vulkan.mjs'
 
 /** `node --import` this: see `kill-at.mjs`. */

@@ -1,18 +1,12 @@
 import { Readable } from 'node:stream'
-import { OptionError, PendingFiles, removeOutput } from '@facekit/core'
+import { PendingFiles, removeOutput } from '@facekit/core'
 import type { DeviceWish } from '@facekit/devices'
 import type { EdgeSet } from '@facekit/edges'
 import type { ENGINES } from '@facekit/index-faiss'
 import { openFileSet, type FileSet } from '@facekit/io-npy'
 import { openLabels, type LabelSummary } from '@facekit/labels'
 import { orStopped } from '../interruption.js'
-import {
-  labelEdges,
-  lowestThreshold,
-  warnOfThresholds,
-  type LabelEdgesOptions,
-  type LabelWish,
-} from '../label/label-edges.js'
+import { checkFloor, labelEdges, warnOfThresholds, type LabelWish } from '../label/label-edges.js'
 import { chooseMethod, componentsThreshold, type ChosenMethod } from '../label/method.js'
 import { labelMemory } from '../memory.js'
 import { grouped, Progress } from '../progress.js'
@@ -69,7 +63,7 @@ export async function cluster(
   const { method = 'components', clusterThresh } = options
   // What can be said at once is said at once.
   if (method === 'components')
-    checkFloor(options.floor, { ...options, method, clusterThresh: componentsThreshold(clusterThresh) })
+    checkFloor(options.floor, { ...options, clusterThresh: componentsThreshold(clusterThresh) })
   const chosen = await orStopped(chooseSearch(options.engine, options.device), signal)
   // Nothing is created for an input that is not there.
   const { input } = options
@@ -125,18 +119,6 @@ export async function cluster(
     await pending?.discard()
     await labels.discard()
   }
-}
-
-/**
- * @returns the floor to search from
- * @throws OptionError for one that is above a threshold
- */
-function checkFloor(floor: number | undefined, options: LabelEdgesOptions): number {
-  const lowest = lowestThreshold(options)
-  if (floor === undefined || floor <= lowest) return floor ?? lowest
-  throw new OptionError(
-    `Expected --floor at or below the thresholds, of which the lowest is ${lowest}, but received ${floor}`,
-  )
 }
 
 interface FoundEdges {

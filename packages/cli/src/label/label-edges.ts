@@ -1,4 +1,4 @@
-import type { PathBatch, PendingFiles } from '@facekit/core'
+import { OptionError, type PathBatch, type PendingFiles } from '@facekit/core'
 import { readEdges, type EdgeSet } from '@facekit/edges'
 import { clusterEdges, detectCommunities, type CommunityStep } from '@facekit/graph'
 import { checkUnchanged, npyLabelArrays, readPaths, UnitRows, type FileSet } from '@facekit/io-npy'
@@ -31,13 +31,23 @@ const SAID: Readonly<Record<CommunityStep, string>> = {
 /** With what was left open. */
 export type LabelEdgesOptions = LabelWish & ChosenMethod
 
+type Thresholds = Pick<LabelEdgesOptions, 'removeDuplicates' | 'duplicateThresh' | 'clusterThresh'>
+
 /** The lowest cosine that labels depend on. */
-export function lowestThreshold({
-  removeDuplicates,
-  duplicateThresh,
-  clusterThresh,
-}: LabelEdgesOptions): number {
+export function lowestThreshold({ removeDuplicates, duplicateThresh, clusterThresh }: Thresholds): number {
   return removeDuplicates ? Math.min(clusterThresh, duplicateThresh) : clusterThresh
+}
+
+/**
+ * @returns the floor to search from
+ * @throws OptionError for one that is above a threshold
+ */
+export function checkFloor(floor: number | undefined, options: Thresholds): number {
+  const lowest = lowestThreshold(options)
+  if (floor === undefined || floor <= lowest) return floor ?? lowest
+  throw new OptionError(
+    `Expected --floor at or below the thresholds, of which the lowest is ${lowest}, but received ${floor}`,
+  )
 }
 
 /** Said before the work. */
