@@ -9,8 +9,8 @@ import { MadeRun, writeProgram } from './made-program.js'
 import { facekit, temporaryFolder } from './program.js'
 
 const inFolder = temporaryFolder()
-/** Whatever a name may be, but for an end of the path. */
-const HOSTILE = `-it's "$HOME" \`id\` \\ %a\n#{0..2}* é`
+const HOSTILE_RUN = `-it's "$HOME" \`id\`\n#{0..2}* é`
+const HOSTILE = `${HOSTILE_RUN} \\ %a`
 const hostile = inFolder(HOSTILE)
 const list = join(hostile, 'list.txt')
 const weights = join(hostile, '-model.onnx')
@@ -118,6 +118,7 @@ describe('submit slurm', () => {
     [dry('--time', '0-0:02'), 'Expected 5 minutes or more for --time', 'OPTION'],
     [dry('--partition', 'a\nb'), 'Expected one line for sbatch', 'OPTION'],
     [dry('--', 'faces'), 'Expected an option of sbatch after -- but received faces', 'OPTION'],
+    [dry('--output', 'a%b').toSpliced(9, 2), 'Expected a path without % and \\ for --output', 'OPTION'],
     [dry('--resume'), 'Unknown flag --resume', 'OPTION'],
   ])('refuses %j', async (args, message, code) => {
     const { status, stderr } = await facekit(args)
@@ -140,7 +141,7 @@ describe('submit slurm', () => {
 })
 
 describe('a batch script', () => {
-  const run = new MadeRun(join(hostile, 'alone'), 3)
+  const run = new MadeRun(inFolder(HOSTILE_RUN, 'alone'), 3)
   beforeAll(async () => {
     await submitMade(run, { dryRun: true, sbatchWords: ['--comment', HOSTILE.replace('\n', '')] })
   })
@@ -217,7 +218,7 @@ describe.skipIf(noSlurm !== undefined)(`a real Slurm${noSlurm ? ` (skipped: ${no
     )
 
   it.concurrent('hands every word to the tasks unharmed, one stage after the other', async () => {
-    const run = new MadeRun(join(hostile, 'run'), 2)
+    const run = new MadeRun(inFolder(HOSTILE_RUN, 'run'), 2)
     const comment = HOSTILE.replace('\n', '')
     const said = await submitMade(run, {
       parts: 2,

@@ -31,6 +31,12 @@ export interface PlanOptions extends Resources {
 /** @throws FacekitError for what could not work: where it is simple, those of the commands themselves */
 export async function planRun(options: PlanOptions, signal: AbortSignal | undefined): Promise<ClusterRun> {
   const { program, input, output, parts, cpusPerTask, given } = options
+  const run = resolve(output)
+  if (/[%\\]/.test(run)) {
+    throw new OptionError(
+      `Expected a path without % and \\ for --output, since they mean something to Slurm in names of logs, but received ${run}`,
+    )
+  }
   const flags = {
     ...given,
     ...absolute('weights', given),
@@ -58,7 +64,7 @@ export async function planRun(options: PlanOptions, signal: AbortSignal | undefi
     program,
     workingFolder: process.cwd(),
     input: resolve(input),
-    run: resolve(output),
+    run,
     parts,
     words,
     directives,
