@@ -3,183 +3,143 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
- * A Slurm of its own on this machine, of Debian's packages slurmctld, slurmd, slurm-client and munge.
- *
  * @typedef {object} Slurm
- * @property {Record<string, string>} env with which sbatch and the like speak to it
- * @property {string} folder with everything that it writes: slurm.conf, logs, spool
- * @property {() => Promise<void>} stop leaves no process behind, neither of Slurm nor of jobs
+ * @property {{ PATH: string, SLURM_CONF: string }} env with which sbatch and the like speak to it
+ * @property {string} folder of all that it writes: slurm.conf, logs, spool
+ * @property {() => Promise<void>} stop ends its processes and those of jobs
  */
 
-/** Tells the processes that are to end with it, jobs among them. */
-const MARK = 'SLURM_CONF'
-const PATH = [process.env['PATH'], '/usr/sbin', '/sbin'].join(delimiter)
+const PATH = `${process.env['PATH']}:/usr/sbin:/sbin`
+/** Of Debian's packages slurmctld, slurmd, slurm-client and munge. */
 const PROGRAMS = ['slurmctld', 'slurmd', 'sbatch', 'munged']
-const START_MS = 30_000
-const STOP_MS = 30_000
+const PATIENCE_MS = 30_000
 
 /**
- * Why no Slurm can be started here. In CI it must be possible.
+ * Why no Slurm can be started here, which is an error in CI.
  *
  * @returns {string | undefined}
  */
 export function whyNoSlurm() {
   const missing = PROGRAMS.filter((name) => spawnSync('which', [name], { env: { PATH } }).status !== 0)
-  const why =
-    missing.length > 0
-      ? `Slurm is not installed: ${missing.join(', ')}`
-      : process.getuid?.() === 0
-        ? undefined
-        : 'Slurm starts as root only'
-  if (why && process.env['CI']) throw new Error(`CI tests on a real Slurm: ${why}`)
+  const isRoot = process.getuid?.() === 0
+  if (missing.length === 0 && isRoot) return undefined
+  const why = missing.length > 0 ? `there is no ${missing.join(', ')}` : 'only root can start it'
+  if (process.env['CI']) throw new Error(`CI tests on a real Slurm: ${why}`)
   return why
 }
 
 /**
- * Starts nodes n1, n2 … of 4 CPUs and one made-up GPU each.
+ * A Slurm of its own on this machine: nodes n1, n2 … of 4 CPUs and one made-up GPU each.
  *
- * @param {string} folder that is not there yet
+ * @param {string} folder without blanks in its name
  * @param {{ nodes?: number }} [options]
  * @returns {Promise<Slurm>}
  */
 export async function startSlurm(folder, { nodes = 3 } = {}) {
   const names = Array.from({ length: nodes }, (_, i) => `n${i + 1}`)
-  mkdirSync(folder, { recursive: true, mode: 0o755 })
-  for (const name of ['state', ...names]) mkdirSync(join(folder, name))
+  for (const name of ['state', ...names]) mkdirSync(join(folder, name), { recursive: true })
   const conf = join(folder, 'slurm.conf')
-  const key = join(folder, 'munge.key')
-  const socket = join(folder, 'munge.socket')
-  writeFileSync(key, randomBytes(128), { mode: 0o400 })
-  writeFileSync(conf, configuration(folder, socket, names, await freePorts(nodes + 1)))
+  const env = { PATH, SLURM_CONF: conf }
+  writeFileSync(conf, configuration(folder, names, await freePorts(nodes + 1)))
   writeFileSync(join(folder, 'gres.conf'), 'Name=gpu File=/dev/null\n')
+  writeFileSync(join(folder, 'munge.key'), randomBytes(128), { mode: 0o400 })
 
-  const env = { PATH, [MARK]: conf }
-  const stop = async () => killMarked(conf)
-  /** @type {(log: string, program: string, ...args: string[]) => void} */
-  const start = (log, program, ...args) => {
-    const out = openSync(join(folder, `${log}.log`), 'a')
-    spawn(program, args, { env, stdio: ['ignore', out, out] }).on('error', () => {})
+  /** @type {(name: string, program: string, ...args: string[]) => void} */
+  const start = (name, program, ...args) => {
+    const log = openSync(join(folder, `${name}.log`), 'a')
+    spawn(program, args, { env, stdio: ['ignore', log, log] })
   }
-  const mungeFiles = ['pid', 'seed', 'log'].map((name) => `--${name}-file=${join(folder, `munged.${name}`)}`)
+  /** @type {(program: string, ...args: string[]) => string} */
+  const ask = (program, ...args) => spawnSync(program, args, { env, encoding: 'utf8' }).stdout
+  const slurm = { env, folder, stop: async () => endAll(`SLURM_CONF=${conf}`) }
   try {
-    start(
-      'munged',
-      'munged',
-      '--foreground',
-      '--force',
-      `--key-file=${key}`,
-      `--socket=${socket}`,
-      ...mungeFiles,
-    )
-    await until(() => spawnSync('munge', ['-n', '-S', socket], { env }).status === 0, 'munged', folder)
+    const files = ['key', 'socket', 'pid', 'seed', 'log'].map((name) => {
+      return `--${name}${name === 'socket' ? '' : '-file'}=${join(folder, `munge.${name}`)}`
+    })
+    start('munged', 'munged', '--foreground', '--force', ...files)
+    await until(() => ask('munge', '-n', '-S', join(folder, 'munge.socket')) !== '', `munged: ${folder}`)
     start('slurmctld', 'slurmctld', '-D', '-f', conf)
     for (const name of names) start(name, 'slurmd', '-D', '-N', name, '-f', conf)
-    const idle = () => spawnSync('sinfo', ['-h', '-N', '-o', '%T'], { env, encoding: 'utf8' }).stdout
-    await until(() => idle().match(/^idle$/gm)?.length === nodes, 'its nodes', folder)
-    return { env, folder, stop }
+    const isUp = () => ask('sinfo', '-h', '-N', '-o', '%T').match(/^idle$/gm)?.length === nodes
+    await until(isUp, `Slurm: ${folder}`)
+    return slurm
   } catch (error) {
-    await stop()
+    await slurm.stop()
     throw error
   }
 }
 
-/**
- * @param {string} folder
- * @param {string} socket of munged
- * @param {string[]} names
- * @param {number[]} ports of slurmctld and of each node
- */
-function configuration(folder, socket, names, [port, ...nodePorts]) {
+/** @type {(folder: string, names: string[], ports: number[]) => string} */
+function configuration(folder, names, [port, ...nodePorts]) {
   return `ClusterName=test
 SlurmctldHost=localhost
 SlurmctldPort=${port}
 SlurmUser=root
 SlurmctldPidFile=${folder}/slurmctld.pid
+StateSaveLocation=${folder}/state
 SlurmdPidFile=${folder}/%n/slurmd.pid
 SlurmdSpoolDir=${folder}/%n
-StateSaveLocation=${folder}/state
+SlurmdParameters=config_overrides
 AuthType=auth/munge
 CredType=cred/munge
-# Of the credential: a job that is requeued waits for its end, two minutes otherwise.
-AuthInfo=socket=${socket},cred_expire=5
+# What is requeued waits until its credential has expired, two minutes otherwise.
+AuthInfo=socket=${folder}/munge.socket,cred_expire=5
 ProctrackType=proctrack/pgid
 TaskPlugin=task/none
 MpiDefault=none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
-SchedulerType=sched/backfill
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1
 DependencyParameters=kill_invalid_depend
 AccountingStorageType=accounting_storage/none
-JobAcctGatherType=jobacct_gather/none
 JobCompType=jobcomp/filetxt
 JobCompLoc=${folder}/completed.txt
-SlurmdParameters=config_overrides
-ReturnToService=2
-RequeueExit=75
 MinJobAge=3600
+RequeueExit=75
+ReturnToService=2
 KillWait=5
 GresTypes=gpu
 ${names.map((name, i) => `NodeName=${name} NodeHostname=localhost Port=${nodePorts[i]} CPUs=4 RealMemory=4000 Gres=gpu:1`).join('\n')}
-PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+PartitionName=main Nodes=ALL Default=YES State=UP
 `
 }
 
 /** @param {number} number */
 async function freePorts(number) {
   const servers = Array.from({ length: number }, () => createServer().listen(0))
-  await Promise.all(servers.map((server) => once(server, 'listening')))
+  await Promise.all(servers.map(async (server) => once(server, 'listening')))
   const ports = servers.map((server) => /** @type {import('node:net').AddressInfo} */ (server.address()).port)
-  await Promise.all(servers.map((server) => once(server.close(), 'close')))
+  await Promise.all(servers.map(async (server) => once(server.close(), 'close')))
   return ports
 }
 
-/**
- * @param {() => boolean} isSo
- * @param {string} what is waited for
- * @param {string} folder
- */
-async function until(isSo, what, folder) {
-  for (const endMs = Date.now() + START_MS; !isSo(); await sleep(50)) {
-    if (Date.now() > endMs)
-      throw new Error(`Slurm does not start: waited for ${what}. See the logs in ${folder}`)
+/** @type {(isSo: () => boolean, what: string) => Promise<void>} */
+async function until(isSo, what) {
+  for (const endMs = Date.now() + PATIENCE_MS; !isSo(); await sleep(50)) {
+    if (Date.now() > endMs) throw new Error(`Waited too long for ${what}`)
   }
 }
 
-/** @param {string} conf */
-async function killMarked(conf) {
-  for (const endMs = Date.now() + STOP_MS; ; await sleep(20)) {
-    const alive = marked(conf)
-    if (alive.length === 0) return
-    if (Date.now() > endMs) throw new Error(`Processes of Slurm do not end: ${alive.join(', ')}`)
-    for (const pid of alive) {
-      try {
-        process.kill(pid, 'SIGKILL')
-      } catch {
-        // It has ended meanwhile.
-      }
-    }
-  }
+/** Kills whoever has a variable in its environment, until nobody is left. @param {string} variable */
+async function endAll(variable) {
+  await until(() => {
+    const alive = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && has(name, variable))
+    for (const pid of alive) spawnSync('kill', ['-KILL', pid])
+    return alive.length === 0
+  }, 'the end of Slurm')
 }
 
-/**
- * Processes with the mark in their environment, whoever is their parent now.
- *
- * @param {string} conf
- */
-function marked(conf) {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`${MARK}=${conf}`)
-      } catch {
-        return false
-      }
-    })
-    .map(Number)
+/** @type {(pid: string, variable: string) => boolean} */
+function has(pid, variable) {
+  if (Number(pid) === process.pid) return false
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(variable)
+  } catch {
+    // It has ended, or is another user's.
+    return false
+  }
 }
