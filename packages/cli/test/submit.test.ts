@@ -46,18 +46,26 @@ describe('submit slurm', () => {
   it('writes scripts of what is given and nothing else, and submits nothing', async () => {
     const { status, stdout, stderr } = await facekit(
       dry(
-        ...['--partition', 'gpu', '--time', '2:00:00', '--gpus-per-task', 'a100:1', '--cpus-per-task', '8'],
-        ...[
-          '--use_l2_norm',
-          '--top-k',
-          '50',
-          '--memory-limit',
-          '4GB',
-          '--cluster-thresh',
-          '0.45',
-          '--no-use-gpu',
-        ],
-        ...['--', '--account', 'faces', '--constraint=a b'],
+        '--partition',
+        'gpu',
+        '--time',
+        '2:00:00',
+        '--gpus-per-task',
+        'a100:1',
+        '--cpus-per-task',
+        '8',
+        '--use_l2_norm',
+        '--top-k',
+        '50',
+        '--memory-limit',
+        '4GB',
+        '--cluster-thresh',
+        '0.45',
+        '--no-use-gpu',
+        '--',
+        '--account',
+        'faces',
+        '--constraint=a b',
       ),
     )
     expect([status, stdout]).toEqual([0, ''])
@@ -84,7 +92,11 @@ describe('submit slurm', () => {
     expect(words(extract)).toEqual(['--num-workers=8', '--use-l2-norm', '--no-use-gpu'])
     // The floor follows a threshold below its default.
     expect(words(search)).toEqual([
-      ...['--no-use-gpu', '--top-k=50', '--threads=8', '--memory-limit=4GB', '--floor=0.45'],
+      '--no-use-gpu',
+      '--top-k=50',
+      '--threads=8',
+      '--memory-limit=4GB',
+      '--floor=0.45',
     ])
     expect(words(label)).toEqual(['--cluster-thresh=0.45', '--memory-limit=4GB'])
     expect(submitAll).toContain('sbatch')
@@ -232,12 +244,21 @@ describe.skipIf(noSlurm !== undefined)(`a real Slurm${noSlurm ? ` (skipped: ${no
     const [start] = run.starts('extract-1')
     expect(start?.folder).toBe(process.cwd())
     expect(start?.args).toEqual([
-      ...[`--input=${list}`, `--output=${join(run.folder, 'embeddings')}`, '--part=1/2', '--resume'],
-      ...[`--weights=${weights}`, '--num-workers=2', `--output-name=${HOSTILE}`, `--calibration=${hostile}`],
+      `--input=${list}`,
+      `--output=${join(run.folder, 'embeddings')}`,
+      '--part=1/2',
+      '--resume',
+      `--weights=${weights}`,
+      '--num-workers=2',
+      `--output-name=${HOSTILE}`,
+      `--calibration=${hostile}`,
     ])
     expect(run.starts('search-0')[0]?.args).toEqual([
-      ...[`--input=${join(run.folder, 'embeddings')}`, `--output=${join(run.folder, 'edges')}`],
-      ...['--part=0/2', '--resume', '--threads=2'],
+      `--input=${join(run.folder, 'embeddings')}`,
+      `--output=${join(run.folder, 'edges')}`,
+      '--part=0/2',
+      '--resume',
+      '--threads=2',
     ])
     expect(run.starts('label')[0]?.args).toEqual([
       ...[`--input=${join(run.folder, 'embeddings')}`, `--edges=${join(run.folder, 'edges')}`],

@@ -15,10 +15,7 @@ const FLAGS_OF: Readonly<Record<Stage, Flags>> = {
 }
 
 /** What the scripts say themselves, or is for people who watch. */
-const NOT_PASSED_ON = new Set([
-  ...['input', 'output', 'edges', 'part', 'resume', 'retry-failed'],
-  ...['quiet', 'json'],
-])
+const NOT_PASSED_ON = new Set(['input', 'output', 'edges', 'part', 'resume', 'retry-failed', 'quiet', 'json'])
 
 /** Flags of all stages, as they are typed: each stage looks at its own, and has its own defaults. */
 export const TASK_FLAGS: Flags = Object.fromEntries(
