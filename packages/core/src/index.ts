@@ -27,6 +27,19 @@ export type { RunIdentity } from './output/run-record.js'
 export { identityDifferences, runDamaged, runDiffers } from './output/run-record.js'
 export { checkMark, hashFile, isFileMark, MarkedFile } from './output/marked-file.js'
 export type { FileMark } from './output/marked-file.js'
+export type { Part } from './output/part.js'
+export { nameOfPart, sayPart } from './output/part.js'
+export { partsIn } from './output/place.js'
+export type { PartFile, Receipt } from './output/receipts.js'
+export {
+  formatReceipt,
+  partDamaged,
+  partOther,
+  readAllParts,
+  readReceipt,
+  readReceipts,
+  receiptName,
+} from './output/receipts.js'
 export { sync } from './output/synced.js'
 export { OneFile, writeAtomically } from './output/write-atomically.js'
 export type { PendingFile } from './output/write-atomically.js'

@@ -1,3 +1,4 @@
+export { keptPairs } from './kept-pairs.js'
 export { listOrder } from './list-order.js'
 export { PairBuffer } from './pair-buffer.js'
 export {
