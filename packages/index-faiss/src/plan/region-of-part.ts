@@ -51,7 +51,8 @@ function cutAt(rows: number, bandRows: number, share: number): { source: number;
     pairsInStrip({ firstSource, endSource: Math.min(rows, endSource), firstTarget: 0, endTarget })
   const before = (band: number) => strip(0, band * bandRows, rows)
   const source = bandRows * lastUpTo(wanted, Math.ceil(rows / bandRows) - 1, before)
-  const upTo = (step: number) => strip(0, source, rows) + strip(source, source + bandRows, step * TARGET_STEP)
+  const upTo = (step: number) =>
+    strip(0, source, rows) + strip(source, source + bandRows, Math.min(rows, step * TARGET_STEP))
   const step = lastUpTo(wanted, Math.ceil(rows / TARGET_STEP), upTo)
   const isNearer = wanted - upTo(step) <= upTo(step + 1) - wanted
   return { source, target: Math.min(rows, (isNearer ? step : step + 1) * TARGET_STEP) }
