@@ -32,6 +32,8 @@ export { nameOfPart, sayPart } from './output/part.js'
 export { partsIn } from './output/place.js'
 export type { PartFile, Receipt } from './output/receipts.js'
 export {
+  checkPartFile,
+  checkPartFits,
   formatReceipt,
   partDamaged,
   partOther,

@@ -93,6 +93,8 @@ export async function* searchTiles(
       await checkpoints.record(async (): Promise<SearchProgress> => ({
         frontier: tracker.frontier,
         pieces: await collector.settle(),
+        pairsDone: pairsDoneAt(tracker.frontier, region),
+        pairs,
       }))
       await collector.removeReplaced()
     }

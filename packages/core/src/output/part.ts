@@ -17,6 +17,11 @@ export function parsePartName(name: string): Part | undefined {
   return number !== undefined && nameOfPart(part) === name ? part : undefined
 }
 
+/** Whether a file is of a part, by its name. */
+export function isOfPart(file: string): boolean {
+  return parsePartName(file.replace(/\.[a-z]+$/, '')) !== undefined
+}
+
 /** For people, as it is given: `3/64`. */
 export function sayPart({ number, of }: Part): string {
   return `${number}/${of}`

@@ -7,7 +7,7 @@ import { RunCheckpoints, type Checkpoints } from './checkpoints.js'
 import { isNameOf, type OutputKind } from './output-kinds.js'
 import { SILENCE_MS } from './owner.js'
 import { readRecord, whyForeign, type MadeFiles, type OutputRecord } from './output-record.js'
-import { nameOfPart, type Part } from './part.js'
+import { isOfPart, nameOfPart, type Part } from './part.js'
 import { placeOf, placesIn, type Place } from './place.js'
 import {
   checkIdentity,
@@ -410,7 +410,8 @@ async function finishFor(folder: string, place: Place): Promise<boolean> {
 }
 
 function defaultNames(kind: OutputKind, part: Part | undefined): (name: string) => boolean {
-  return part ? (name) => name.startsWith(`${nameOfPart(part)}.`) : (name) => isNameOf(kind, name)
+  if (part) return (name) => name.startsWith(`${nameOfPart(part)}.`)
+  return (name) => isNameOf(kind, name) && !isOfPart(name)
 }
 
 interface Found {

@@ -99,6 +99,16 @@ export async function readAllParts(folder: string, kind: OutputKind): Promise<Re
   return receipts
 }
 
+/**
+ * For a part that is about to be made.
+ *
+ * @throws FacekitError `PART_OTHER` where the folder holds parts of another number of them
+ */
+export async function checkPartFits(folder: string, part: Part): Promise<void> {
+  const other = (await partsIn(folder)).find(({ of }) => of !== part.of)
+  if (other) throw partOther(folder, `${sayPart(other)} is there, and ${sayPart(part)} is to be made`)
+}
+
 /** @throws FacekitError `PART_DAMAGED` */
 export async function checkPartFile(folder: string, { name, bytes }: PartFile): Promise<void> {
   const path = join(folder, name)
