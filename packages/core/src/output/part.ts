@@ -19,7 +19,7 @@ export function parsePartName(name: string): Part | undefined {
 
 /** Whether a file is of a part, by its name. */
 export function isOfPart(file: string): boolean {
-  return parsePartName(file.replace(/\.[a-z]+$/, '')) !== undefined
+  return parsePartName(file.split('.', 1)[0]!) !== undefined
 }
 
 /** For people, as it is given: `3/64`. */

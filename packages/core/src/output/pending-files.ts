@@ -280,6 +280,11 @@ export class PendingFiles {
   }
 }
 
+/** Files that the last run of a kind made in a folder, parts left aside. */
+export async function filesMadeIn(folder: string, kind: OutputKind): Promise<string[]> {
+  return [...((await readRecord(folder, placeOf())).get(kind)?.files.keys() ?? [])]
+}
+
 /** How often is looked whether a place came free, and for how long: longer than it takes to count as gone. */
 const BUSY_MS = 2000
 const MOST_WAITS = (SILENCE_MS + 60_000) / BUSY_MS
