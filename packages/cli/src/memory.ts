@@ -72,7 +72,8 @@ export function labelMemory(
   return { preview: limitBytes / 4, communities: LEAST_COMMUNITY_BYTES + (limitBytes - certain) }
 }
 
-function checkLimit(limitBytes: number, certain: number, what: string): void {
+/** @throws FacekitError `MEMORY_LIMIT` */
+export function checkLimit(limitBytes: number, certain: number, what: string): void {
   if (certain <= limitBytes) return
   throw new FacekitError(
     'MEMORY_LIMIT',

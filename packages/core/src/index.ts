@@ -18,7 +18,7 @@ export { serve, startHere, startThread, threadFile } from './thread.js'
 export type { ServiceContext, ServiceFactory, Thread, ThreadOptions } from './thread.js'
 export { checkCosine, checkOneOf, checkPositiveInteger, checkRows } from './options.js'
 export { readWhole, ScratchFile } from './scratch-file.js'
-export { PendingFiles, readSettled, removeOutput, settleOutput } from './output/pending-files.js'
+export { filesMadeIn, PendingFiles, readSettled, removeOutput, settleOutput } from './output/pending-files.js'
 export type { Committed } from './output/commit.js'
 export type { Leftover, PendingOptions } from './output/pending-files.js'
 export type { Checkpoints } from './output/checkpoints.js'
@@ -27,6 +27,21 @@ export type { RunIdentity } from './output/run-record.js'
 export { identityDifferences, runDamaged, runDiffers } from './output/run-record.js'
 export { checkMark, hashFile, isFileMark, MarkedFile } from './output/marked-file.js'
 export type { FileMark } from './output/marked-file.js'
+export type { Part } from './output/part.js'
+export { nameOfPart, sayPart } from './output/part.js'
+export { partsIn } from './output/place.js'
+export type { PartFile, Receipt } from './output/receipts.js'
+export {
+  checkPartFile,
+  checkPartFits,
+  formatReceipt,
+  partDamaged,
+  partOther,
+  readAllParts,
+  readReceipt,
+  readReceipts,
+  receiptName,
+} from './output/receipts.js'
 export { sync } from './output/synced.js'
 export { OneFile, writeAtomically } from './output/write-atomically.js'
 export type { PendingFile } from './output/write-atomically.js'

@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { checkMark, isFileMark, type EdgeBatch, type FileMark } from '@facekit/core'
 import type { SortedPairs } from './blocks.js'
 import { EdgeFileWriter, readEdgeFile } from './edge-file.js'
-import { listOrder } from './list-order.js'
 import { keptPairs } from './kept-pairs.js'
 import { findListEnds } from './list-ends.js'
 import { mergePairs, type PairSource } from './merge-pairs.js'
 import { PairColumns } from './pair-columns.js'
+import { selectEdges } from './select-edges.js'
 import { inOrder, orderOfPairs, SORT_BYTES } from './sort-pairs.js'
 
 /** A file of pairs that were found: sorted, each once. Of the pairs dropped none is in a list in the end. */
@@ -120,24 +120,9 @@ export class EdgeCollector {
   async *edges(): AsyncGenerator<EdgeBatch> {
     const { listLength, cutoffs, rows, folder } = this.#options
     const sorted = await this.#allSorted(folder)
-    if (!this.#selects) return yield* sorted()
-    // No search looks at these any more.
-    cutoffs.fill(-Infinity)
-    const counts = this.#counts
-    await findListEnds(
-      sorted,
-      { rows, listLength, counts, memoryBytes: this.#listBytes },
-      (row, end, last) => {
-        cutoffs[row] = end
-        counts[row] = last
-      },
-    )
-    const lists = (owner: number, other: number, similarity: number) =>
-      listOrder(similarity, other, cutoffs[owner]!, counts[owner]!) <= 0
-    for await (const batch of sorted()) {
-      const edges = keptPairs(batch, (a, b, cosine) => lists(a, b, cosine) || lists(b, a, cosine))
-      if (edges.source.length > 0) yield edges
-    }
+    const ends = { similarity: cutoffs, neighbor: this.#counts }
+    // No search looks at the cutoffs any more.
+    yield* selectEdges(sorted, { rows, listLength, ends, memoryBytes: this.#listBytes })
   }
 
   /** @param keepPieces leaves the pieces to whoever goes on */

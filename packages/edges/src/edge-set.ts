@@ -1,6 +1,6 @@
 import { lstat, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { hashFile, MAX_ROWS, readSettled, type FileMark } from '@facekit/core'
+import { hashFile, MAX_ROWS, partsIn, readSettled, type FileMark } from '@facekit/core'
 import { EdgeError } from './errors.js'
 
 /** Says what the files of edges in its folder are. */
@@ -66,7 +66,14 @@ export function formatManifest(info: EdgesInfo, files: readonly EdgeFile[]): str
 export async function openEdges(folder: string): Promise<EdgeSet> {
   return readSettled(folder, async () => {
     const manifest = join(folder, MANIFEST_NAME)
-    const text = await readFile(manifest, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    const text = await readFile(manifest, 'utf8').catch(async (cause: NodeJS.ErrnoException) => {
+      const parts = await partsIn(folder).catch(() => [])
+      if (parts.length > 0)
+        throw new EdgeError(
+          'EDGES_FOLDER',
+          `Expected edges in ${folder} but there are parts of them, which are not joined yet: facekit label does that.`,
+          { cause },
+        )
       const fix = 'Make edges by facekit search, or by cluster, which keeps them in edges/ beside its labels.'
       throw new EdgeError(
         'EDGES_FOLDER',

@@ -1,6 +1,15 @@
 import { writeFile } from 'node:fs/promises'
-import { PendingFiles, WriterStream, type BatchWriter, type Committed, type EdgeBatch } from '@facekit/core'
+import {
+  PendingFiles,
+  receiptName,
+  WriterStream,
+  type BatchWriter,
+  type Committed,
+  type EdgeBatch,
+  type Part,
+} from '@facekit/core'
 import { EdgeFileWriter } from './edge-file.js'
+import { formatEdgeReceipt, nameOfPartEdges } from './edge-parts.js'
 import { formatManifest, MANIFEST_NAME, nameOfEdges, type EdgeFile, type EdgesInfo } from './edge-set.js'
 import { EdgeError } from './errors.js'
 
@@ -10,6 +19,8 @@ const FILE_EDGES = 2 ** 24
 export interface WriteEdgesOptions extends EdgesInfo {
   /** Folder for the files, created where it is missing; or files on their way there. */
   output: string | PendingFiles
+  /** Which part of the edges they are, and how many pairs were searched for it. */
+  part?: Part & { pairs: number }
 }
 
 export interface EdgesResult extends Committed {
@@ -20,7 +31,8 @@ export interface EdgesResult extends Committed {
 
 /**
  * Writes edges, ascending by (source, target), as `edges_{i}.parquet` with `edges.json`, which says what they are. They
- * appear together, when the stream finishes, in place of earlier ones. The same edges make the same bytes.
+ * appear together, when the stream finishes, in place of earlier ones. The same edges make the same bytes. A part of them is
+ * one file, `part_{number}_of_{of}.parquet`, with its receipt; `joinEdgeParts` makes edges of all parts.
  *
  * @throws EdgeError `EDGES_ORDER` for edges that are no edges, or not in their order; FacekitError what
  * `PendingFiles.in` throws
@@ -66,33 +78,36 @@ class EdgeFiles implements BatchWriter<EdgeBatch> {
   }
 
   async open(): Promise<void> {
-    const { output } = this.#options
-    this.#pending = typeof output === 'string' ? await PendingFiles.in(output, 'edges') : output
+    const { output, part } = this.#options
+    this.#pending = typeof output === 'string' ? await PendingFiles.in(output, 'edges', { part }) : output
   }
 
   async write(batch: EdgeBatch): Promise<void> {
     this.#check(batch)
     const { source, target, similarity } = batch
     for (let at = 0; at < source.length;) {
-      this.#open ??= await EdgeFileWriter.create(this.#pending!.path(nameOfEdges(this.#files.length)))
-      const end = Math.min(source.length, at + FILE_EDGES - this.#open.edges)
+      this.#open ??= await EdgeFileWriter.create(this.#pending!.path(this.#nextName))
+      const end = Math.min(source.length, at + this.#mostEdges - this.#open.edges)
       await this.#open.append({
         source: source.subarray(at, end),
         target: target.subarray(at, end),
         similarity: similarity.subarray(at, end),
       })
       at = end
-      if (this.#open.edges === FILE_EDGES) await this.#finishFile()
+      if (this.#open.edges === this.#mostEdges) await this.#finishFile()
     }
   }
 
   async finish(): Promise<void> {
     await this.#finishFile()
     const pending = this.#pending!
-    await writeFile(pending.path(MANIFEST_NAME), formatManifest(this.#options, this.#files))
-    const committed = await pending.commit()
+    const { part } = this.#options
     const edges = this.#files.reduce((sum, file) => sum + file.edges, 0)
-    this.result = { edges, files: [...this.#files.map(({ name }) => name), MANIFEST_NAME], ...committed }
+    const description = part ? receiptName(part) : MANIFEST_NAME
+    const text = part ? this.#formatReceipt(part, edges) : formatManifest(this.#options, this.#files)
+    await writeFile(pending.path(description), text)
+    const committed = await pending.commit()
+    this.result = { edges, files: [...this.#files.map(({ name }) => name), description], ...committed }
   }
 
   async discard(): Promise<void> {
@@ -100,11 +115,26 @@ class EdgeFiles implements BatchWriter<EdgeBatch> {
     await this.#pending?.discard()
   }
 
+  get #nextName(): string {
+    const { part } = this.#options
+    return part ? nameOfPartEdges(part) : nameOfEdges(this.#files.length)
+  }
+
+  get #mostEdges(): number {
+    return this.#options.part ? Infinity : FILE_EDGES
+  }
+
+  #formatReceipt(part: Part & { pairs: number }, edges: number): string {
+    const files = this.#files.map(({ name, bytes, sha256 }) => ({ name, bytes, sha256 }))
+    const { number, of, pairs } = part
+    return formatEdgeReceipt({ number, of }, this.#options, { pairs, edges }, this.#pending!.seconds, files)
+  }
+
   async #finishFile(): Promise<void> {
     if (!this.#open) return
     const { edges } = this.#open
     const mark = await this.#open.finish()
-    this.#files.push({ name: nameOfEdges(this.#files.length), edges, bytes: mark.bytes, sha256: mark.sha256 })
+    this.#files.push({ name: this.#nextName, edges, bytes: mark.bytes, sha256: mark.sha256 })
     this.#open = undefined
   }
 

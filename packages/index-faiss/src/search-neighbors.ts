@@ -18,6 +18,7 @@ import type { Engine } from './choose-engine.js'
 import { searchStopped } from './errors.js'
 import { searchFaiss } from './faiss/search-faiss.js'
 import type { Gallery } from './gallery/gallery.js'
+import type { Region } from './plan/pairs.js'
 import { searchTiles, type ScreenInfo } from './search-tiles.js'
 
 export interface SearchOptions {
@@ -30,6 +31,11 @@ export interface SearchOptions {
    * keeps every pair.
    */
   topK: number
+  /**
+   * Which pairs are searched, as `regionOfPart` gives it; all if left out. What comes are the edges among them: lists are
+   * taken within the region, and those of all regions together hold the edges of the whole. Not with FAISS.
+   */
+  region?: Region
   /** Threads of the search; the cores of the machine if left out. FAISS follows OMP_NUM_THREADS instead. */
   threads?: number
   /** What may be taken for pairs until the end; beyond it they go into files. */
@@ -78,6 +84,8 @@ export function searchNeighbors(gallery: Gallery, options: SearchOptions): Reada
   const { topK, scratchFolder = tmpdir() } = options
   const engine = checkOneOf('engine', options.engine ?? 'screened', ['screened', 'tiles', 'faiss'])
   const { onProgress = () => {}, onWarning = () => {}, onScreen = () => {}, onSharded = () => {} } = options
+  if (options.region && engine === 'faiss')
+    throw new OptionError('Expected the engine screened or tiles for a region but received faiss')
   const devices = (options.devices ?? []).filter(({ provider }) => provider !== 'cpu')
   if (devices.length > 0 && engine !== 'screened')
     throw new OptionError(`Expected the engine screened on devices but received ${engine}`)
@@ -109,6 +117,7 @@ export function searchNeighbors(gallery: Gallery, options: SearchOptions): Reada
           {
             threshold,
             listLength,
+            region: options.region,
             threads,
             screening: engine === 'screened',
             pairBytes,

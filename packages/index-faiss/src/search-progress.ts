@@ -6,6 +6,9 @@ import { NOTHING_DONE, type Frontier } from './plan/frontier.js'
 export interface SearchProgress {
   frontier: Frontier
   pieces: readonly Piece[]
+  /** For whoever looks how far it is. */
+  pairsDone: number
+  pairs: number
 }
 
 /**
@@ -26,7 +29,7 @@ export async function checkProgress(
   folder: string,
   recorded: unknown,
   rows: number,
-): Promise<SearchProgress> {
+): Promise<Pick<SearchProgress, 'frontier' | 'pieces'>> {
   const progress = parseProgress(folder, recorded)
   const { sources, nextSources, targets } = progress.frontier
   if (Math.max(sources, nextSources, targets) > rows)
@@ -35,7 +38,7 @@ export async function checkProgress(
   return progress
 }
 
-function parseProgress(folder: string, recorded: unknown): SearchProgress {
+function parseProgress(folder: string, recorded: unknown): Pick<SearchProgress, 'frontier' | 'pieces'> {
   if (recorded === undefined) return { frontier: NOTHING_DONE, pieces: [] }
   const progress = (recorded ?? {}) as Partial<Record<keyof SearchProgress, unknown>>
   const pieces = parsePieces(progress.pieces)

@@ -1,5 +1,5 @@
 import type { Checkpoints, Device, EdgeBatch } from '@facekit/core'
-import { EdgeCollector } from '@facekit/edges'
+import { EdgeCollector, keptPairs } from '@facekit/edges'
 import { Crew } from './crew/crew.js'
 import { shareTiles } from './crew/device-shares.js'
 import { messageOf, SearchError } from './errors.js'
@@ -9,6 +9,7 @@ import { FrontierTracker } from './plan/frontier-tracker.js'
 import { pairsDoneAt, type Frontier } from './plan/frontier.js'
 import type { CodingWish } from './plan/plan-codes.js'
 import { checkProgress, type SearchProgress } from './search-progress.js'
+import { isInRegion, pairsInRegion, wholeRegion, type Region } from './plan/pairs.js'
 import { pairsOf, planTiles, unitsOf, type TilePlan, type Unit } from './plan/tile-plan.js'
 import type { DenseSearchOptions } from './unit/dense-search.js'
 
@@ -28,6 +29,8 @@ export interface TileSearchSetup {
   threshold: number
   /** Neighbors that a row lists, at most, itself not counted. */
   listLength: number
+  /** Of which pairs; all if undefined. */
+  region: Region | undefined
   /** Whether to screen with 8-bit numbers, or to compute float32 products throughout. */
   screening: boolean
   /** How rows are to be coded: left open but in tests and trials. */
@@ -62,7 +65,7 @@ interface Start {
 }
 
 /**
- * All pairs at or above the threshold, by products of tiles of one half of the matrix.
+ * All pairs of a region at or above the threshold, by products of tiles of one half of the matrix.
  *
  * @param signal ends the search; nothing is thrown
  */
@@ -73,31 +76,37 @@ export async function* searchTiles(
 ): AsyncGenerator<EdgeBatch> {
   const { rows } = gallery
   const { listLength, checkpoints, pairBytes: memoryBytes, pairFolder: folder } = setup
-  if (rows < 2 || listLength === 0) return
+  const region = setup.region ?? wholeRegion(rows)
+  const pairs = pairsInRegion(region)
+  if (pairs === 0 || listLength === 0) return
   const { frontier, pieces } = await checkProgress(folder, checkpoints.resumed, rows)
   const cutoffs = new Float32Array(new SharedArrayBuffer(4 * rows)).fill(-Infinity)
-  const search = new TileSearch(gallery, setup, cutoffs, frontier, signal)
+  const search = new TileSearch(gallery, setup, region, cutoffs, frontier, signal)
   const collector = new EdgeCollector({ rows, listLength, cutoffs, memoryBytes, folder, pieces })
   try {
     await collector.raiseCutoffs()
     const start = await search.start()
     if (!start) return
     const { crew, plan, units } = start
-    const tracker = new FrontierTracker(plan, frontier, start.ownerOf)
+    const tracker = new FrontierTracker(plan, region, frontier, start.ownerOf)
     const record = async () => {
       await checkpoints.record(async (): Promise<SearchProgress> => ({
         frontier: tracker.frontier,
         pieces: await collector.settle(),
+        pairsDone: pairsDoneAt(tracker.frontier, region),
+        pairs,
       }))
       await collector.removeReplaced()
     }
-    const pairs = (rows * (rows - 1)) / 2
-    let pairsDone = pairsDoneAt(frontier, rows)
+    let pairsDone = pairsDoneAt(frontier, region)
     setup.onProgress(pairsDone, pairs)
     for await (const { unit, pairs: found } of crew.search(units, signal)) {
-      pairsDone = Math.min(pairs, pairsDone + pairsOf(plan, unit))
+      pairsDone = Math.min(pairs, pairsDone + pairsOf(plan, unit, region))
       setup.onProgress(pairsDone, pairs)
-      await collector.add(found)
+      // Tiles of a device may hold pairs of another part.
+      await collector.add(
+        setup.region ? keptPairs(found, (source, target) => isInRegion(region, source, target)) : found,
+      )
       tracker.finish(unit)
       if (checkpoints.isDue) await record()
       else if (!checkpoints.hasRecord) await collector.removeReplaced()
@@ -117,6 +126,7 @@ export async function* searchTiles(
 class TileSearch {
   readonly #gallery: GalleryData
   readonly #setup: TileSearchSetup
+  readonly #region: Region
   readonly #cutoffs: Float32Array
   /** What an earlier search has done. */
   readonly #done: Frontier
@@ -130,12 +140,14 @@ class TileSearch {
   constructor(
     gallery: GalleryData,
     setup: TileSearchSetup,
+    region: Region,
     cutoffs: Float32Array,
     done: Frontier,
     signal: AbortSignal,
   ) {
     this.#gallery = gallery
     this.#setup = setup
+    this.#region = region
     this.#cutoffs = cutoffs
     this.#done = done
     this.#signal = signal
@@ -186,12 +198,12 @@ class TileSearch {
     if (screening && !this.#isUseless) {
       const coding = await this.#plan(false)
       if (typeof coding === 'string') onWarning(`Searching by float32 tiles: ${coding}`)
-      else await this.#code(coding)
+      else await this.#code(coding, this.#region.strips[0]!.firstSource)
     }
     const { rows, dim } = this.#gallery
-    const plan = planTiles(rows, this.#coded?.coding.codeLength ?? dim)
+    const plan = planTiles(rows, this.#coded?.coding.codeLength ?? dim, this.#region.bandRows)
     await crew.open({ options: this.#optionsOf(plan), coded: this.#coded, device: undefined })
-    return { crew, plan, units: [unitsOf(plan, this.#done)] }
+    return { crew, plan, units: [unitsOf(plan, this.#region, this.#done)] }
   }
 
   /** @returns undefined where the CPU has to search, or nothing else was asked for */
@@ -204,9 +216,11 @@ class TileSearch {
       this.#isUseless = true
       return undefined
     }
-    const coded = await this.#code(coding)
+    // A device looks at tiles of all rows before it is trusted.
+    const coded = await this.#code(coding, 0)
     const { rows } = this.#gallery
-    const { plan, shares, ownerOf } = shareTiles({ rows, codeLength: coding.codeLength }, devices, this.#done)
+    const shape = { rows, codeLength: coding.codeLength }
+    const { plan, shares, ownerOf } = shareTiles(shape, devices, this.#region, this.#done)
     const onCpu = this.#crew!
     try {
       this.#crew = await Crew.start(shares.length, onWarning)
@@ -240,7 +254,8 @@ class TileSearch {
     return this.#crew!.plan({ gallery: this.#gallery, threshold, onDevices, wish })
   }
 
-  async #code(coding: Coding): Promise<CodedGallery> {
+  /** @param first no row before it is looked at */
+  async #code(coding: Coding, first: number): Promise<CodedGallery> {
     const { heads, axes, range } = coding
     this.#setup.onScreen({
       components: heads,
@@ -249,7 +264,7 @@ class TileSearch {
       maxCode: range.max,
     })
     this.#coded = prepareCodes(this.#gallery, coding)
-    await this.#crew!.code(this.#coded)
+    await this.#crew!.code(this.#coded, first)
     return this.#coded
   }
 

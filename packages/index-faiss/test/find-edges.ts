@@ -36,6 +36,7 @@ export async function findCodedEdges(
     {
       threshold: Math.fround(threshold),
       listLength: Math.min(topK, gallery.rows) - 1,
+      region: undefined,
       screening: true,
       wish,
       threads: 1,

@@ -6,8 +6,9 @@ import { rounds, seededRandom } from '@facekit/testing'
 import { afterAll, describe, expect, it } from 'vitest'
 import { filesOfProgress, searchNeighbors, type Engine, type SearchOptions } from '../src/index.js'
 import { NOTHING_DONE, pairsDoneAt, type Frontier } from '../src/plan/frontier.js'
+import { wholeRegion, type Region, type Strip } from '../src/plan/pairs.js'
 import { FrontierTracker } from '../src/plan/frontier-tracker.js'
-import { planOf, unitsOf, type Unit } from '../src/plan/tile-plan.js'
+import { pairsOf, planOf, unitsOf, type Unit } from '../src/plan/tile-plan.js'
 import { bruteForceEdges, normalRows } from './brute-force.js'
 import { findEdges, galleryOf } from './find-edges.js'
 
@@ -98,7 +99,7 @@ describe('a search that dies', () => {
     stream.resume()
     await new Promise((resolve) => stream.once('close', resolve))
     const { frontier } = checkpoints.recorded as { frontier: Frontier }
-    expect(pairsDoneAt(frontier, 6000)).toBe(seen)
+    expect(pairsDoneAt(frontier, wholeRegion(6000))).toBe(seen)
     let first: number | undefined
     const onProgress = (done: number) => (first ??= done)
     const again = { threshold: 0.9, topK: 10, scratchFolder: folder, onProgress }
@@ -126,52 +127,68 @@ describe('a search that dies', () => {
 })
 
 describe('a frontier', () => {
-  const pairsIn = ({ sources, nextSources, targets }: Frontier, rows: number) => {
-    let pairs = 0
-    for (let a = 0; a < rows; a++)
-      for (let b = a + 1; b < rows; b++) if (a < sources || (a < nextSources && b < targets)) pairs++
-    return pairs
-  }
-
-  it('leaves out no pair that is not done, by any plan, and counts those that are', () => {
+  it('leaves out no pair that is not done, by any plan and of any region, and counts those that are', () => {
     const random = seededRandom(43)
     for (let round = 0; round < rounds(200, 5000); round++) {
       const rows = 2 + Math.floor(random() * 60)
+      const region = round % 2 ? wholeRegion(rows) : someRegion(rows, random)
+      const isOf = (a: number, b: number) =>
+        region.strips.some(
+          (one) => a >= one.firstSource && a < one.endSource && b >= one.firstTarget && b < one.endTarget,
+        )
+      const pairs: [number, number][] = []
+      for (let a = 0; a < rows; a++) for (let b = a + 1; b < rows; b++) if (isOf(a, b)) pairs.push([a, b])
       const planned = () => planOf(rows, 1 + Math.floor(random() * 9), 1 + Math.floor(random() * 4))
       let frontier: Frontier = NOTHING_DONE
+      const isDone = ([a, b]: [number, number]) =>
+        a < frontier.sources || (a < frontier.nextSources && b < frontier.targets)
       const done = new Set<string>()
       for (let lives = 0; lives < 3; lives++) {
         const plan = planned()
-        const units = [...unitsOf(plan, frontier)]
+        const units = [...unitsOf(plan, region, frontier)]
         // Units end in almost the order in which they begin; or one of two is far ahead with its own.
         const hasOwners = random() < 0.5
         const ownerOf = ({ galleryTile }: Unit) => galleryTile % 2
-        const tracker = new FrontierTracker(plan, frontier, hasOwners ? ownerOf : undefined)
+        const tracker = new FrontierTracker(plan, region, frontier, hasOwners ? ownerOf : undefined)
         const placeOf = (unit: Unit, i: number) =>
           hasOwners ? i / (1 + 5 * ownerOf(unit)) : i + 3 * random()
         const order = units.map((unit, i) => ({ unit, at: placeOf(unit, i) })).sort((a, b) => a.at - b.at)
         const finished = lives === 2 ? order : order.slice(0, Math.floor(random() * order.length))
         for (const { unit } of finished) {
           tracker.finish(unit)
-          for (const pair of pairsOfUnit(unit, rows, plan.tileRows)) done.add(pair)
+          let ofRegion = 0
+          for (const [a, b] of pairsOfUnit(unit, rows, plan.tileRows)) {
+            done.add(`${a}-${b}`)
+            if (isOf(a, b)) ofRegion++
+          }
+          expect(pairsOf(plan, unit, region)).toBe(ofRegion)
         }
         frontier = tracker.frontier
-        expect(pairsDoneAt(frontier, rows)).toBe(pairsIn(frontier, rows))
-        for (let a = 0; a < rows; a++)
-          for (let b = a + 1; b < rows; b++) {
-            const isDone = a < frontier.sources || (a < frontier.nextSources && b < frontier.targets)
-            if (isDone) expect(done.has(`${a}-${b}`)).toBe(true)
-          }
+        expect(pairsDoneAt(frontier, region)).toBe(pairs.filter(isDone).length)
+        for (const pair of pairs.filter(isDone)) expect(done.has(pair.join('-'))).toBe(true)
       }
-      expect(pairsDoneAt(frontier, rows)).toBe((rows * (rows - 1)) / 2)
+      expect(pairsDoneAt(frontier, region)).toBe(pairs.length)
     }
   })
 
-  function* pairsOfUnit(unit: Unit, rows: number, tileRows: number): Generator<string> {
+  /** Up to three strips one below the other, of any columns. */
+  function someRegion(rows: number, random: () => number): Region {
+    const below = (most: number) => Math.floor(random() * (most + 1))
+    const strips: Strip[] = []
+    for (let firstSource = below(rows); strips.length < 3 && firstSource < rows;) {
+      const endSource = firstSource + 1 + below(rows - firstSource - 1)
+      const firstTarget = below(rows)
+      strips.push({ firstSource, endSource, firstTarget, endTarget: firstTarget + below(rows - firstTarget) })
+      firstSource = endSource + below(3)
+    }
+    return { strips, bandRows: Infinity }
+  }
+
+  function* pairsOfUnit(unit: Unit, rows: number, tileRows: number): Generator<[number, number]> {
     const end = Math.min(rows, Math.min(unit.endQueryTile, unit.galleryTile + 1) * tileRows)
     for (let a = unit.firstQueryTile * tileRows; a < end; a++) {
       const first = Math.max(a + 1, unit.galleryTile * tileRows)
-      for (let b = first; b < Math.min(rows, (unit.galleryTile + 1) * tileRows); b++) yield `${a}-${b}`
+      for (let b = first; b < Math.min(rows, (unit.galleryTile + 1) * tileRows); b++) yield [a, b]
     }
   }
 })

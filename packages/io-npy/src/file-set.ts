@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readSettled, type RowFile } from '@facekit/core'
+import { partOther, readAllParts, readSettled, type RowFile } from '@facekit/core'
 import { isInteger, isNumeric } from './dtype.js'
 import { NpyError } from './errors.js'
 import type { Member, Part } from './file-names.js'
@@ -43,7 +43,8 @@ export interface FileSet {
  * that a killed run had not moved into its place whole is finished first; where one is moved meanwhile, it is the one that
  * is opened.
  *
- * @throws NpyError `FILE_SET_…`, or what `openNpy` throws; FacekitError what `settleOutput` throws
+ * @throws NpyError `FILE_SET_…`, or what `openNpy` throws; FacekitError what `settleOutput` throws, and `PART_…` for a set
+ * of which parts are missing or do not belong together
  */
 export async function openFileSet(folder: string): Promise<FileSet> {
   // Shards that came first would pass for all.
@@ -52,6 +53,7 @@ export async function openFileSet(folder: string): Promise<FileSet> {
 
 async function openMembers(folder: string): Promise<FileSet> {
   const members = await listMembers(folder)
+  await checkParts(folder, members)
   const groups = groupMembers(folder, members.length > 0 ? members : await otherMembers(folder))
   const normalized = checkEmbeddingNames(folder, groups)
   checkNumbers(folder, groups)
@@ -126,6 +128,15 @@ function checkEmbeddingNames(folder: string, groups: Group[]): boolean {
   const normalized = groups.find((group) => group.names.embs_norm)?.names.embs_norm
   if (plain !== undefined && normalized !== undefined) throw ambiguous(folder, plain, normalized)
   return normalized !== undefined
+}
+
+/** Of a set that is made in parts, all must be there, and nothing else. */
+async function checkParts(folder: string, members: readonly Member[]): Promise<void> {
+  const parts = await readAllParts(folder, 'embeddings')
+  if (!parts) return
+  const names = new Set(parts.flatMap(({ files }) => files.map(({ name }) => name)))
+  const other = members.find(({ name }) => !names.has(name))
+  if (other) throw partOther(folder, `${other.name} is of none of the parts there`)
 }
 
 /** Shards are numbered from 0 without gaps: a number that is missing is a file that was lost. */

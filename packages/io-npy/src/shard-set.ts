@@ -26,6 +26,11 @@ export interface ShardSetOptions {
   splitThreshold?: number
   /** `false`: numbered sets of `splitThreshold` rows also where one would do. */
   merge?: boolean
+  /**
+   * Where the shards are part of a larger set: the number of the first, and how many there are, whatever comes; those for
+   * which there are no rows are empty. They are never merged.
+   */
+  place?: { firstShard: number; shards: number }
   /** Length of the rows, for when no batch comes to say it. Others are refused. */
   dim?: number
   /** Whether the rows are L2-normalised, for when no batch comes to say it. Others are refused. */
@@ -58,6 +63,7 @@ type FinishedShard = Record<ShardFile, FileMark>
 export class ShardSet {
   readonly #pending: PendingFiles
   readonly #merge: boolean
+  readonly #place: ShardSetOptions['place']
   readonly #rowsPerShard: number
   #dim: number | undefined
   #normalized: boolean | undefined
@@ -74,9 +80,10 @@ export class ShardSet {
   /** @throws OptionError */
   constructor(pending: PendingFiles, options: ShardSetOptions = {}) {
     checkShardSetOptions(options)
-    const { splitThreshold = DEFAULT_SPLIT_THRESHOLD, merge = true, dim, normalized } = options
+    const { splitThreshold = DEFAULT_SPLIT_THRESHOLD, merge = true, place, dim, normalized } = options
     this.#pending = pending
-    this.#merge = merge
+    this.#merge = merge && !place
+    this.#place = place
     this.#rowsPerShard = splitThreshold
     this.#dim = dim
     this.#normalized = normalized
@@ -94,7 +101,7 @@ export class ShardSet {
   ): Promise<ShardSet> {
     const set = new ShardSet(pending, options)
     try {
-      await unnameShards(pending)
+      await unnameShards(pending, options.place?.firstShard ?? 0)
       set.#log = await MarkedFile.reopen(logPath(pending), mark.log)
       await set.#checkFinished()
       set.#rows = set.#shards * set.#rowsPerShard
@@ -166,14 +173,19 @@ export class ShardSet {
    * @returns these names
    */
   async finish(): Promise<string[]> {
-    if (this.#shards === 0) this.#open = await this.#openShard()
     if (this.#open) await this.#finishShard()
+    while (this.#shards < (this.#place?.shards ?? 1)) {
+      this.#open = await this.#openShard()
+      await this.#finishShard()
+    }
     await this.close()
     const merged = this.#merge && this.#shards === 1
     const embs = embeddingsPart(this.#normalized ?? false)
+    const firstShard = this.#place?.firstShard ?? 0
     const names: string[] = []
     for (let i = 0; i < this.#shards; i++) {
-      const nameOf = (file: ShardFile) => memberName(file === 'embs' ? embs : file, merged ? undefined : i)
+      const nameOf = (file: ShardFile) =>
+        memberName(file === 'embs' ? embs : file, merged ? undefined : firstShard + i)
       names.push(...(await nameShard(this.#pending, i, nameOf)))
     }
     return names
@@ -249,11 +261,11 @@ function logPath(pending: PendingFiles): string {
 }
 
 /** Takes back what `nameShard` did: a run may be killed between two names. */
-async function unnameShards(pending: PendingFiles): Promise<void> {
+async function unnameShards(pending: PendingFiles, firstShard: number): Promise<void> {
   for (const name of await readdir(pending.folder)) {
-    const { part, number = 0 } = parseMember(name) ?? {}
+    const { part, number = firstShard } = parseMember(name) ?? {}
     if (part === undefined) continue
     const file = part === 'embs_norm' ? 'embs' : part
-    await rename(join(pending.folder, name), scratchPath(pending, number, file))
+    await rename(join(pending.folder, name), scratchPath(pending, number - firstShard, file))
   }
 }

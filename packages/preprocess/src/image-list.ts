@@ -157,7 +157,8 @@ async function* batchesOf(
   if (entries.length > 0) yield take()
 }
 
-function toBatch(entries: readonly (string | ImageError)[], start: number): ListedBatch {
+/** @param start index of the first entry */
+export function toBatch(entries: readonly (string | ImageError)[], start: number): ListedBatch {
   const indices: number[] = []
   const paths: string[] = []
   const failed: FailedImage[] = []

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { PendingFiles, removeOutput } from '@facekit/core'
 import type { DeviceWish } from '@facekit/devices'
-import type { EdgeSet } from '@facekit/edges'
+import { openEdges, type EdgeSet } from '@facekit/edges'
 import type { ENGINES } from '@facekit/index-faiss'
 import { openFileSet, type FileSet } from '@facekit/io-npy'
 import { openLabels, type LabelSummary } from '@facekit/labels'
@@ -140,5 +140,6 @@ async function findEdges(
   const kept = await findKeptEdges(pending.output, set, options, talk, signal)
   if (kept) return { ...kept, gpus: 0, isReused: true }
   talk.info(`${grouped(set.rows)} embeddings of ${set.dim} numbers; search: ${chosen.reason}`)
-  return { ...(await searchEdges(set, options, chosen, pending, talk, signal)), isReused: false }
+  const searched = await searchEdges(set, options, chosen, pending, talk, signal)
+  return { ...searched, edges: await openEdges(pending.output), isReused: false }
 }

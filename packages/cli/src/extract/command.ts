@@ -1,6 +1,9 @@
+import { join } from 'node:path'
 import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
+import { failuresNameOf } from './failure-log.js'
 import { EXIT } from '../exit-codes.js'
 import { COMMON_FLAGS, count, countOrAuto, memorySize, RESUME_FLAG } from '../flags.js'
+import { PART_FLAGS, partOf } from '../part-flags.js'
 import { printSummary } from '../summary.js'
 import type { CommandContext } from '../standard-streams.js'
 import { DEVICE_FLAGS, deviceWish } from '../device-flags.js'
@@ -76,6 +79,7 @@ export const flags = {
     describe: 'Keep the model made of PyTorch weights for the next run',
   },
   strict: { type: 'boolean', default: false, describe: `Exit with ${EXIT.failedImages} if an image failed` },
+  ...PART_FLAGS,
   ...RESUME_FLAG,
   'retry-failed': {
     type: 'boolean',
@@ -107,14 +111,15 @@ export async function handler(
   const talk = createTalk(streams.stderr, args.quiet)
   const folder =
     args.output === '-' ? undefined : (args.output ?? (streams.stdout.isTTY ? DEFAULT_OUTPUT : undefined))
+  const part = partOf(args, process.env)
   const summary = await extract(
-    { ...args, output: folder ?? streams.stdout, device: deviceWish(args) },
+    { ...args, part, output: folder ?? streams.stdout, device: deviceWish(args) },
     talk,
     signal,
   )
   const { embedded, images, failed } = summary
   talk.info(
-    `Embedded ${embedded} of ${images} images${failed > 0 ? `, ${failed} failed${folder ? `: see ${folder}/failed.ndjson` : ''}` : ''}`,
+    `Embedded ${embedded} of ${images} images${failed > 0 ? `, ${failed} failed${folder ? `: see ${join(folder, failuresNameOf(part))}` : ''}` : ''}`,
   )
   if (args.json) await printSummary(summary, streams, folder === undefined ? 'stderr' : 'stdout')
   return args.strict && failed > 0 ? EXIT.failedImages : EXIT.ok

@@ -1,6 +1,18 @@
-import { MarkedFile, type FailedImage, type FileMark, type PendingFiles } from '@facekit/core'
+import {
+  MarkedFile,
+  nameOfPart,
+  type FailedImage,
+  type FileMark,
+  type Part,
+  type PendingFiles,
+} from '@facekit/core'
 
 export const FAILURES_NAME = 'failed.ndjson'
+
+/** Of a part of a set. */
+export function failuresNameOf(part: Part | undefined): string {
+  return part ? `${nameOfPart(part)}.${FAILURES_NAME}` : FAILURES_NAME
+}
 
 /** One line of JSON per image that has no embedding; a file among others on their way into the output. */
 export class FailureLog {
@@ -10,13 +22,13 @@ export class FailureLog {
     this.#file = file
   }
 
-  static async create(pending: PendingFiles): Promise<FailureLog> {
-    return new FailureLog(await MarkedFile.create(pending.path(FAILURES_NAME)))
+  static async create(pending: PendingFiles, name = FAILURES_NAME): Promise<FailureLog> {
+    return new FailureLog(await MarkedFile.create(pending.path(name)))
   }
 
   /** @throws FacekitError `RUN_DAMAGED` if the file does not hold what was marked */
-  static async reopen(pending: PendingFiles, mark: FileMark): Promise<FailureLog> {
-    return new FailureLog(await MarkedFile.reopen(pending.path(FAILURES_NAME), mark))
+  static async reopen(pending: PendingFiles, name: string, mark: FileMark): Promise<FailureLog> {
+    return new FailureLog(await MarkedFile.reopen(pending.path(name), mark))
   }
 
   async add(failed: readonly FailedImage[]): Promise<void> {

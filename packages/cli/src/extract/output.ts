@@ -1,5 +1,5 @@
 import { Readable, Writable, type Duplex } from 'node:stream'
-import { OptionError, PendingFiles, WriterStream } from '@facekit/core'
+import { FacekitError, OptionError, partsIn, PendingFiles, WriterStream } from '@facekit/core'
 import type { EmbeddingBatch, RunIdentity } from '@facekit/core'
 import type { Embedder } from '@facekit/embedder'
 import { writeArrow } from '@facekit/io-arrow'
@@ -65,6 +65,7 @@ export async function folderOutput(
   talk: Talk,
   signal: AbortSignal | undefined,
 ): Promise<ExtractOutput> {
+  if ((await partsIn(folder)).length > 0) throw partsThere(folder)
   const pending = await PendingFiles.in(folder, 'embeddings', { resume: options.resume })
   sayLeftover(pending, talk)
   let set: RecordedSet | undefined
@@ -104,11 +105,18 @@ export async function folderOutput(
   }
 }
 
+function partsThere(folder: string): FacekitError {
+  return new FacekitError(
+    'OUTPUT_EXISTS',
+    `Expected room for a set in ${folder} but parts of one are there. Give --part, or choose another folder.`,
+  )
+}
+
 export function shardSetOptions(
   { mergeEmbs, splitThreshold, batchSize }: FolderOutputOptions,
   dim: number,
   normalized: boolean,
-): ShardSetOptions {
+): ShardSetOptions & { splitThreshold: number } {
   const rows = mergeEmbs ? splitThreshold : unmergedRows(batchSize)
   return { splitThreshold: rows, merge: mergeEmbs, dim, normalized }
 }

@@ -1,15 +1,20 @@
+import { stat, writeFile } from 'node:fs/promises'
 import {
+  formatReceipt,
   isFileMark,
+  receiptName,
   runDamaged,
   type BatchWriter,
   type Checkpoints,
   type Committed,
   type EmbeddingBatch,
   type FileMark,
+  type Part,
   type PendingFiles,
+  type RunIdentity,
 } from '@facekit/core'
 import { isShardSetMark, ShardSet, type ShardSetMark, type ShardSetOptions } from '@facekit/io-npy'
-import { FAILURES_NAME, FailureLog } from './failure-log.js'
+import { FailureLog, failuresNameOf } from './failure-log.js'
 import { ListChain, type ListPosition } from './list-chain.js'
 
 /** How far a run is: what it has done of its list, and the files that hold that. */
@@ -18,6 +23,13 @@ interface Progress extends ListPosition {
   failed: number
   failures: FileMark
   shards: ShardSetMark
+  /** Images that there will be, where that is known. */
+  total?: number
+}
+
+export interface RecordedSetOptions extends ShardSetOptions {
+  /** Which part of a set it is, what the whole is of, and of how many images it is. */
+  part?: { part: Part; of: RunIdentity; entries: number }
 }
 
 /**
@@ -33,6 +45,7 @@ export class RecordedSet implements BatchWriter<EmbeddingBatch> {
   readonly #checkpoints: Checkpoints
   readonly #shards: ShardSet
   readonly #failures: FailureLog
+  readonly #part: RecordedSetOptions['part']
   #at: ListPosition | undefined
   #failed: number
   /** Whether batches were written whole since the last record, and nothing but these. */
@@ -44,6 +57,7 @@ export class RecordedSet implements BatchWriter<EmbeddingBatch> {
     checkpoints: Checkpoints,
     shards: ShardSet,
     failures: FailureLog,
+    part: RecordedSetOptions['part'],
     progress: Progress | undefined,
   ) {
     this.list = new ListChain(pending.output, progress)
@@ -52,6 +66,7 @@ export class RecordedSet implements BatchWriter<EmbeddingBatch> {
     this.#checkpoints = checkpoints
     this.#shards = shards
     this.#failures = failures
+    this.#part = part
     this.#failed = this.resumed.failed
   }
 
@@ -64,20 +79,21 @@ export class RecordedSet implements BatchWriter<EmbeddingBatch> {
   static async open(
     pending: PendingFiles,
     checkpoints: Checkpoints,
-    options: ShardSetOptions,
+    { part, ...options }: RecordedSetOptions,
     onResumed: (images: number) => void,
   ): Promise<RecordedSet> {
+    const failuresName = failuresNameOf(part?.part)
     if (checkpoints.resumed === undefined) {
-      const failures = await FailureLog.create(pending)
-      return new RecordedSet(pending, checkpoints, new ShardSet(pending, options), failures, undefined)
+      const failures = await FailureLog.create(pending, failuresName)
+      return new RecordedSet(pending, checkpoints, new ShardSet(pending, options), failures, part, undefined)
     }
     const progress = parseProgress(pending.folder, checkpoints.resumed)
     onResumed(progress.entries)
     const shards = await ShardSet.reopen(pending, options, progress.shards)
     try {
-      const failures = await FailureLog.reopen(pending, progress.failures)
-      await pending.removeAllBut(new Set([...shards.names(), FAILURES_NAME]))
-      return new RecordedSet(pending, checkpoints, shards, failures, progress)
+      const failures = await FailureLog.reopen(pending, failuresName, progress.failures)
+      await pending.removeAllBut(new Set([...shards.names(), failuresName]))
+      return new RecordedSet(pending, checkpoints, shards, failures, part, progress)
     } catch (error) {
       await shards.close()
       throw error
@@ -101,10 +117,11 @@ export class RecordedSet implements BatchWriter<EmbeddingBatch> {
     // What follows takes long for many rows; a run that dies in it goes on here.
     if (this.#checkpoints.hasRecord) await this.#record()
     this.#state = 'torn'
-    const files = await this.#shards.finish()
+    const files = [...(await this.#shards.finish()), failuresNameOf(this.#part?.part)]
     await this.#failures.close()
+    if (this.#part) files.push(await this.#writeReceipt(this.#part, files))
     const committed = await this.#pending.commit()
-    this.result = { files: [...files, FAILURES_NAME], ...committed }
+    this.result = { files, ...committed }
   }
 
   async discard(): Promise<void> {
@@ -115,6 +132,17 @@ export class RecordedSet implements BatchWriter<EmbeddingBatch> {
     await this.#pending.discard()
   }
 
+  /** @returns its name */
+  async #writeReceipt({ part, of }: NonNullable<RecordedSetOptions['part']>, names: readonly string[]) {
+    const sizes = names.map(async (name) => ({ name, bytes: (await stat(this.#pending.path(name))).size }))
+    const files = await Promise.all(sizes)
+    const { rows } = this.#shards
+    const counts = { images: rows + this.#failed, embedded: rows, failed: this.#failed }
+    const receipt = { kind: 'embeddings', part, of, counts, seconds: this.#pending.seconds, files } as const
+    await writeFile(this.#pending.path(receiptName(part)), formatReceipt(receipt))
+    return receiptName(part)
+  }
+
   async #record(): Promise<void> {
     // A run without a single embedding leaves nothing behind.
     if (this.#state !== 'whole' || this.#shards.rows === 0) return
@@ -122,7 +150,9 @@ export class RecordedSet implements BatchWriter<EmbeddingBatch> {
     const failed = this.#failed
     await this.#checkpoints.record(async (): Promise<Progress> => {
       const failures = await this.#failures.mark()
-      return { entries, chain, failed, failures, shards: await this.#shards.mark() }
+      const total = this.#part?.entries
+      const done = { entries, chain, failed, failures, shards: await this.#shards.mark() }
+      return total === undefined ? done : { ...done, total }
     })
     this.#state = 'recorded'
     await this.#shards.forgetOlderMarks()

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { Writable } from 'node:stream'
-import { OptionError, type Device, type EmbeddingBatch } from '@facekit/core'
+import { OptionError, type Device, type EmbeddingBatch, type Part } from '@facekit/core'
 import { chooseDevices, type DeviceWish } from '@facekit/devices'
 import { DEVICE_BATCH, embed, type Embedder } from '@facekit/embedder'
 import { checkInput, imageList, preprocess } from '@facekit/preprocess'
@@ -14,6 +14,7 @@ import { canBeReadAgain, countImages, expectImages } from './count-images.js'
 import { describePassedOver } from './passed-over.js'
 import { someEmbedded } from './some-embedded.js'
 import { folderOutput, streamOutput, type ExtractOutput } from './output.js'
+import { checkPartOptions, partOutput } from './part-output.js'
 import { retryOutput } from './retry-output.js'
 import { modelIdentity } from './run-identity.js'
 
@@ -41,6 +42,8 @@ export interface ExtractOptions extends WeightsOptions {
   resume?: boolean | undefined
   /** Whether to try again what failed in the run that made the output; the input is not read then. */
   retryFailed?: boolean | undefined
+  /** Which part of the images is embedded; all if undefined. */
+  part?: Part | undefined
 }
 
 export interface ExtractSummary {
@@ -69,7 +72,7 @@ export async function extract(
   talk: Talk,
   signal?: AbortSignal,
 ): Promise<ExtractSummary> {
-  if (!options.retryFailed) {
+  if (!options.retryFailed && !options.part) {
     await checkInput(options.input, options.listColumn)
     await expectImages(options.input, signal)
   }
@@ -183,7 +186,11 @@ async function outputOf(
   talk: Talk,
   signal: AbortSignal | undefined,
 ): Promise<ExtractOutput> {
-  const { output, resume, retryFailed } = options
+  const { output, resume, retryFailed, part } = options
+  if (part) {
+    checkPartOptions(output, retryFailed)
+    return partOutput(output, part, options, talk, signal)
+  }
   if (!retryFailed)
     return typeof output === 'string'
       ? folderOutput(output, options, talk, signal)

@@ -8,6 +8,7 @@ import { sayLeftover, settleInput } from '../said-of-output.js'
 import { whyNotFrom, whyNotOf } from '../search/edges-fit.js'
 import { surveyEmbeddings } from '../search/survey.js'
 import type { Talk } from '../talk.js'
+import { joinParts } from './join-parts.js'
 import { labelEdges, lowestThreshold, warnOfThresholds, type LabelWish } from './label-edges.js'
 import { chooseMethod, type ChosenMethod } from './method.js'
 
@@ -34,6 +35,7 @@ export async function label(wish: LabelOptions, talk: Talk, signal?: AbortSignal
   const startMs = Date.now()
   await settleInput(wish.input, talk)
   const set = await orStopped(openFileSet(wish.input), signal)
+  await joinParts(wish.edges, wish.memoryLimit, talk, signal)
   const edges = await orStopped(openEdges(wish.edges), signal)
   const notOf = whyNotOf(set, edges)
   if (notOf) throw otherEdges(wish, notOf)

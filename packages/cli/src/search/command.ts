@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { sayPart } from '@facekit/core'
 import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
 import { deviceWish } from '../device-flags.js'
 import { EXIT } from '../exit-codes.js'
@@ -8,6 +9,7 @@ import { grouped } from '../progress.js'
 import type { CommandContext } from '../standard-streams.js'
 import { printSummary } from '../summary.js'
 import { createTalk } from '../talk.js'
+import { PART_FLAGS, partOf } from '../part-flags.js'
 import { DEFAULT_INPUT, MEMORY_FLAG, SEARCH_FLAGS } from './flags.js'
 
 export const name = 'search'
@@ -21,6 +23,7 @@ export const flags = {
   ...SEARCH_FLAGS,
   floor: { ...SEARCH_FLAGS.floor, default: String(DEFAULT_FLOOR) },
   ...MEMORY_FLAG,
+  ...PART_FLAGS,
   ...RESUME_FLAG,
   ...COMMON_FLAGS,
 } as const
@@ -41,9 +44,11 @@ export async function handler(
 ): Promise<number> {
   const { search } = await import('./run.js')
   const talk = createTalk(streams.stderr, args.quiet)
+  const part = partOf(args, process.env)
   const summary = await search(
     {
       ...args,
+      part,
       memoryLimit: args.memoryLimit ?? defaultMemoryLimit(),
       threads: args.threads ?? availableParallelism(),
       device: deviceWish(args),
@@ -52,8 +57,11 @@ export async function handler(
     signal,
   )
   const { images, edges, seconds } = summary
+  const what = part
+    ? `part ${sayPart(part)}, ${grouped(edges)} pairs that may be edges`
+    : `${grouped(edges)} edges`
   talk.info(
-    `${images} images: ${grouped(edges)} edges of cosine ${args.floor} or more, in ${seconds.toFixed(1)} s: see ${args.output}`,
+    `${images} images: ${what}, of cosine ${args.floor} or more, in ${seconds.toFixed(1)} s: see ${args.output}`,
   )
   if (args.json) await printSummary(summary, streams)
   return EXIT.ok

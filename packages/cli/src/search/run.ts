@@ -1,4 +1,4 @@
-import { PendingFiles } from '@facekit/core'
+import { checkPartFits, OptionError, PendingFiles, sayPart } from '@facekit/core'
 import type { DeviceWish } from '@facekit/devices'
 import type { ENGINES } from '@facekit/index-faiss'
 import { openFileSet } from '@facekit/io-npy'
@@ -23,6 +23,7 @@ export interface SearchSummary {
   images: number
   /** Embeddings with NaN or infinite values: no edge touches them. */
   unusable: number
+  /** Of a part, those that may be edges of the whole. */
   edges: number
   /** Cosine at or above which pairs are edges, as float32. */
   floor: number
@@ -44,13 +45,22 @@ export async function search(
   signal?: AbortSignal,
 ): Promise<SearchSummary> {
   const startMs = Date.now()
+  const { part } = options
+  if (part && options.engine === 'faiss')
+    throw new OptionError('Expected --engine screened or tiles for --part but received faiss')
+  if (part) await checkPartFits(options.output, part)
   const chosen = await orStopped(chooseSearch(options.engine, options.device), signal)
   await settleInput(options.input, talk)
   const set = await orStopped(openFileSet(options.input), signal)
-  const pending = await PendingFiles.in(options.output, 'edges', { resume: options.resume })
+  const pending = await PendingFiles.in(options.output, 'edges', {
+    resume: options.resume,
+    part,
+    ...(part && { onBusy: (error) => talk.warn(`Waiting: ${error.message}`) }),
+  })
   sayLeftover(pending, talk)
   try {
-    talk.info(`${grouped(set.rows)} embeddings of ${set.dim} numbers; search: ${chosen.reason}`)
+    const what = part ? `; part ${sayPart(part)} of their pairs` : ''
+    talk.info(`${grouped(set.rows)} embeddings of ${set.dim} numbers${what}; search: ${chosen.reason}`)
     const { edges, survey, gpus, files, removed } = await searchEdges(
       set,
       options,
@@ -62,8 +72,8 @@ export async function search(
     return {
       images: set.rows,
       unusable: survey.unusable.length,
-      edges: edges.edges,
-      floor: edges.floor,
+      edges,
+      floor: Math.fround(options.floor),
       engine: chosen.engine,
       gpus,
       peakMemoryBytes: process.resourceUsage().maxRSS * 1024,

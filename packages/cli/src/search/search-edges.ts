@@ -1,6 +1,20 @@
-import { OptionError, type EdgeBatch, type EmbeddingBatch, type PendingFiles } from '@facekit/core'
-import { EmbeddingsFingerprint, openEdges, writeEdges, type EdgeSet } from '@facekit/edges'
-import { filesOfProgress, Gallery, gatherGallery, searchNeighbors } from '@facekit/index-faiss'
+import {
+  OptionError,
+  sayPart,
+  type EdgeBatch,
+  type EmbeddingBatch,
+  type Part,
+  type PendingFiles,
+} from '@facekit/core'
+import { EmbeddingsFingerprint, writeEdges } from '@facekit/edges'
+import {
+  filesOfProgress,
+  Gallery,
+  gatherGallery,
+  pairsInRegion,
+  regionOfPart,
+  searchNeighbors,
+} from '@facekit/index-faiss'
 import { checkUnchanged, readEmbeddings, rowFilesOf, type FileSet } from '@facekit/io-npy'
 import { atEnd, flow, tap } from '../flow.js'
 import { shareMemory } from '../memory.js'
@@ -9,6 +23,7 @@ import { sayCommitted } from '../said-of-output.js'
 import { shortestDecimal } from '../shortest-decimal.js'
 import type { Talk } from '../talk.js'
 import type { ChosenSearch } from './choose-search.js'
+import { finishedEdges } from './finished-edges.js'
 import { sayOfRows, type Survey } from './survey.js'
 
 export interface SearchEdgesOptions {
@@ -22,10 +37,13 @@ export interface SearchEdgesOptions {
   threads: number
   /** Whether to go on with an unfinished search in the output folder, or to drop it; refused if undefined. */
   resume?: boolean | undefined
+  /** Which part of the pairs is searched; all if undefined. */
+  part?: Part | undefined
 }
 
 export interface SearchedEdges {
-  edges: EdgeSet
+  /** How many there are; of a part, those that may be edges of the whole. */
+  edges: number
   survey: Survey
   /** GPUs that held the gallery; 0 for the CPU. */
   gpus: number
@@ -35,7 +53,7 @@ export interface SearchedEdges {
 }
 
 /**
- * Searches all pairs of embeddings, and stores the edges. A search that dies is gone on with where its progress was
+ * Searches all pairs of embeddings, or a part of them, and stores the edges. A search that dies is gone on with where its progress was
  * recorded.
  *
  * @param pending of edges; it is committed
@@ -43,7 +61,7 @@ export interface SearchedEdges {
  */
 export async function searchEdges(
   set: FileSet,
-  { floor, topK, memoryLimit, threads, resume }: SearchEdgesOptions,
+  { floor, topK, memoryLimit, threads, resume, part }: SearchEdgesOptions,
   search: ChosenSearch,
   pending: PendingFiles,
   talk: Talk,
@@ -60,26 +78,27 @@ export async function searchEdges(
     memoryBytes: memory.gallery,
     scratchFolder: pending.folder,
   })
-  const fingerprint = new EmbeddingsFingerprint()
+  const hash = new EmbeddingsFingerprint()
   await flow(
     readEmbeddings(set),
-    [tap(({ embeddings }: EmbeddingBatch) => fingerprint.add(embeddings))],
+    [tap(({ embeddings }: EmbeddingBatch) => hash.add(embeddings))],
     gatherGallery(gallery),
     signal,
   )
-  const survey = { fingerprint: fingerprint.finish(), unusable: gallery.survey.unusableRows() }
+  const survey = { fingerprint: hash.finish(), unusable: gallery.survey.unusableRows() }
   sayOfRows(gallery.survey, survey.unusable, talk)
 
+  const { fingerprint } = survey
+  const info = { rows, dim, floor: Math.fround(floor), topK, fingerprint, unusable: survey.unusable.length }
   const identity = {
-    'the embeddings': survey.fingerprint,
+    'the embeddings': fingerprint,
     'their number and dim': `${rows} × ${dim}`,
-    'the floor': shortestDecimal(Math.fround(floor)),
+    'the floor': shortestDecimal(info.floor),
     '--topK': topK === Infinity ? 'all' : topK,
+    ...(part && { '--part': sayPart(part) }),
   }
-  if (resume && pending.isFinishedRun(identity)) {
-    const edges = await openEdges(pending.output)
-    return { edges, survey, gpus: 0, files: [...pending.earlierFiles.keys()], removed: [] }
-  }
+  const finished = resume ? await finishedEdges(pending, identity, info, part) : undefined
+  if (finished) return { ...finished, survey, gpus: 0, removed: [] }
   const checkpoints = pending.checkpoints(identity)
   if (checkpoints.resumed !== undefined && search.engine === 'faiss')
     throw new OptionError('Expected --engine screened or tiles to go on with a search but received faiss')
@@ -88,14 +107,11 @@ export async function searchEdges(
   let progress: Progress | undefined
   let gpus = 0
   let found = 0
+  const region = part && regionOfPart(rows, part)
   const writer = writeEdges({
     output: pending,
-    rows,
-    dim,
-    floor: Math.fround(floor),
-    topK,
-    fingerprint: survey.fingerprint,
-    unusable: survey.unusable.length,
+    ...info,
+    ...(part && region && { part: { ...part, pairs: pairsInRegion(region) } }),
   })
   await flow(
     searchNeighbors(gallery, {
@@ -104,6 +120,7 @@ export async function searchEdges(
       mayFallBack: search.mayFallBack,
       topK,
       threshold: floor,
+      ...(region && { region }),
       threads: memory.threads,
       memoryBytes: memory.pairs,
       scratchFolder: pending.folder,
@@ -139,7 +156,7 @@ export async function searchEdges(
     signal,
     () => writer.isCommitted,
   )
-  const { files, removed } = writer.result
+  const { edges, files, removed } = writer.result
   sayCommitted(writer.result, talk)
-  return { edges: await openEdges(pending.output), survey, gpus, files, removed }
+  return { edges, survey, gpus, files, removed }
 }

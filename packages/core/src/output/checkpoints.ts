@@ -32,13 +32,22 @@ export const NO_CHECKPOINTS: Checkpoints = Object.freeze({
 
 export class RunCheckpoints implements Checkpoints {
   readonly resumed: unknown
-  readonly #write: (progress: object) => Promise<void>
+  readonly #write: (progress: object, seconds: number) => Promise<void>
+  readonly #startMs = performance.now()
+  readonly #secondsBefore: number
   #hasRecord: boolean
   #dueMs: number
 
-  /** @param write puts progress on the disk; what it speaks of is there */
-  constructor(resumed: unknown, write: (progress: object) => Promise<void>) {
-    this.resumed = resumed
+  /**
+   * @param resumed progress of the run to go on with, and the seconds that it took
+   * @param write puts progress on the disk; what it speaks of is there
+   */
+  constructor(
+    resumed: { progress: unknown; seconds: number } | undefined,
+    write: (progress: object, seconds: number) => Promise<void>,
+  ) {
+    this.resumed = resumed?.progress
+    this.#secondsBefore = resumed?.seconds ?? 0
     this.#write = write
     this.#hasRecord = resumed !== undefined
     this.#dueMs = performance.now() + intervalMs(0)
@@ -48,13 +57,18 @@ export class RunCheckpoints implements Checkpoints {
     return this.#hasRecord
   }
 
+  /** Of work on the run so far, that before it was gone on with included. */
+  get seconds(): number {
+    return this.#secondsBefore + (performance.now() - this.#startMs) / 1000
+  }
+
   get isDue(): boolean {
     return performance.now() >= this.#dueMs
   }
 
   async record(settle: () => Promise<object>): Promise<void> {
     const startMs = performance.now()
-    await this.#write(await settle())
+    await this.#write(await settle(), this.seconds)
     this.#hasRecord = true
     const endMs = performance.now()
     this.#dueMs = endMs + intervalMs(endMs - startMs)

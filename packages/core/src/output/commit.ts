@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { FacekitError } from '../errors.js'
 import type { Claim } from './claim.js'
 import { isFolderOf, isNameOf, isOutputKind, type OutputKind } from './output-kinds.js'
-import { formatRecord, parseMade, RECORD_NAME, type MadeFiles, type OutputRecord } from './output-record.js'
+import { formatRecord, parseMade, type MadeFiles, type OutputRecord } from './output-record.js'
+import type { Place } from './place.js'
 import { removeRunRecord } from './run-record.js'
 import { sync, syncTree, writeSynced } from './synced.js'
 
@@ -38,23 +39,25 @@ const OLD = /^old-[0-9a-f]{8}-(.+)$/
  *
  * @param output where the set appears
  * @param claim holds the hidden folder in there with all files of the set
- * @param record of the output, when all is done
+ * @param place of the run
+ * @param record of the place, when all is done
  * @throws FacekitError `OUTPUT_UNFINISHED` where not all could be moved; the error of the system where nothing was
  */
 export async function commitSet(
   output: string,
   claim: Claim,
+  place: Place,
   journal: Journal,
   record: OutputRecord,
 ): Promise<Committed> {
   const hidden = claim.folder
   for (const name of journal.names) await syncTree(join(hidden, name))
-  await writeSynced(join(hidden, RECORD_NAME), formatRecord(record))
+  await writeSynced(join(hidden, place.record), formatRecord(record))
   const draft = join(hidden, `${JOURNAL_NAME}-draft`)
   await writeSynced(draft, JSON.stringify({ ...journal, earlier: Object.fromEntries(journal.earlier) }))
   await rename(draft, join(hidden, JOURNAL_NAME))
   await sync(hidden)
-  const moves = new Moves(output, claim, journal)
+  const moves = new Moves(output, claim, place, journal)
   try {
     return await moves.carryOut()
   } catch (cause) {
@@ -77,7 +80,7 @@ export async function commitSet(
  * @returns whether there was a journal
  * @throws FacekitError `OUTPUT_FOLDER` for one that cannot be read
  */
-export async function finishCommit(output: string, claim: Claim): Promise<boolean> {
+export async function finishCommit(output: string, claim: Claim, place: Place): Promise<boolean> {
   const path = join(claim.folder, JOURNAL_NAME)
   let journal: Journal
   try {
@@ -90,7 +93,7 @@ export async function finishCommit(output: string, claim: Claim): Promise<boolea
       { cause },
     )
   }
-  await new Moves(output, claim, journal).carryOut()
+  await new Moves(output, claim, place, journal).carryOut()
   return true
 }
 
@@ -103,6 +106,7 @@ export async function hasJournal(hidden: string): Promise<boolean> {
 class Moves {
   readonly #output: string
   readonly #claim: Claim
+  readonly #place: Place
   readonly #kind: OutputKind
   readonly #names: readonly string[]
   /** Names right in the output that the earlier run made, and its files: under their own names, or of a folder. */
@@ -113,9 +117,10 @@ class Moves {
   readonly #kept: string[] = []
   hasBegun = false
 
-  constructor(output: string, claim: Claim, { kind, earlier, names }: Journal) {
+  constructor(output: string, claim: Claim, place: Place, { kind, earlier, names }: Journal) {
     this.#output = output
     this.#claim = claim
+    this.#place = place
     this.#kind = kind
     this.#names = names
     for (const [path, size] of earlier) {
@@ -139,7 +144,8 @@ class Moves {
       await this.#retire(name)
       await this.#move(join(hidden, name), join(this.#output, name))
     }
-    await this.#move(join(hidden, RECORD_NAME), join(this.#output, RECORD_NAME))
+    const { record } = this.#place
+    await this.#move(join(hidden, record), join(this.#output, record))
     await sync(this.#output)
     // While the journal is there: what the record of the run speaks of has been moved away.
     await removeRunRecord(hidden)

@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isFolderOf } from './output-kinds.js'
-import { RECORD_NAME } from './output-record.js'
-import { HIDDEN_FOLDER } from './pending-files.js'
+import { placeOf } from './place.js'
 
 /**
  * The folders of previews that the record in a folder names, or that of a set which is just moved there, or was when a
@@ -11,8 +10,9 @@ import { HIDDEN_FOLDER } from './pending-files.js'
  */
 export async function foldersOfResults(folder: string): Promise<Set<string>> {
   // The one on its way first: it may arrive meanwhile.
-  const coming = await foldersOf(join(folder, HIDDEN_FOLDER, RECORD_NAME))
-  return new Set([...coming, ...(await foldersOf(join(folder, RECORD_NAME)))])
+  const { hidden, record } = placeOf()
+  const coming = await foldersOf(join(folder, hidden, record))
+  return new Set([...coming, ...(await foldersOf(join(folder, record)))])
 }
 
 async function foldersOf(recordFile: string): Promise<string[]> {

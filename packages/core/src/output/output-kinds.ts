@@ -10,14 +10,20 @@ interface Names {
 const NONE = /^\b$/
 
 export const OUTPUT_KINDS = {
+  /** The images of an input, written down for runs that embed parts of them. */
+  list: {
+    files: /^list\.(?:json|ndjson)$/,
+    folders: NONE,
+    filesInFolders: NONE,
+  },
   embeddings: {
     files:
-      /^(?:final_(?:fpaths|indices|embs|embs_norm)\.npy|(?:fpaths|indices|embs|embs_norm)_\d+\.npy|failed\.ndjson)$/,
+      /^(?:final_(?:fpaths|indices|embs|embs_norm)\.npy|(?:fpaths|indices|embs|embs_norm)_\d+\.npy|failed\.ndjson|part_\d+_of_\d+\.(?:json|failed\.ndjson))$/,
     folders: NONE,
     filesInFolders: NONE,
   },
   edges: {
-    files: /^(?:edges\.json|edges_\d+\.parquet)$/,
+    files: /^(?:edges\.json|edges_\d+\.parquet|part_\d+_of_\d+\.(?:json|parquet))$/,
     folders: NONE,
     filesInFolders: NONE,
   },

@@ -1,11 +1,9 @@
 import { lstat, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FacekitError } from '../errors.js'
+import type { Place } from './place.js'
 import { parseIdentity, type RunIdentity } from './run-record.js'
 import { isFileOf, isFolderOf, OUTPUT_KINDS, type OutputKind } from './output-kinds.js'
-
-/** Hidden, in the folder that it is about. */
-export const RECORD_NAME = '.facekit.json'
 
 /** Files that a run made, and their sizes in bytes: `group_0000/a.jpg` for one in a folder. */
 export type MadeFiles = ReadonlyMap<string, number>
@@ -25,13 +23,13 @@ const VERSION = 3
 const KINDS = Object.keys(OUTPUT_KINDS) as OutputKind[]
 
 /**
- * Reads what runs made in a folder; nothing where there is no record. Names that facekit does not give are passed over,
+ * Reads what runs made in a place of a folder; nothing where there is no record. Names that facekit does not give are passed over,
  * whoever wrote them.
  *
  * @throws FacekitError `OUTPUT_FOLDER` for a record that cannot be read: nobody knows then what may be removed
  */
-export async function readRecord(folder: string): Promise<OutputRecord> {
-  const path = join(folder, RECORD_NAME)
+export async function readRecord(folder: string, { record }: Place): Promise<OutputRecord> {
+  const path = join(folder, record)
   try {
     return parseRecord(await readFile(path, 'utf8'))
   } catch (cause) {

@@ -1,11 +1,14 @@
 import { lstat, readdir, rm, rmdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FacekitError, OptionError } from '../errors.js'
-import { Claim, HIDDEN_PREFIX } from './claim.js'
+import { Claim } from './claim.js'
 import { commitSet, finishCommit, hasJournal, type Committed } from './commit.js'
 import { RunCheckpoints, type Checkpoints } from './checkpoints.js'
 import { isNameOf, type OutputKind } from './output-kinds.js'
-import { readRecord, RECORD_NAME, whyForeign, type MadeFiles, type OutputRecord } from './output-record.js'
+import { SILENCE_MS } from './owner.js'
+import { readRecord, whyForeign, type MadeFiles, type OutputRecord } from './output-record.js'
+import { isOfPart, nameOfPart, type Part } from './part.js'
+import { placeOf, placesIn, type Place } from './place.js'
 import {
   checkIdentity,
   hasRunRecord,
@@ -18,9 +21,6 @@ import {
   type RunRecord,
 } from './run-record.js'
 
-/** Where a run works until its files appear: at most one run in an output folder. */
-export const HIDDEN_FOLDER = `${HIDDEN_PREFIX}run`
-
 /**
  * What a killed run had left in a folder: what it had not finished, which is no more; a set that is in its place now; or
  * its progress, to go on with.
@@ -30,7 +30,7 @@ export type Leftover = 'removed' | 'finished' | 'resumed'
 export interface PendingOptions {
   /**
    * The names that must be free for the run, as far as they are known before it: all of its kind if left out, where those
-   * of others would be taken for its own.
+   * of others would be taken for its own; for a part those that begin with its name.
    */
   mayWrite?: ((name: string) => boolean) | undefined
   /**
@@ -38,6 +38,13 @@ export interface PendingOptions {
    * so that nobody loses hours by leaving out a word.
    */
   resume?: boolean | undefined
+  /** Which part of a set is made, where several are, side by side. Names of parts must not be those of others. */
+  part?: Part | undefined
+  /**
+   * Told once that another run has the place, of which it is waited that it ends, or that it was silent for so long that it
+   * counts as gone. If left out it is refused at once.
+   */
+  onBusy?: ((error: FacekitError) => void) | undefined
 }
 
 /**
@@ -54,11 +61,12 @@ export class PendingFiles {
   readonly output: string
   readonly kind: OutputKind
   readonly leftover: Leftover | undefined
+  readonly #place: Place
   readonly #claim: Claim
   readonly #record: OutputRecord
   readonly #mayWrite: (name: string) => boolean
   readonly #unfinished: RunRecord | undefined
-  #checkpoints: Checkpoints | undefined
+  #checkpoints: RunCheckpoints | undefined
   #identity: RunIdentity | undefined
   readonly #names = new Set<string>()
   #isDiscarded = false
@@ -68,6 +76,7 @@ export class PendingFiles {
   private constructor(
     output: string,
     kind: OutputKind,
+    place: Place,
     claim: Claim,
     record: OutputRecord,
     { leftover, unfinished }: Found,
@@ -76,6 +85,7 @@ export class PendingFiles {
     this.output = output
     this.kind = kind
     this.leftover = leftover
+    this.#place = place
     this.#claim = claim
     this.#record = record
     this.#mayWrite = mayWrite
@@ -92,19 +102,29 @@ export class PendingFiles {
   static async in(
     folder: string,
     kind: OutputKind,
-    { mayWrite = (name) => isNameOf(kind, name), resume }: PendingOptions = {},
+    { mayWrite, resume, part, onBusy }: PendingOptions = {},
   ): Promise<PendingFiles> {
     if (folder === '') throw new OptionError('Expected a folder for the output but received an empty string')
-    const claim = await Claim.take(folder, HIDDEN_FOLDER)
+    const place = placeOf(part)
+    const take = () => Claim.take(folder, place.hidden)
+    const claim = await (onBusy ? take().catch(async (error) => waitFor(take, error, onBusy)) : take())
     try {
-      const found = await clearAway(folder, claim, async () => {
+      const found = await clearAway(folder, claim, place, async () => {
         const unfinished = resume === false ? undefined : await readRunRecord(claim.folder)
-        if (unfinished && unfinished.kind !== kind) throw otherKind(folder, kind, unfinished)
+        if (unfinished && unfinished.kind !== kind) throw otherKind(folder, place, kind, unfinished)
         if (unfinished && !resume) throw unfinishedRun(folder, unfinished)
         return unfinished
       })
-      const record = await readRecord(folder)
-      const pending = new PendingFiles(folder, kind, claim, record, found, mayWrite)
+      const record = await readRecord(folder, place)
+      const pending = new PendingFiles(
+        folder,
+        kind,
+        place,
+        claim,
+        record,
+        found,
+        mayWrite ?? defaultNames(kind, part),
+      )
       await pending.#checkRoom()
       return pending
     } catch (error) {
@@ -122,10 +142,10 @@ export class PendingFiles {
   checkpoints(identity: RunIdentity): Checkpoints {
     this.identify(identity)
     if (this.#unfinished) checkIdentity(this.output, this.#unfinished.identity, identity)
-    this.#checkpoints = new RunCheckpoints(this.#unfinished?.progress, async (progress) => {
+    this.#checkpoints = new RunCheckpoints(this.#unfinished, async (progress, seconds) => {
       await this.#claim.check()
       const at = new Date().toISOString()
-      await writeRunRecord(this.folder, { kind: this.kind, identity, progress, at })
+      await writeRunRecord(this.folder, { kind: this.kind, identity, progress, seconds, at })
     })
     return this.#checkpoints
   }
@@ -152,6 +172,11 @@ export class PendingFiles {
   /** Whether this run, and not another one that was there, can be gone on with when it ends here. */
   get isResumable(): boolean {
     return !this.#isCommitted && this.#checkpoints?.hasRecord === true
+  }
+
+  /** Of work on the run so far, over all times that it was gone on with; 0 before it records. */
+  get seconds(): number {
+    return this.#checkpoints?.seconds ?? 0
   }
 
   /** Progress of the unfinished run that is there, as it was recorded, whether it is this run's or not. */
@@ -203,7 +228,7 @@ export class PendingFiles {
     const record = new Map(this.#record)
     if (files.size > 0) record.set(this.kind, made)
     else record.delete(this.kind)
-    const committed = await commitSet(this.output, this.#claim, journal, record).catch(
+    const committed = await commitSet(this.output, this.#claim, this.#place, journal, record).catch(
       (error: NodeJS.ErrnoException) => {
         this.#isCommitted = error.code === 'OUTPUT_UNFINISHED'
         throw error
@@ -255,12 +280,41 @@ export class PendingFiles {
   }
 }
 
+/** Files that the last run of a kind made in a folder, parts left aside. */
+export async function filesMadeIn(folder: string, kind: OutputKind): Promise<string[]> {
+  return [...((await readRecord(folder, placeOf())).get(kind)?.files.keys() ?? [])]
+}
+
+/** How often is looked whether a place came free, and for how long: longer than it takes to count as gone. */
+const BUSY_MS = 2000
+const MOST_WAITS = (SILENCE_MS + 60_000) / BUSY_MS
+
+async function waitFor(
+  take: () => Promise<Claim>,
+  error: unknown,
+  onBusy: (error: FacekitError) => void,
+): Promise<Claim> {
+  let last = error
+  for (let wait = 0; last instanceof FacekitError && last.code === 'OUTPUT_BUSY'; wait++) {
+    if (wait === 0) onBusy(last)
+    if (wait === MOST_WAITS) throw last
+    await new Promise((resolve) => setTimeout(resolve, BUSY_MS))
+    try {
+      return await take()
+    } catch (again) {
+      last = again
+    }
+  }
+  throw last
+}
+
 /** Removes from a folder what the last run of a kind made there, and the folder if nothing else is in it. */
-export async function removeOutput(folder: string, kind: OutputKind): Promise<void> {
-  const pending = await PendingFiles.in(folder, kind, { resume: false })
+export async function removeOutput(folder: string, kind: OutputKind, part?: Part): Promise<void> {
+  const pending = await PendingFiles.in(folder, kind, { resume: false, part })
   await pending.commit()
-  if ((await readRecord(folder)).size > 0) return
-  await unlink(join(folder, RECORD_NAME))
+  const place = placeOf(part)
+  if ((await readRecord(folder, place)).size > 0) return
+  await unlink(join(folder, place.record))
   await rmdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOTEMPTY') throw error
   })
@@ -279,19 +333,24 @@ const LOOK_AGAIN_MS = 50
  * @throws FacekitError `OUTPUT_BUSY`, `OUTPUT_UNFINISHED`
  */
 export async function settleOutput(folder: string): Promise<boolean> {
-  const hidden = join(folder, HIDDEN_FOLDER)
   const endMs = Date.now() + MOVING_MS
-  while (await isMoving(folder)) {
-    if (await finishFor(folder)) return true
-    if (Date.now() > endMs) {
-      throw new FacekitError(
-        'OUTPUT_BUSY',
-        `Expected the files of ${folder} in their places but a run is still moving them, see ${hidden}. Wait for it.`,
-      )
+  let hasFinished = false
+  for (const place of await placesIn(folder)) {
+    while (await isMoving(folder, place)) {
+      if (await finishFor(folder, place)) {
+        hasFinished = true
+        break
+      }
+      if (Date.now() > endMs) {
+        throw new FacekitError(
+          'OUTPUT_BUSY',
+          `Expected the files of ${folder} in their places but a run is still moving them, see ${join(folder, place.hidden)}. Wait for it.`,
+        )
+      }
+      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))
     }
-    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))
   }
-  return false
+  return hasFinished
 }
 
 /**
@@ -306,30 +365,39 @@ export async function readSettled<T>(folder: string, read: () => Promise<T>): Pr
     const before = await markOf(folder)
     const [outcome] = await Promise.allSettled([read()])
     // In this order: the record comes before the journal goes.
-    if ((await isMoving(folder)) || (await markOf(folder)) !== before) continue
+    if ((await isAnyMoving(folder)) || (await markOf(folder)) !== before) continue
     if (outcome.status === 'fulfilled') return outcome.value
     throw outcome.reason
   }
 }
 
-async function isMoving(folder: string): Promise<boolean> {
-  return hasJournal(join(folder, HIDDEN_FOLDER)).catch(() => false)
+async function isMoving(folder: string, { hidden }: Place): Promise<boolean> {
+  return hasJournal(join(folder, hidden)).catch(() => false)
+}
+
+async function isAnyMoving(folder: string): Promise<boolean> {
+  for (const place of await placesIn(folder)) if (await isMoving(folder, place)) return true
+  return false
 }
 
 /** Another one after each commit. */
 async function markOf(folder: string): Promise<string> {
-  const stats = await lstat(join(folder, RECORD_NAME), { bigint: true }).catch(() => undefined)
-  return stats ? `${stats.ino} ${stats.mtimeNs}` : ''
+  const marks: string[] = []
+  for (const { record } of await placesIn(folder)) {
+    const stats = await lstat(join(folder, record), { bigint: true }).catch(() => undefined)
+    if (stats) marks.push(`${record} ${stats.ino} ${stats.mtimeNs}`)
+  }
+  return marks.join('\n')
 }
 
 /** @returns whether it did: not while another process is at it */
-async function finishFor(folder: string): Promise<boolean> {
+async function finishFor(folder: string, place: Place): Promise<boolean> {
   try {
-    const claim = await Claim.take(folder, HIDDEN_FOLDER)
+    const claim = await Claim.take(folder, place.hidden)
     let found: Found
     try {
       // What is not finished is none of a reader's business.
-      found = await clearAway(folder, claim, async () => readRunRecord(claim.folder))
+      found = await clearAway(folder, claim, place, async () => readRunRecord(claim.folder))
     } catch (error) {
       await giveUp(claim).catch(() => {})
       throw error
@@ -346,6 +414,11 @@ async function finishFor(folder: string): Promise<boolean> {
   }
 }
 
+function defaultNames(kind: OutputKind, part: Part | undefined): (name: string) => boolean {
+  if (part) return (name) => name.startsWith(`${nameOfPart(part)}.`)
+  return (name) => isNameOf(kind, name) && !isOfPart(name)
+}
+
 interface Found {
   leftover: Leftover | undefined
   unfinished: RunRecord | undefined
@@ -355,10 +428,11 @@ interface Found {
 async function clearAway(
   folder: string,
   claim: Claim,
+  place: Place,
   toKeep: () => Promise<RunRecord | undefined>,
 ): Promise<Found> {
   if (!claim.isTakenOver) return { leftover: undefined, unfinished: undefined }
-  const isFinished = await finishCommit(folder, claim)
+  const isFinished = await finishCommit(folder, claim, place)
   const unfinished = isFinished ? undefined : await toKeep()
   if (unfinished) return { leftover: 'resumed', unfinished }
   // First, so that nobody goes on with half of it.
@@ -379,9 +453,9 @@ function unfinishedRun(folder: string, { kind, at }: RunRecord): FacekitError {
   )
 }
 
-function otherKind(folder: string, kind: OutputKind, unfinished: RunRecord): FacekitError {
+function otherKind(folder: string, { hidden }: Place, kind: OutputKind, unfinished: RunRecord): FacekitError {
   return new FacekitError(
     'RUN_DIFFERS',
-    `Expected to go on with a run that makes ${kind} in ${folder} but the unfinished one there makes ${unfinished.kind}. Choose another folder, or finish that one first; if nobody wants it, remove ${join(folder, HIDDEN_FOLDER)}.`,
+    `Expected to go on with a run that makes ${kind} in ${folder} but the unfinished one there makes ${unfinished.kind}. Choose another folder, or finish that one first; if nobody wants it, remove ${join(folder, hidden)}.`,
   )
 }

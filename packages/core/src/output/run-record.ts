@@ -8,7 +8,8 @@ import { sync, writeSynced } from './synced.js'
 /** In the hidden folder of a run: how far it is. */
 const RUN_NAME = 'run.json'
 
-const VERSION = 1
+/** The first did not say how long it took. */
+const VERSION = 2
 
 /** What a run is of, by names that people know: where one value is another, the results of two runs would mix. */
 export type RunIdentity = Readonly<Record<string, string | number | boolean>>
@@ -19,6 +20,8 @@ export interface RunRecord {
   identity: RunIdentity
   /** Of the owner's making; whoever takes it up checks it. */
   progress: unknown
+  /** Of work until then, over all runs that it took. */
+  seconds: number
   /** When it was recorded, ISO 8601. */
   at: string
 }
@@ -105,20 +108,26 @@ function said(value: string | number | boolean | undefined): string {
 
 function parse(text: string): RunRecord {
   const record = JSON.parse(text) as Record<string, unknown>
-  const { version, sha256, kind, identity, progress, at } = record
+  const { version, sha256, kind, identity, progress, seconds, at } = record
   if (typeof version === 'number' && version > VERSION)
     throw new Error(`it is of version ${version}, of a facekit that is newer than this one`)
-  if (version !== VERSION || typeof kind !== 'string' || !isOutputKind(kind) || typeof at !== 'string')
+  if (
+    version !== VERSION ||
+    typeof kind !== 'string' ||
+    !isOutputKind(kind) ||
+    typeof at !== 'string' ||
+    typeof seconds !== 'number'
+  )
     throw new Error('it holds no record of a run')
-  const parsed = { kind, identity: parseIdentity(identity), progress, at }
+  const parsed = { kind, identity: parseIdentity(identity), progress, seconds, at }
   if (checksumOf(parsed) !== sha256) throw new Error('its checksum is that of another')
   return parsed
 }
 
 /** Of the text that it is as JSON, which reading and writing again leaves as it is. */
-function checksumOf({ kind, identity, progress, at }: RunRecord): string {
+function checksumOf({ kind, identity, progress, seconds, at }: RunRecord): string {
   return createHash('sha256')
-    .update(JSON.stringify([kind, identity, progress, at]))
+    .update(JSON.stringify([kind, identity, progress, seconds, at]))
     .digest('hex')
 }
 

@@ -50,15 +50,15 @@ export class Crew {
     return this.#threads[0]!.ask('plan', [request])
   }
 
-  /** Fills in the codes of all rows. */
-  async code(gallery: CodedGallery): Promise<void> {
-    const { rows } = gallery
+  /** Fills in the codes of rows from `first` on. */
+  async code(gallery: CodedGallery, first: number): Promise<void> {
+    const rows = gallery.rows - first
     const parts = this.#threads.length * PARTS_PER_THREAD
     let next = 0
     await Promise.all(
       this.#threads.map(async (thread) => {
         for (let part = next++; part < parts; part = next++) {
-          const bounds = [part, part + 1].map((at) => Math.floor((at * rows) / parts))
+          const bounds = [part, part + 1].map((at) => first + Math.floor((at * rows) / parts))
           await thread.ask('code', [gallery, [bounds[0]!, bounds[1]!]])
         }
       }),

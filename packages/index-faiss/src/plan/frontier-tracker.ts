@@ -1,4 +1,5 @@
 import { pairsDoneAt, type Frontier } from './frontier.js'
+import type { Region } from './pairs.js'
 import { unitsOf, type TilePlan, type Unit } from './tile-plan.js'
 
 /**
@@ -7,6 +8,7 @@ import { unitsOf, type TilePlan, type Unit } from './tile-plan.js'
  */
 export class FrontierTracker {
   readonly #plan: TilePlan
+  readonly #region: Region
   readonly #expected: Iterator<Unit>
   #next: Unit | undefined
   readonly #ownerOf: ((unit: Unit) => number) | undefined
@@ -20,10 +22,11 @@ export class FrontierTracker {
    * @param start where an earlier search was
    * @param ownerOf whose a unit is; all are anybody's if left out
    */
-  constructor(plan: TilePlan, start: Frontier, ownerOf?: (unit: Unit) => number) {
+  constructor(plan: TilePlan, region: Region, start: Frontier, ownerOf?: (unit: Unit) => number) {
     this.#plan = plan
+    this.#region = region
     this.#ownerOf = ownerOf
-    this.#expected = unitsOf(plan, start)
+    this.#expected = unitsOf(plan, region, start)
     this.#frontier = start
     this.#advance()
   }
@@ -44,7 +47,8 @@ export class FrontierTracker {
         targets: Math.min(rows, (galleryTile + 1) * tileRows),
       }
       // One that goes by other tiles than the search before it does some of its work again.
-      if (pairsDoneAt(done, rows) > pairsDoneAt(this.#frontier, rows)) this.#frontier = done
+      const isBeyond = pairsDoneAt(done, this.#region) > pairsDoneAt(this.#frontier, this.#region)
+      if (isBeyond) this.#frontier = done
       this.#advance()
     }
   }

@@ -1,5 +1,6 @@
 import type { Provider } from '@facekit/core'
 import { NOTHING_DONE, type Frontier } from './frontier.js'
+import { pairsInBoth, wholeRegion, type Region, type Strip } from './pairs.js'
 
 /**
  * What a thread does at a time: the inner products of the rows of some query tiles with those of one gallery tile. Only
@@ -36,11 +37,12 @@ const MIN_TILE_ROWS = 64
  */
 const GROUP_TILES = 16
 
-export function planTiles(rows: number, codeLength: number): TilePlan {
+/** @param bandRows of the region: groups are no larger */
+export function planTiles(rows: number, codeLength: number, bandRows = Infinity): TilePlan {
   const fitting = 2 ** Math.floor(Math.log2(TILE_BYTES / codeLength))
   const needed = 2 ** Math.ceil(Math.log2(rows))
   const tileRows = Math.max(MIN_TILE_ROWS, Math.min(MAX_TILE_ROWS, fitting, needed))
-  return planOf(rows, tileRows, GROUP_TILES)
+  return planOf(rows, tileRows, Math.min(GROUP_TILES, bandRows / tileRows))
 }
 
 // What a device computes at a time must be large enough to hide what it costs to ask, and its products must fit: 64 MiB
@@ -52,17 +54,22 @@ const MAX_DEVICE_TILE_BYTES = 2 ** 27
 /** Gallery tiles stay where they are: groups serve to follow up the rows of several query tiles together. */
 const DEVICE_GROUP_TILES = 4
 
-/** A plan for devices that share the tiles: small enough that each of the shards has some. */
+/**
+ * A plan for devices that share the tiles: small enough that each of the shards has some.
+ *
+ * @param bandRows of the region: tiles and groups are no larger
+ */
 export function planDeviceTiles(
   { rows, codeLength }: { rows: number; codeLength: number },
   provider: Provider,
   shards: number,
+  bandRows = Infinity,
 ): TilePlan {
   const fair = rows / (4 * shards)
   const fitting = MAX_DEVICE_TILE_BYTES / (Float32Array.BYTES_PER_ELEMENT * codeLength)
-  const most = Math.min(MAX_DEVICE_TILE_ROWS[provider], fair, fitting)
+  const most = Math.min(MAX_DEVICE_TILE_ROWS[provider], fair, fitting, bandRows)
   const tileRows = Math.max(MIN_DEVICE_TILE_ROWS, 2 ** Math.floor(Math.log2(most)))
-  return planOf(rows, tileRows, DEVICE_GROUP_TILES)
+  return planOf(rows, tileRows, Math.min(DEVICE_GROUP_TILES, bandRows / tileRows))
 }
 
 export function planOf(rows: number, tileRows: number, groupTiles: number): TilePlan {
@@ -78,19 +85,31 @@ export function planOf(rows: number, tileRows: number, groupTiles: number): Tile
 }
 
 /**
- * All units, group by group, that hold pairs which are not done.
+ * All units, group by group, that hold pairs of a region which are not done.
  *
+ * @param region all pairs if left out
  * @param done of an earlier search, by this plan or another
  */
-export function* unitsOf(plan: TilePlan, done: Frontier = NOTHING_DONE): Generator<Unit> {
+export function* unitsOf(
+  plan: TilePlan,
+  { strips }: Region = wholeRegion(plan.rows),
+  done: Frontier = NOTHING_DONE,
+): Generator<Unit> {
   const { rows, tiles, tileRows, groups, groupTiles, groupRows } = plan
-  for (let group = Math.floor(done.sources / groupRows); group < groups; group++) {
+  const first = Math.max(done.sources, strips[0]?.firstSource ?? rows)
+  for (let group = Math.floor(first / groupRows); group < groups; group++) {
     const firstQueryTile = group * groupTiles
     const endQueryTile = Math.min(tiles, firstQueryTile + groupTiles)
+    const own = strips.filter(
+      ({ firstSource, endSource }) => firstSource < (group + 1) * groupRows && endSource > group * groupRows,
+    )
+    if (own.length === 0) continue
+    const firstTarget = Math.min(...own.map((strip) => strip.firstTarget))
+    const endTarget = Math.max(...own.map((strip) => strip.endTarget))
     const isBegun = Math.min(rows, endQueryTile * tileRows) <= done.nextSources
-    const tilesDone = done.targets === rows ? tiles : Math.floor(done.targets / tileRows)
-    const firstTile = isBegun ? Math.max(firstQueryTile, tilesDone) : firstQueryTile
-    for (let galleryTile = firstTile; galleryTile < tiles; galleryTile++) {
+    const tilesDone = !isBegun ? 0 : done.targets === rows ? tiles : Math.floor(done.targets / tileRows)
+    const firstTile = Math.max(firstQueryTile, Math.floor(firstTarget / tileRows), tilesDone)
+    for (let galleryTile = firstTile; galleryTile < Math.ceil(endTarget / tileRows); galleryTile++) {
       yield { group, firstQueryTile, endQueryTile, galleryTile }
     }
   }
@@ -102,12 +121,13 @@ export function queryTilesOf({ firstQueryTile, endQueryTile, galleryTile }: Unit
   return Array.from({ length: end - firstQueryTile }, (_, i) => firstQueryTile + i)
 }
 
-/** Pairs of rows that a unit decides. */
-export function pairsOf(plan: TilePlan, unit: Unit): number {
-  const size = (tile: number) => Math.min(plan.rows, (tile + 1) * plan.tileRows) - tile * plan.tileRows
-  const columns = size(unit.galleryTile)
-  return queryTilesOf(unit).reduce(
-    (sum, tile) => sum + (tile === unit.galleryTile ? (columns * (columns - 1)) / 2 : size(tile) * columns),
-    0,
-  )
+/** Pairs of a region that a unit decides. */
+export function pairsOf({ rows, tileRows }: TilePlan, unit: Unit, { strips }: Region): number {
+  const all: Strip = {
+    firstSource: unit.firstQueryTile * tileRows,
+    endSource: Math.min(rows, unit.endQueryTile * tileRows),
+    firstTarget: unit.galleryTile * tileRows,
+    endTarget: Math.min(rows, (unit.galleryTile + 1) * tileRows),
+  }
+  return strips.reduce((sum, strip) => sum + pairsInBoth(strip, all), 0)
 }

@@ -1,0 +1,139 @@
+import {
+  checkPartFile,
+  checkPartFits,
+  FacekitError,
+  filesMadeIn,
+  identityDifferences,
+  OptionError,
+  PendingFiles,
+  readReceipt,
+  sayPart,
+  WriterStream,
+  type Part,
+  type Receipt,
+  type RunIdentity,
+} from '@facekit/core'
+import { checkInput, readWrittenList } from '@facekit/preprocess'
+import { grouped } from '../progress.js'
+import { sayCommitted, sayKept, sayLeftover } from '../said-of-output.js'
+import type { Talk } from '../talk.js'
+import { nothingToDo, shardSetOptions, type ExtractOutput, type FolderOutputOptions } from './output.js'
+import { RecordedSet } from './recorded-set.js'
+import { sharedList } from './shared-list.js'
+
+/**
+ * A part of a set in a folder: the embeddings of a share of the list, in shards whose numbers are known before, and a receipt
+ * that says that they are there.
+ */
+export async function partOutput(
+  folder: string,
+  part: Part,
+  options: FolderOutputOptions,
+  talk: Talk,
+  signal: AbortSignal | undefined,
+): Promise<ExtractOutput> {
+  await checkInput(options.input, options.listColumn)
+  await checkPartFits(folder, part)
+  if ((await filesMadeIn(folder, 'embeddings')).length > 0) throw wholeSet(folder)
+  const list = await sharedList(folder, options, talk, signal)
+  const pending = await PendingFiles.in(folder, 'embeddings', {
+    resume: options.resume,
+    part,
+    onBusy: (error) => talk.warn(`Waiting: ${error.message}`),
+  })
+  sayLeftover(pending, talk)
+  let set: RecordedSet | undefined
+  return {
+    async begin({ dim, normalized }, rest, batchSize) {
+      const of = { 'the list': list.sha256, ...rest }
+      const finished = options.resume ? await finishedPart(folder, part, of) : undefined
+      if (finished) {
+        talk.info(`Part ${sayPart(part)} is there already`)
+        const { images = 0, failed = 0 } = finished.counts
+        return nothingToDo(pending, { images, failed })
+      }
+      const { splitThreshold, ...shardOptions } = shardSetOptions(options, dim, normalized)
+      const share = shareOfPart(part, list.entries, batchSize, splitThreshold)
+      const entries = share.end - share.first
+      const checkpoints = pending.checkpoints({ ...of, '--part': sayPart(part) })
+      const opened = (set = await RecordedSet.open(
+        pending,
+        checkpoints,
+        { ...shardOptions, splitThreshold, place: share, part: { part, of, entries } },
+        (images) => talk.info(`Going on after ${grouped(images)} images, once their files are checked`),
+      ))
+      talk.info(`Part ${sayPart(part)}: ${grouped(entries)} of ${grouped(list.entries)} images`)
+      return {
+        resumed: opened.resumed,
+        source: readWrittenList(list, { ...share, batchSize }),
+        total: entries,
+        listStages: [opened.list.stage()],
+        stages: [],
+        sink: new WriterStream(opened),
+        isCommitted: () => opened.result !== undefined,
+        async finish() {
+          const { files, ...committed } = opened.result!
+          sayCommitted(committed, talk)
+          return files
+        },
+      }
+    },
+    async close(error) {
+      await pending.discard()
+      if (set) sayKept(pending, error, talk)
+    },
+  }
+}
+
+/** What a part embeds, and the shards that it fills. */
+interface Share {
+  /** Entries of the list, the end excluded. */
+  first: number
+  end: number
+  firstShard: number
+  shards: number
+}
+
+/**
+ * Whole batches, so that images are in the same forward passes as in a run over all of the list; and as many shards for each
+ * part, so that their numbers depend on nothing that others find.
+ */
+export function shareOfPart(
+  { number, of }: Part,
+  entries: number,
+  batchSize: number,
+  rowsPerShard: number,
+): Share {
+  const batches = Math.ceil(entries / batchSize)
+  const [first, end] = [number, number + 1].map((at) =>
+    Math.min(entries, batchSize * Math.floor((at * batches) / of)),
+  )
+  const most = Math.min(entries, batchSize * Math.ceil(batches / of))
+  const shards = Math.max(1, Math.ceil(most / rowsPerShard))
+  return { first: first!, end: end!, firstShard: number * shards, shards }
+}
+
+async function finishedPart(folder: string, part: Part, of: RunIdentity): Promise<Receipt | undefined> {
+  const receipt = await readReceipt(folder, 'embeddings', part)
+  if (!receipt || identityDifferences(receipt.of, of).length > 0) return undefined
+  for (const file of receipt.files) await checkPartFile(folder, file)
+  return receipt
+}
+
+/** @throws OptionError for what a part cannot be combined with */
+export function checkPartOptions(
+  output: unknown,
+  retryFailed: boolean | undefined,
+): asserts output is string {
+  if (typeof output !== 'string')
+    throw new OptionError('Expected --output for --part: the folder that all parts share')
+  if (retryFailed)
+    throw new OptionError('Expected --part or --retry-failed, not both: make the part anew with --no-resume')
+}
+
+function wholeSet(folder: string): FacekitError {
+  return new FacekitError(
+    'OUTPUT_EXISTS',
+    `Expected a folder for parts at ${folder} but a whole set is there. Choose another folder, or remove it.`,
+  )
+}

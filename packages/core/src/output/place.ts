@@ -1,0 +1,39 @@
+import { readdir } from 'node:fs/promises'
+import { HIDDEN_PREFIX } from './claim.js'
+import { nameOfPart, parsePartName, type Part } from './part.js'
+
+/** Where in its output folder a run works, and where is said what it made. Those of parts do not know of one another. */
+export interface Place {
+  /** Name of the hidden folder: at most one run is in it. */
+  hidden: string
+  /** Name of the record. */
+  record: string
+}
+
+const WHOLE: Place = { hidden: `${HIDDEN_PREFIX}run`, record: '.facekit.json' }
+
+export function placeOf(part?: Part): Place {
+  if (!part) return WHOLE
+  const hidden = `${HIDDEN_PREFIX}${nameOfPart(part)}`
+  return { hidden, record: `${hidden}.json` }
+}
+
+/** Places in a folder where something is, the one of a whole result among them. */
+export async function placesIn(folder: string): Promise<Place[]> {
+  return [WHOLE, ...(await partsIn(folder)).map(placeOf)]
+}
+
+/** Parts that were made in a folder, or begun; in the order of their numbers. */
+export async function partsIn(folder: string): Promise<Part[]> {
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return []
+    throw error
+  })
+  const found = new Map<string, Part>()
+  for (const name of names) {
+    if (!name.startsWith(HIDDEN_PREFIX)) continue
+    const part = parsePartName(name.slice(HIDDEN_PREFIX.length).replace(/\.json$/, ''))
+    if (part) found.set(nameOfPart(part), part)
+  }
+  return [...found.values()].sort((a, b) => a.of - b.of || a.number - b.number)
+}
