@@ -5,8 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { startSlurm, whyNoSlurm } from '@facekit/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { submit, type SubmitOptions } from '../src/submit/run.js'
+import { drawAlbum } from './album.js'
 import { MadeRun, writeProgram } from './made-program.js'
-import { facekit, temporaryFolder } from './program.js'
+import { writeWeights } from './made-weights.js'
+import { contents, facekit, temporaryFolder } from './program.js'
 
 const inFolder = temporaryFolder()
 const HOSTILE_RUN = `-it's "$HOME" \`id\`\n#{0..2}* é`
@@ -131,6 +133,8 @@ describe('submit slurm', () => {
     [dry('--partition', 'a\nb'), 'Expected one line for sbatch', 'OPTION'],
     [dry('--', 'faces'), 'Expected an option of sbatch after -- but received faces', 'OPTION'],
     [dry('--output', 'a%b').toSpliced(9, 2), 'Expected a path without % and \\ for --output', 'OPTION'],
+    [dry('--parts', '100001').toSpliced(6, 2), 'Expected a part from up to 100000 parts', 'OPTION'],
+    [dry('--engine', 'faiss'), 'Expected --engine screened or tiles', 'OPTION'],
     [dry('--resume'), 'Unknown flag --resume', 'OPTION'],
   ])('refuses %j', async (args, message, code) => {
     const { status, stderr } = await facekit(args)
@@ -261,7 +265,8 @@ describe.skipIf(noSlurm !== undefined)(`a real Slurm${noSlurm ? ` (skipped: ${no
       '--threads=2',
     ])
     expect(run.starts('label')[0]?.args).toEqual([
-      ...[`--input=${join(run.folder, 'embeddings')}`, `--edges=${join(run.folder, 'edges')}`],
+      `--input=${join(run.folder, 'embeddings')}`,
+      `--edges=${join(run.folder, 'edges')}`,
       `--output=${join(run.folder, 'labels')}`,
     ])
     const order = run.journal().map((line) => /^\w+/.exec(line)![0])
@@ -354,6 +359,32 @@ describe.skipIf(noSlurm !== undefined)(`a real Slurm${noSlurm ? ` (skipped: ${no
     expect(run.starts('extract-1')).toHaveLength(1)
     ask('scancel', job)
     await noneQueued([job, jobOf(said, 'search'), jobOf(said, 'label')])
+  })
+
+  it.concurrent('makes the labels that one machine makes', async () => {
+    const album = inFolder('album')
+    const model = inFolder('weights.pth')
+    const run = inFolder('run')
+    drawAlbum(album, 4, 6)
+    await writeWeights(model)
+    const extract = ['--input', album, '--weights', model, '--batch-size', '2', '--no-cache']
+    const submitted = await facekit(['submit', 'slurm', ...extract, '--parts', '3', '--output', run])
+    expect(submitted).toMatchObject({ status: 0, stdout: '' })
+    expect(submitted.stderr).toMatch(
+      /^extract: job \d+, 3 of 3 parts\nsearch: job \d+, 3 of 3 parts\nlabel: job \d+\nProgress: .* status /,
+    )
+    await noneQueued([jobOf(submitted.stderr.split('\n'), 'label')])
+
+    const alone = (name: string) => inFolder('alone', name)
+    const toEdges = ['--input', alone('embeddings'), '--output', alone('edges')]
+    const toLabels = ['--input', alone('embeddings'), '--edges', alone('edges'), '--output', alone('labels')]
+    const commands = [
+      ['extract', ...extract, '--output', alone('embeddings')],
+      ['search', ...toEdges],
+      ['label', ...toLabels],
+    ]
+    for (const command of commands) expect(await facekit(command)).toMatchObject({ status: 0 })
+    expect(contents(join(run, 'labels'))).toEqual(contents(alone('labels')))
   })
 
   it.concurrent('says what sbatch says', async () => {

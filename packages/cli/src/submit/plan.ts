@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
-import { resolve } from 'node:path'
-import { OptionError } from '@facekit/core'
+import { join, resolve } from 'node:path'
+import { checkPartFits, OptionError } from '@facekit/core'
 import { EmbedderError } from '@facekit/embedder'
 import { isTorchFile, openStateDict } from '@facekit/iresnet'
 import { checkInput } from '@facekit/preprocess'
@@ -11,9 +11,10 @@ import { canBeReadAgain, expectImages } from '../extract/count-images.js'
 import * as labelCommand from '../label/command.js'
 import { checkFloor, lowestThreshold } from '../label/label-edges.js'
 import { componentsThreshold } from '../label/method.js'
+import { partOf } from '../part-flags.js'
 import * as searchCommand from '../search/command.js'
 import { directivesOf, type Resources } from './directives.js'
-import type { ClusterRun } from './scripts.js'
+import { LAYOUT, type ClusterRun } from './scripts.js'
 import { wordsFor } from './tasks.js'
 
 export interface PlanOptions extends Resources {
@@ -53,6 +54,10 @@ export async function planRun(options: PlanOptions, signal: AbortSignal | undefi
   const search = parse(searchCommand.builder, words.search)
   const label = parse(labelCommand.builder, [...words.label, '--edges=edges'])
   deviceWish(search)
+  if (search.engine === 'faiss')
+    throw new OptionError('Expected --engine screened or tiles for a search in parts but received faiss')
+  const part = partOf({ part: '0', parts }, {})!
+  for (const stage of ['extract', 'search'] as const) await checkPartFits(join(run, LAYOUT[stage]), part)
   const directives = directivesOf(options)
   await checkImages(input, extract.listColumn, signal)
   await checkWeights(extract.weights)

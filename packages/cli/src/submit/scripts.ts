@@ -42,8 +42,12 @@ function batchScript(stage: Stage, run: ClusterRun): string {
   const { program, workingFolder, words, directives, parts } = run
   const isArray = stage !== 'label'
   const lines = [
-    ...[`--output=logs/${isArray ? `${stage}-%a` : stage}.log`, '--open-mode=append'],
-    ...['--requeue', `--signal=B:TERM@${NOTICE_S}`, '--nodes=1', '--ntasks=1'],
+    `--output=logs/${isArray ? `${stage}-%a` : stage}.log`,
+    '--open-mode=append',
+    '--requeue',
+    `--signal=B:TERM@${NOTICE_S}`,
+    '--nodes=1',
+    '--ntasks=1',
     ...directives[stage].map((option) => option.map(directiveWord).join(' ')),
   ]
   const task = [

@@ -14,8 +14,8 @@ const FLAGS_OF: Readonly<Record<Stage, Flags>> = {
   label: labelCommand.flags,
 }
 
-/** What the scripts say themselves, or is for people who watch. */
-const NOT_PASSED_ON = new Set(['input', 'output', 'edges', 'part', 'resume', 'retry-failed', 'quiet', 'json'])
+/** What the scripts say themselves, and what is for people who watch. */
+const NOT_PASSED_ON = new Set('input output edges part parts resume retry-failed quiet json'.split(' '))
 
 /** Flags of all stages, as they are typed: each stage looks at its own, and has its own defaults. */
 export const TASK_FLAGS: Flags = Object.fromEntries(
@@ -24,10 +24,14 @@ export const TASK_FLAGS: Flags = Object.fromEntries(
     .map(([name, flag]) => [name, asTyped(flag)]),
 )
 
-function asTyped({ default: preset, coerce: _, ...flag }: Options): Options {
-  const describe = flag.describe ?? ''
-  const says = preset === undefined || preset === false || describe.includes('[default:')
-  return says ? { ...flag, describe } : { ...flag, describe: `${describe}  [default: ${String(preset)}]` }
+function asTyped({ type, choices, demandOption, default: preset, describe = '' }: Options): Options {
+  const isSaid = preset === undefined || preset === false || describe.includes('[default:')
+  return {
+    describe: isSaid ? describe : `${describe}  [default: ${String(preset)}]`,
+    ...(type && { type }),
+    ...(choices && { choices }),
+    ...(demandOption && { demandOption }),
+  }
 }
 
 /**
