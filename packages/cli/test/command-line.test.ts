@@ -54,6 +54,7 @@ describe('completion', () => {
       'thresholds',
       'convert',
       'doctor',
+      'submit',
       'completion',
     ])
     expect(await completed('clu')).toContain('cluster')

@@ -34,7 +34,10 @@ export async function submit(
   }
   const { status, stdout, stderr } = await orStopped(outcomeOf('bash', script), signal)
   for (const line of linesOf(stdout)) talk.info(line)
-  if (status === 0) return
+  if (status === 0) {
+    for (const line of linesOf(stderr)) talk.warn(line)
+    return
+  }
   throw new FacekitError(
     'SLURM',
     `Expected Slurm to take all jobs but received: ${linesOf(stderr).join('; ')}. What it took stays in the queue. Give other flags, or edit the scripts, and submit the rest: ${again}`,
