@@ -12,6 +12,7 @@ import { canonicalFlags } from './flags.js'
 import { ownVersion } from './own-version.js'
 import { report } from './report.js'
 import { silence, type StandardStreams } from './standard-streams.js'
+import * as statusCommand from './status/command.js'
 import * as thresholdsCommand from './thresholds/command.js'
 
 const COMPLETION = { name: 'completion', describe: 'Print a completion script for bash or zsh', flags: {} }
@@ -23,6 +24,7 @@ const COMMANDS = new Map<string, CommandSketch>(
     searchCommand,
     labelCommand,
     thresholdsCommand,
+    statusCommand,
     convertCommand,
     doctorCommand,
     COMPLETION,
@@ -79,6 +81,9 @@ export async function main(
           status = await thresholdsCommand.handler(argv, context)
         },
       )
+      .command(statusCommand.usage, statusCommand.describe, statusCommand.builder, async (argv) => {
+        status = await statusCommand.handler(argv, context)
+      })
       .command(convertCommand.usage, convertCommand.describe, convertCommand.builder, async (argv) => {
         status = await convertCommand.handler(argv, context)
       })
