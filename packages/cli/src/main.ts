@@ -12,6 +12,7 @@ import { canonicalFlags } from './flags.js'
 import { ownVersion } from './own-version.js'
 import { report } from './report.js'
 import { silence, type StandardStreams } from './standard-streams.js'
+import * as statusCommand from './status/command.js'
 import * as submitCommand from './submit/command.js'
 import * as thresholdsCommand from './thresholds/command.js'
 
@@ -24,9 +25,10 @@ const COMMANDS = new Map<string, CommandSketch>(
     searchCommand,
     labelCommand,
     thresholdsCommand,
+    submitCommand,
+    statusCommand,
     convertCommand,
     doctorCommand,
-    submitCommand,
     COMPLETION,
   ].map((command) => [command.name, command]),
 )
@@ -81,14 +83,17 @@ export async function main(
           status = await thresholdsCommand.handler(argv, context)
         },
       )
+      .command(submitCommand.usage, submitCommand.describe, submitCommand.builder, async (argv) => {
+        status = await submitCommand.handler(argv, context)
+      })
+      .command(statusCommand.usage, statusCommand.describe, statusCommand.builder, async (argv) => {
+        status = await statusCommand.handler(argv, context)
+      })
       .command(convertCommand.usage, convertCommand.describe, convertCommand.builder, async (argv) => {
         status = await convertCommand.handler(argv, context)
       })
       .command(doctorCommand.name, doctorCommand.describe, doctorCommand.builder, async (argv) => {
         status = await doctorCommand.handler(argv, context)
-      })
-      .command(submitCommand.usage, submitCommand.describe, submitCommand.builder, async (argv) => {
-        status = await submitCommand.handler(argv, context)
       })
       .completion(COMPLETION.name, COMPLETION.describe)
       .example(

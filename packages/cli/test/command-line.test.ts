@@ -52,9 +52,10 @@ describe('completion', () => {
       'search',
       'label',
       'thresholds',
+      'submit',
+      'status',
       'convert',
       'doctor',
-      'submit',
       'completion',
     ])
     expect(await completed('clu')).toContain('cluster')

@@ -39,7 +39,7 @@ async function submitMade(run: MadeRun, options: Partial<SubmitOptions> = {}): P
   return said
 }
 
-const scriptOf = (run: MadeRun, name: string) => join(run.folder, 'slurm', `${name}.sh`)
+const scriptOf = (run: { folder: string }, name: string) => join(run.folder, 'slurm', `${name}.sh`)
 
 describe('submit slurm', () => {
   const submitSlurm = ['submit', 'slurm', '--input', list, '--weights', weights, '--parts', '2']
@@ -214,7 +214,7 @@ describe.skipIf(noSlurm !== undefined)(`a real Slurm${noSlurm ? ` (skipped: ${no
 
   const ask = (command: string, ...args: string[]) => execFileSync(command, args, { encoding: 'utf8' })
   const stateOf = (job: string) => /JobState=(\w+)/.exec(ask('scontrol', 'show', 'job', job))?.[1]
-  const submitAgain = (run: MadeRun) => ask('bash', scriptOf(run, 'submit')).trim().split('\n')
+  const submitAgain = (run: { folder: string }) => ask('bash', scriptOf(run, 'submit')).trim().split('\n')
   const jobOf = (said: string[], stage: string) =>
     said.map((line) => new RegExp(`^${stage}: job (\\d+)`).exec(line)?.[1]).find((job) => job) ?? ''
 
@@ -384,6 +384,13 @@ describe.skipIf(noSlurm !== undefined)(`a real Slurm${noSlurm ? ` (skipped: ${no
       ['label', ...toLabels],
     ]
     for (const command of commands) expect(await facekit(command)).toMatchObject({ status: 0 })
+    expect(contents(join(run, 'labels'))).toEqual(contents(alone('labels')))
+    const again = submitAgain({ folder: run })
+    expect(again.slice(0, 2)).toEqual([
+      'extract: nothing to submit, 0 tasks in the queue',
+      'search: nothing to submit, 0 tasks in the queue',
+    ])
+    await noneQueued([jobOf(again, 'label')])
     expect(contents(join(run, 'labels'))).toEqual(contents(alone('labels')))
   })
 

@@ -30,6 +30,8 @@ export type { FileMark } from './output/marked-file.js'
 export type { Part } from './output/part.js'
 export { nameOfPart, sayPart } from './output/part.js'
 export { partsIn } from './output/place.js'
+export type { PartFailure, PartState } from './output/part-states.js'
+export { forgetPartFailure, isWorkedOn, notePartFailure, partStates } from './output/part-states.js'
 export type { PartFile, Receipt } from './output/receipts.js'
 export {
   checkPartFile,

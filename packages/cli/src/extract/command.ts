@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
 import { failuresNameOf } from './failure-log.js'
+import { asPart } from '../as-part.js'
 import { EXIT } from '../exit-codes.js'
 import { COMMON_FLAGS, count, countOrAuto, memorySize, RESUME_FLAG } from '../flags.js'
 import { PART_FLAGS, partOf } from '../part-flags.js'
@@ -112,11 +113,8 @@ export async function handler(
   const folder =
     args.output === '-' ? undefined : (args.output ?? (streams.stdout.isTTY ? DEFAULT_OUTPUT : undefined))
   const part = partOf(args, process.env)
-  const summary = await extract(
-    { ...args, part, output: folder ?? streams.stdout, device: deviceWish(args) },
-    talk,
-    signal,
-  )
+  const options = { ...args, part, output: folder ?? streams.stdout, device: deviceWish(args) }
+  const summary = await asPart(folder ?? '', part, () => extract(options, talk, signal))
   const { embedded, images, failed } = summary
   talk.info(
     `Embedded ${embedded} of ${images} images${failed > 0 ? `, ${failed} failed${folder ? `: see ${join(folder, failuresNameOf(part))}` : ''}` : ''}`,

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { sayPart } from '@facekit/core'
 import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
+import { asPart } from '../as-part.js'
 import { deviceWish } from '../device-flags.js'
 import { EXIT } from '../exit-codes.js'
 import { COMMON_FLAGS, RESUME_FLAG } from '../flags.js'
@@ -45,17 +46,14 @@ export async function handler(
   const { search } = await import('./run.js')
   const talk = createTalk(streams.stderr, args.quiet)
   const part = partOf(args, process.env)
-  const summary = await search(
-    {
-      ...args,
-      part,
-      memoryLimit: args.memoryLimit ?? defaultMemoryLimit(),
-      threads: args.threads ?? availableParallelism(),
-      device: deviceWish(args),
-    },
-    talk,
-    signal,
-  )
+  const options = {
+    ...args,
+    part,
+    memoryLimit: args.memoryLimit ?? defaultMemoryLimit(),
+    threads: args.threads ?? availableParallelism(),
+    device: deviceWish(args),
+  }
+  const summary = await asPart(args.output, part, () => search(options, talk, signal))
   const { images, edges, seconds } = summary
   const what = part
     ? `part ${sayPart(part)}, ${grouped(edges)} pairs that may be edges`

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { checkPartFits, OptionError } from '@facekit/core'
 import { EmbedderError } from '@facekit/embedder'
 import { isTorchFile, openStateDict } from '@facekit/iresnet'
@@ -13,8 +13,9 @@ import { checkFloor, lowestThreshold } from '../label/label-edges.js'
 import { componentsThreshold } from '../label/method.js'
 import { partOf } from '../part-flags.js'
 import * as searchCommand from '../search/command.js'
+import { runFolders } from '../status/run-layout.js'
 import { directivesOf, type Resources } from './directives.js'
-import { LAYOUT, type ClusterRun } from './scripts.js'
+import type { ClusterRun } from './scripts.js'
 import { wordsFor } from './tasks.js'
 
 export interface PlanOptions extends Resources {
@@ -57,7 +58,8 @@ export async function planRun(options: PlanOptions, signal: AbortSignal | undefi
   if (search.engine === 'faiss')
     throw new OptionError('Expected --engine screened or tiles for a search in parts but received faiss')
   const part = partOf({ part: '0', parts }, {})!
-  for (const stage of ['extract', 'search'] as const) await checkPartFits(join(run, LAYOUT[stage]), part)
+  const folders = runFolders(run)
+  for (const folder of [folders.extract, folders.search]) await checkPartFits(folder, part)
   const directives = directivesOf(options)
   await checkImages(input, extract.listColumn, signal)
   await checkWeights(extract.weights)

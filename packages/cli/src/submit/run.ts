@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { FacekitError, writeAtomically } from '@facekit/core'
 import { orStopped } from '../interruption.js'
+import { runFolders, SUBMIT_NAME } from '../status/run-layout.js'
 import type { Talk } from '../talk.js'
 import { shellWord } from './quote.js'
 import { planRun, type PlanOptions } from './plan.js'
-import { LAYOUT, scriptsOf } from './scripts.js'
+import { scriptsOf } from './scripts.js'
 
 export interface SubmitOptions extends PlanOptions {
   /** Whether scripts are all that is made. */
@@ -23,8 +24,8 @@ export async function submit(
 ): Promise<void> {
   const run = await planRun(options, signal)
   if (!options.dryRun) await checkSlurm()
-  const folder = join(run.run, LAYOUT.slurm)
-  const script = join(folder, 'submit.sh')
+  const folder = runFolders(run.run).slurm
+  const script = join(folder, SUBMIT_NAME)
   const again = shellWord(script)
   await mkdir(join(folder, 'logs'), { recursive: true })
   for (const [name, content] of scriptsOf(run)) await writeScript(join(folder, name), content, talk)
@@ -61,7 +62,9 @@ async function checkSlurm(): Promise<void> {
 async function writeScript(file: string, content: string, talk: Talk): Promise<void> {
   const before = await readFile(file, 'utf8').catch(() => content)
   if (before !== content) talk.warn(`Wrote ${file} anew: it had other lines`)
-  await writeAtomically(file, async ({ path }) => writeFile(path, content, { mode: 0o755 }))
+  await writeAtomically(file, async ({ path }) =>
+    writeFile(path, content, { mode: file.endsWith('.sh') ? 0o755 : 0o644 }),
+  )
 }
 
 async function outcomeOf(command: string, ...args: string[]) {

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
-import { join } from 'node:path'
 import { ownVersion } from '../own-version.js'
+import { PLAN_NAME, runFolders, STAGES, SUBMIT_NAME, type Stage } from '../status/run-layout.js'
 import { directiveWord, shellWord } from './quote.js'
-import { STAGES, type Stage } from './tasks.js'
 
 /** A run on a cluster: what its scripts say. All paths are absolute. */
 export interface ClusterRun {
@@ -21,20 +20,18 @@ export interface ClusterRun {
   directives: Readonly<Record<Stage, readonly (readonly string[])[]>>
 }
 
-/** In the folder of a run. */
-export const LAYOUT = { extract: 'embeddings', search: 'edges', label: 'labels', slurm: 'slurm' } as const
-
 /** Seconds before the end of its time that a task is told of it: what is being computed ends, and is recorded. */
 const NOTICE_S = 120
 
 /** A task that is killed has most likely too little memory, and will not have more. */
 const RESTARTS_AFTER_KILL = 5
 
-/** Scripts by name. */
+/** Files that are kept beside the output: by their names, what is in them. */
 export function scriptsOf(run: ClusterRun): Map<string, string> {
   return new Map([
+    [PLAN_NAME, `${JSON.stringify({ parts: run.parts })}\n`],
     ...STAGES.map((stage) => [`${stage}.sh`, batchScript(stage, run)] as const),
-    ['submit.sh', submitScript(run)],
+    [SUBMIT_NAME, submitScript(run)],
   ])
 }
 
@@ -85,15 +82,14 @@ exit "$status"
 }
 
 function layoutWords(stage: Stage, { input, run }: ClusterRun): string[] {
-  const embeddings = join(run, LAYOUT.extract)
-  const edges = join(run, LAYOUT.search)
+  const { extract: embeddings, search: edges, label: labels } = runFolders(run)
   switch (stage) {
     case 'extract':
       return [`--input=${input}`, `--output=${embeddings}`]
     case 'search':
       return [`--input=${embeddings}`, `--output=${edges}`]
     case 'label':
-      return [`--input=${embeddings}`, `--edges=${edges}`, `--output=${join(run, LAYOUT.label)}`]
+      return [`--input=${embeddings}`, `--edges=${edges}`, `--output=${labels}`]
   }
 }
 
@@ -111,7 +107,7 @@ shopt -s inherit_errexit
 run=${shellWord(run)}
 id=${runId(run)} # of the jobs of this run
 facekit=(${program.map(shellWord).join(' ')})
-cd "$run/${LAYOUT.slurm}"
+cd ${shellWord(runFolders(run).slurm)}
 mkdir -p logs
 
 # afterok TASK...: what waits until all of them have succeeded
@@ -132,13 +128,11 @@ submit() {
   echo "\${job%%;*}"
 }
 
-# submit_parts STAGE FOLDER DEPENDENCY: \${tasks[@]} are those of the stage in the queue then, old and new
+# submit_parts STAGE DEPENDENCY: \${tasks[@]} are those of the stage in the queue then, old and new
 submit_parts() {
-  local stage=$1 folder=$2 dependency=$3 queued parts part list job missing=()
+  local stage=$1 dependency=$2 queued parts part list job missing=()
   queued=$(squeue --me --noheader --array --name="$stage-$id" --format=%i)
-  # Before its first task a stage has no folder.
-  parts=$(echo {0..${parts - 1}})
-  if [[ -e $run/$folder ]]; then parts=$("\${facekit[@]}" status "$run" --missing "$stage"); fi
+  parts=$("\${facekit[@]}" status "$run" --missing "$stage")
   for part in $parts; do
     if [[ $queued$'\\n' != *"_$part"$'\\n'* ]]; then missing+=("$part"); fi
   done
@@ -154,8 +148,8 @@ submit_parts() {
   echo "$stage: job $job, \${#missing[@]} of ${parts} parts"
 }
 
-submit_parts extract ${LAYOUT.extract} ""
-submit_parts search ${LAYOUT.search} "$(afterok "\${tasks[@]}")"
+submit_parts extract ""
+submit_parts search "$(afterok "\${tasks[@]}")"
 # One that waits already does not wait for all of these; one that runs is let finish (singleton).
 scancel --user="$(id -u)" --name="label-$id" --state=PENDING
 dependency=$(afterok "\${tasks[@]}")

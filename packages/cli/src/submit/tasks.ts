@@ -3,10 +3,7 @@ import * as extractCommand from '../extract/command.js'
 import type { Flags } from '../flags.js'
 import * as labelCommand from '../label/command.js'
 import * as searchCommand from '../search/command.js'
-
-/** Stages of a run, in their order. */
-export const STAGES = ['extract', 'search', 'label'] as const
-export type Stage = (typeof STAGES)[number]
+import { STAGES, type Stage } from '../status/run-layout.js'
 
 const FLAGS_OF: Readonly<Record<Stage, Flags>> = {
   extract: extractCommand.flags,

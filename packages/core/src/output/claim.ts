@@ -170,14 +170,18 @@ interface LastOwner {
   isGone: boolean
 }
 
-async function lastOwner(folder: string): Promise<LastOwner | undefined> {
+/** @param silenceOf tells for how many milliseconds nothing was heard of an owner, by its file */
+async function lastOwner(
+  folder: string,
+  silenceOf = async (path: string) => silence(folder, path),
+): Promise<LastOwner | undefined> {
   const numbers = (await readdir(folder)).flatMap((name) => OWNER.exec(name)?.[1] ?? []).map(Number)
   if (numbers.length === 0) return undefined
   const number = Math.max(...numbers)
   const file = `owner-${number}.json`
   const text = await readOwner(folder, file)
   const owner = parseOwner(text)
-  const gone = isGone(owner ?? NOBODY, async () => silence(folder, file))
+  const gone = isGone(owner ?? NOBODY, async () => silenceOf(join(folder, file)))
   return { number, file, text, owner, isGone: await gone }
 }
 
@@ -188,14 +192,26 @@ async function readOwner(folder: string, file: string): Promise<string> {
 }
 
 /** For how long nothing was heard of an owner, by the clock that files there have. */
-async function silence(folder: string, file: string): Promise<number> {
+async function silence(folder: string, path: string): Promise<number> {
   const clock = join(folder, `clock-${randomBytes(4).toString('hex')}`)
   await writeFile(clock, '')
   try {
-    return (await lstat(clock)).mtimeMs - (await lstat(join(folder, file))).mtimeMs
+    return (await lstat(clock)).mtimeMs - (await lstat(path)).mtimeMs
   } finally {
     await unlink(clock).catch(() => {})
   }
+}
+
+/**
+ * Looks who has a hidden folder, and touches nothing that is in it.
+ *
+ * @returns undefined where nobody was there
+ */
+export async function lookForOwner(folder: string): Promise<{ host: string; isThere: boolean } | undefined> {
+  const last = await lastOwner(folder, async (path) => Date.now() - (await lstat(path)).mtimeMs).catch(
+    ignoreMissing,
+  )
+  return last && { host: last.owner?.host ?? '', isThere: !last.isGone }
 }
 
 /** Told by its silence alone. */
@@ -214,6 +230,6 @@ function busy(parent: string, folder: string, owner: Owner | undefined): Facekit
   )
 }
 
-function ignoreMissing(error: unknown): void {
+function ignoreMissing(error: unknown): undefined {
   if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
 }

@@ -25,6 +25,23 @@ export async function placesIn(folder: string): Promise<Place[]> {
 
 /** Parts that were made in a folder, or begun; in the order of their numbers. */
 export async function partsIn(folder: string): Promise<Part[]> {
+  return partsNamed(folder, '.json')
+}
+
+/** Those of which nothing may be there but word that they could not be made. */
+export async function partsFailedIn(folder: string): Promise<Part[]> {
+  return partsNamed(folder, FAILURE_SUFFIX)
+}
+
+/** Ends the name of the word that is left of a part which could not be made. */
+const FAILURE_SUFFIX = '.failed.json'
+
+export function failureNameOf(part: Part): string {
+  return `${placeOf(part).hidden}${FAILURE_SUFFIX}`
+}
+
+/** By hidden folders, and files that end in a suffix. */
+async function partsNamed(folder: string, suffix: string): Promise<Part[]> {
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return []
     throw error
@@ -32,7 +49,8 @@ export async function partsIn(folder: string): Promise<Part[]> {
   const found = new Map<string, Part>()
   for (const name of names) {
     if (!name.startsWith(HIDDEN_PREFIX)) continue
-    const part = parsePartName(name.slice(HIDDEN_PREFIX.length).replace(/\.json$/, ''))
+    const bare = name.slice(HIDDEN_PREFIX.length)
+    const part = parsePartName(bare.endsWith(suffix) ? bare.slice(0, -suffix.length) : bare)
     if (part) found.set(nameOfPart(part), part)
   }
   return [...found.values()].sort((a, b) => a.of - b.of || a.number - b.number)

@@ -36,7 +36,16 @@ export function receiptName(part: Part): string {
 }
 
 export function formatReceipt({ kind, part, of, counts, seconds, files }: Receipt): string {
-  const receipt = { version: VERSION, kind, part: part.number, parts: part.of, of, counts, seconds, files }
+  const receipt = {
+    version: VERSION,
+    kind,
+    part: part.number,
+    parts: part.of,
+    of,
+    counts,
+    seconds: Number(seconds.toFixed(3)),
+    files,
+  }
   return `${JSON.stringify(receipt, undefined, 2)}\n`
 }
 
