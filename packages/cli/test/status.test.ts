@@ -16,11 +16,24 @@ beforeAll(() => {
 })
 
 const extract = (part: string, output = run, weights = model) => [
-  ...['extract', '--input', album, '--weights', weights],
-  ...['--output', join(output, 'embeddings'), '--part', part],
+  'extract',
+  '--input',
+  album,
+  '--weights',
+  weights,
+  '--output',
+  join(output, 'embeddings'),
+  '--part',
+  part,
 ]
 const search = (part: string) => [
-  ...['search', '--input', join(run, 'embeddings'), '--output', join(run, 'edges'), '--part', part],
+  'search',
+  '--input',
+  join(run, 'embeddings'),
+  '--output',
+  join(run, 'edges'),
+  '--part',
+  part,
 ]
 const label = [
   'label',
