@@ -2,14 +2,15 @@ import { createHash } from 'node:crypto'
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { removeOutput } from '@facekit/core'
-import { KILL_AT, rounds, seededRandom } from '@facekit/testing'
+import { KILL_AT, rounds, seededRandom, softwareVulkan } from '@facekit/testing'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { partOf } from '../src/part-flags.js'
 import { writePeople } from './people.js'
-import { contents, facekit, startWith, outcomeOf, temporaryFolder } from './program.js'
+import { builtFacekit, contents, facekit, outcomeOf, startWith, temporaryFolder } from './program.js'
 
 const inFolder = temporaryFolder()
 const embeddings = inFolder('embeddings')
+const vulkan = softwareVulkan()
 const ROWS = 4000
 const DIM = 32
 
@@ -83,6 +84,34 @@ describe('edges of all parts', () => {
       expect(visible(parts)).toEqual(visible(whole))
     }
   })
+
+  it.skipIf(!vulkan)(
+    'are these where a GPU made one of them',
+    async () => {
+      const [whole, parts] = [inFolder('by-cpu'), inFolder('by-gpu')]
+      await search(whole, '--topK', '8')
+      for (const number of [2, 0, 1]) {
+        const device = number === 1 ? ['--provider', 'webgpu'] : ['--engine', 'tiles']
+        const args = [
+          'search',
+          '--input',
+          embeddings,
+          '--output',
+          parts,
+          '--topK',
+          '8',
+          '--part',
+          `${number}/3`,
+        ]
+        const { status, stderr } = await builtFacekit([...args, ...device], { env: vulkan! })
+        expect(status, stderr).toBe(0)
+        if (number === 1) expect(stderr).toContain('Sharded index across 1 GPU(s)')
+      }
+      expect((await label(parts, inFolder('by-gpu-labels'))).status).toBe(0)
+      expect(visible(parts)).toEqual(visible(whole))
+    },
+    180_000,
+  )
 
   it('are joined while little memory is lent', async () => {
     const parts = inFolder('little')

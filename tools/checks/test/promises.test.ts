@@ -97,6 +97,13 @@ const PROMISES: Readonly<Record<string, readonly (readonly [file: string, test: 
       ['edges/test/edge-set.test.ts', 'are found by their size, or by what is in them'],
       ['cli/test/stored-edges.test.ts', 'searches where embeddings have changed'],
     ],
+  'A part leaves `part_{i}_of_{n}.json`, which says what it is, beside its shards (`embs_{j}.npy` and so on, numbered through all parts) and `part_{i}_of_{n}.failed.ndjson`; of edges, `part_{i}_of_{n}.parquet`, until they are joined.':
+    [
+      ['cli/test/extract-parts.test.ts', 'of a list in %i are the rows, failures and labels of one run'],
+      ['cli/test/search-parts.test.ts', 'are those of one search, byte for byte, with topK %s'],
+    ],
+  '`list.ndjson` and `list.json`, beside the embeddings, are the images that all parts read, as the first one found them.':
+    [['cli/test/extract-parts.test.ts', 'of a folder follow the list that the first one wrote']],
   '**A set of files appears as a set**, when all of them are complete and on the disk.': [
     ['core/test/pending-files.test.ts', 'shows files and folders only at commit'],
     [
@@ -185,6 +192,10 @@ const PROMISES: Readonly<Record<string, readonly (readonly [file: string, test: 
   ],
   '**One run at a time writes to a folder.** A second one is refused at its start, with the process number of the first.':
     [['cli/test/commits.test.ts', 'is refused to a second one, with the number of the first: %s']],
+  'Parts are made side by side; a part that another process makes is waited for, which one line says.': [
+    ['core/test/parts.test.ts', 'are made side by side, each with a place and a record of its own'],
+    ['core/test/parts.test.ts', 'of which another run is at work are waited for'],
+  ],
   'What a killed one left (`.facekit-run`) is no obstacle on the same machine; on another machine, or in another container, it counts as gone after five minutes without a sign of life.':
     [
       ['core/test/pending-files.test.ts', 'a process that is gone is no obstacle'],
