@@ -1,14 +1,23 @@
-// Prints how many edges a second are written, read and collected, and what one takes on the disk.
+// Prints how many edges a second are written, read, collected and joined, and what one takes on the disk.
 import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { checkEdges, EdgeCollector, openEdges, readEdges, writeEdges } from '@facekit/edges'
+import {
+  checkEdges,
+  EdgeCollector,
+  joinEdgeParts,
+  openEdgeParts,
+  openEdges,
+  readEdges,
+  writeEdges,
+} from '@facekit/edges'
 
 const ROWS = 2_000_000
 const PER_ROW = 4
 const BATCH = 2 ** 16
+const PARTS = 8
 const ROUNDS = 3
 
 /** Persons of some pictures, strewn over the rows: each row has `PER_ROW` edges to rows behind it. */
@@ -39,6 +48,7 @@ const empty = () => ({
 })
 
 const folder = await mkdtemp(join(tmpdir(), 'facekit-edges-bench-'))
+const [parts, joinedFolder] = [join(folder, 'parts'), join(folder, 'joined')]
 const edges = [...batches()]
 const count = edges.length * BATCH
 /** @param {() => Promise<unknown>} work */
@@ -71,11 +81,22 @@ for (let round = 0; round < ROUNDS; round++) {
   const collected = await seconds(() => collect(99, 2 ** 30))
   const spilled = await seconds(() => collect(99, 2 ** 26))
   const crowded = await seconds(() => collect(2, 2 ** 26))
+  for (let number = 0; number < PARTS; number++) {
+    const [first, end] = [number, number + 1].map((at) => Math.floor((at * edges.length) / PARTS))
+    const part = { number, of: PARTS, pairs: 0 }
+    await pipeline(Readable.from(edges.slice(first, end)), writeEdges({ output: parts, ...info, part }))
+  }
+  const all = await openEdgeParts(parts)
+  if (!all) throw new Error('there are no parts')
+  const joined = await seconds(() =>
+    pipeline(joinEdgeParts(all, 2 ** 28), writeEdges({ output: joinedFolder, ...all })),
+  )
   let bytes = 0
   for (const { name } of set.files) bytes += (await stat(join(folder, name))).size
   console.log(
     `${count} edges: written ${rate(written)}, checked ${rate(checked)}, read ${rate(read)}, ${(bytes / count).toFixed(2)} bytes each; ` +
-      `collected ${rate(collected)}, through files ${rate(spilled)}, topK 3 ${rate(crowded)}`,
+      `collected ${rate(collected)}, through files ${rate(spilled)}, topK 3 ${rate(crowded)}; ` +
+      `${PARTS} parts joined ${rate(joined)}`,
   )
 }
 await rm(folder, { recursive: true })
