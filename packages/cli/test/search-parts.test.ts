@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto'
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { removeOutput } from '@facekit/core'
-import { KILL_AT, rounds, seededRandom, softwareVulkan } from '@facekit/testing'
+import { shardEmbeddings } from '@facekit/io-npy'
+import { KILL_AT, People, rounds, seededRandom, softwareVulkan } from '@facekit/testing'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { partOf } from '../src/part-flags.js'
 import { writePeople } from './people.js'
@@ -287,6 +290,34 @@ describe('parts', () => {
       readFileSync(join(complete, 'part_3_of_7.parquet')),
     )
   })
+})
+
+it('embeddings in shards of any sizes have the same labels, byte for byte', async () => {
+  const rows = 9000
+  const labels = new Set<string>()
+  for (const splitThreshold of [1_000_000, 1000, 2777]) {
+    const input = inFolder(`cut-${splitThreshold}`)
+    const people = new People(rows, 16)
+    await pipeline(Readable.from(people.batches()), shardEmbeddings({ output: input, splitThreshold }))
+    for (const method of ['components', 'communities']) {
+      const output = inFolder(`cut-labels-${splitThreshold}-${method}`)
+      await succeed(
+        'cluster',
+        '--input',
+        input,
+        '--output',
+        output,
+        '--save-groups',
+        '0',
+        '--method',
+        method,
+        '--cluster_thresh',
+        '0.7',
+      )
+      labels.add(method + JSON.stringify([...visible(output)]))
+    }
+  }
+  expect(labels.size).toBe(2)
 })
 
 /** What a run made, without the record of it. */

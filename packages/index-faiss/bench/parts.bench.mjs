@@ -25,6 +25,7 @@ async function search(region) {
 
 await search(regionOfPart(rows, { number: 0, of: parts }))
 const whole = await search()
+/** @type {(Awaited<ReturnType<typeof search>> & { pairs: number })[]} */
 const all = []
 for (let number = 0; number < parts; number++) {
   const region = regionOfPart(rows, { number, of: parts })

@@ -41,7 +41,7 @@ export async function writeAssignments(
   let columns = emptyColumns()
   for await (const { firstRow, indices, paths: batch } of rowsOf(paths, clustering)) {
     indexOf.set(indices, firstRow)
-    batch.forEach((path, i) => {
+    for (const [i, path] of batch.entries()) {
       const row = firstRow + i
       const number = classOf[row]!
       const stays = duplicateOf[row]!
@@ -49,13 +49,13 @@ export async function writeAssignments(
       columns.index.push(BigInt(indices[i]!))
       columns.class.push(number === NO_CLASS ? null : className(number))
       columns.duplicate_of.push(stays === NOT_A_DUPLICATE ? null : BigInt(indexOf[stays]!))
-    })
-    if (columns.path.length >= ROW_GROUP_ROWS) {
-      await writeRowGroups(writer, columns)
+      // Groups end where they are full, and not where a batch ends: the file does not depend on how the rows come.
+      if (columns.path.length < ROW_GROUP_ROWS) continue
+      await writeRowGroup(writer, columns)
       columns = emptyColumns()
     }
   }
-  if (columns.path.length > 0) await writeRowGroups(writer, columns)
+  if (columns.path.length > 0) await writeRowGroup(writer, columns)
   await writer.finish()
 }
 
@@ -63,7 +63,7 @@ function emptyColumns(): Columns {
   return { path: [], index: [], class: [], duplicate_of: [] }
 }
 
-async function writeRowGroups(writer: ParquetWriter, columns: Columns): Promise<void> {
+async function writeRowGroup(writer: ParquetWriter, columns: Columns): Promise<void> {
   await writer.write({
     columnData: Object.entries(columns).map(([name, data]) => ({ name, data })),
     rowGroupSize: ROW_GROUP_ROWS,

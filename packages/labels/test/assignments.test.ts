@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { NO_CLASS } from '@facekit/core'
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet'
@@ -35,6 +36,19 @@ describe('assignments.parquet', () => {
       { path: paths[4], index: 4_000_000_001n, class: null, duplicate_of: null },
       { path: paths[5], index: 4_000_000_007n, class: 'group_0000', duplicate_of: null },
     ])
+  })
+
+  it('has the same bytes whatever the batches in which paths come', async () => {
+    const clustering = clusteringOf(Int32Array.from({ length: 10_000 }, (_, row) => row % 7))
+    const paths = pathsFor(clustering)
+    const contents = await Promise.all(
+      [1000, 3333, 4096, 10_000].map(async (batchRows) => {
+        const output = await temporaryFolder()
+        await write(output, clustering, { paths: pathSource(paths, batchRows) })
+        return readFile(join(output, 'assignments.parquet'), 'base64')
+      }),
+    )
+    expect(new Set(contents).size).toBe(1)
   })
 
   it.each([

@@ -65,7 +65,7 @@ export async function lookAtRun(run: string): Promise<RunStatus> {
   extract.total = list?.entries
   const search = await lookAtSearch(folders.search, parts)
   const rows = extract.done === extract.parts ? extract.rows : undefined
-  search.total ??= rows === undefined ? undefined : (rows * (rows - 1)) / 2
+  search.total ??= pairsOf(rows)
   const label = await lookAtLabels(folders.label, folders.search)
   const stages = { extract: estimated(extract), search: estimated(search), label }
   const isMissing = Object.values(stages).some(({ missing }) => missing.length > 0)
@@ -179,7 +179,7 @@ function failureOf({ part, failure }: PartState & { state: 'failed' }): StageFai
 }
 
 function pairsOf(rows: unknown): number | undefined {
-  return typeof rows === 'number' ? (rows * (rows - 1)) / 2 : undefined
+  return typeof rows === 'number' ? (rows * Math.max(0, rows - 1)) / 2 : undefined
 }
 
 async function timeOf(path: string): Promise<number | undefined> {

@@ -1,5 +1,6 @@
 import { printable } from '../printable.js'
 import { duration, grouped } from '../progress.js'
+import { shellWord } from '../submit/quote.js'
 import { STAGES } from './run-layout.js'
 import type { RunStatus, StageStatus } from './run.js'
 
@@ -14,7 +15,7 @@ export function describeRun({ stages, submit }: RunStatus): string {
   for (const stage of STAGES) lines.push(...failureLines(stage, stages[stage]))
   if (STAGES.every((stage) => stages[stage].missing.length + stages[stage].running === 0))
     lines.push('', 'All is done.')
-  if (submit) lines.push('', `Submit what is missing: bash ${quoted(submit)}`)
+  if (submit) lines.push('', `Submit what is missing: bash ${shellWord(submit)}`)
   return `${lines.join('\n')}\n`
 }
 
@@ -73,8 +74,4 @@ function aligned(rows: readonly string[][]): string[] {
       .join('  ')
       .trimEnd(),
   )
-}
-
-function quoted(path: string): string {
-  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`
 }
