@@ -215,7 +215,7 @@ describe('evaluateClustering', () => {
   })
 
   it('is exact where nearly all images agree', () => {
-    // Entropies of the order of 1e-6: scikit-learn itself gives nine digits or ten.
+    // Entropies of the order of 1e-6: scikit-learn itself gives ten digits of them.
     const count = 10_000_000
     const truth = new Int32Array(count)
     truth[0] = 1
