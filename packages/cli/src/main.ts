@@ -5,6 +5,7 @@ import { EXIT } from './exit-codes.js'
 import { COMPLETION_FLAG, completionsOf, describeCompletions, type CommandSketch } from './completion.js'
 import * as convertCommand from './convert/command.js'
 import * as doctorCommand from './doctor/command.js'
+import * as evaluateCommand from './evaluate/command.js'
 import * as extractCommand from './extract/command.js'
 import * as labelCommand from './label/command.js'
 import * as searchCommand from './search/command.js'
@@ -23,6 +24,7 @@ const COMMANDS = new Map<string, CommandSketch>(
     searchCommand,
     labelCommand,
     thresholdsCommand,
+    evaluateCommand,
     convertCommand,
     doctorCommand,
     COMPLETION,
@@ -79,6 +81,9 @@ export async function main(
           status = await thresholdsCommand.handler(argv, context)
         },
       )
+      .command(evaluateCommand.usage, evaluateCommand.describe, evaluateCommand.builder, async (argv) => {
+        status = await evaluateCommand.handler(argv, context)
+      })
       .command(convertCommand.usage, convertCommand.describe, convertCommand.builder, async (argv) => {
         status = await convertCommand.handler(argv, context)
       })
