@@ -3,7 +3,7 @@ import { NO_CLASS } from '@facekit/core'
 import { rounds, seededRandom } from '@facekit/testing'
 import { describe, expect, it } from 'vitest'
 import { openLabels } from '../src/evaluate/label-source.js'
-import { PathIndex } from '../src/evaluate/path-index.js'
+import { TextIndex } from '../src/evaluate/text-index.js'
 import { FolderTruth } from '../src/evaluate/truth.js'
 import { temporaryFolder } from './program.js'
 
@@ -167,11 +167,11 @@ describe('the folder that an image is in', () => {
   })
 })
 
-describe('PathIndex', () => {
-  it('numbers paths that are hardly different', () => {
-    const index = new PathIndex()
+describe('TextIndex', () => {
+  it('numbers texts that are hardly different', () => {
+    const index = new TextIndex()
     const paths = Array.from({ length: 300_000 }, (_, i) => `/faces/person_${i % 1000}/${i}.jpg`)
-    for (const path of paths) expect(index.add(path)).toBe(-1)
+    expect(paths.findIndex((path, i) => index.add(path) !== i)).toBe(-1)
     expect(paths.findIndex((path, i) => index.find(path) !== i)).toBe(-1)
     expect([index.size, index.add(paths[7]!), index.find('/faces/person_0/1.jpg'), index.find('')]).toEqual([
       300_000, 7, -1, -1,

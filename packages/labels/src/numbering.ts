@@ -8,9 +8,16 @@ const FEWEST_SLOTS = 1024
  */
 export class Numbering {
   #count = 0
-  #values = new Float64Array(FEWEST_SLOTS * FULLEST)
+  #values: Float64Array
   /** The number of a value and 1; 0 where there is none. */
-  #slots = new Uint32Array(FEWEST_SLOTS)
+  #slots: Uint32Array
+
+  /** @param expected values, for which nothing has to grow; there may be more */
+  constructor(expected = 0) {
+    const slots = 2 ** Math.ceil(Math.log2(Math.max(FEWEST_SLOTS, expected / FULLEST)))
+    this.#slots = new Uint32Array(slots)
+    this.#values = new Float64Array(slots * FULLEST)
+  }
 
   /** The values, by their number. */
   get values(): Float64Array {
@@ -62,10 +69,14 @@ export class Numbering {
   }
 }
 
-/** The finalizer of MurmurHash3, over both halves. */
+/** Of values in a row so many stay side by side: they are mostly asked for in a row, too. */
+const RUN_BITS = 4
+
+/** The finalizer of MurmurHash3, over both halves of what is above a run. */
 function hash(value: number): number {
-  let bits = value ^ Math.imul(Math.floor(value / 2 ** 32), 0x9e3779b1)
+  const run = Math.floor(value / 2 ** RUN_BITS)
+  let bits = run ^ Math.imul(Math.floor(run / 2 ** 32), 0x9e3779b1)
   bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)
   bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)
-  return bits ^ (bits >>> 16)
+  return ((bits ^ (bits >>> 16)) << RUN_BITS) | (value & (2 ** RUN_BITS - 1))
 }

@@ -1,7 +1,13 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { NO_CLASS, type PathBatch } from '@facekit/core'
-import { asyncBufferFromFile, parquetMetadataAsync, parquetRead, type AsyncBuffer } from 'hyparquet'
+import {
+  asyncBufferFromFile,
+  parquetMetadataAsync,
+  parquetRead,
+  type AsyncBuffer,
+  type FileMetaData,
+} from 'hyparquet'
 import { ASSIGNMENTS_NAME } from './assignments.js'
 import { classNumber } from './class-names.js'
 import { LabelError } from './errors.js'
@@ -29,16 +35,17 @@ export async function holdsAssignments(folder: string): Promise<boolean> {
 }
 
 /**
- * The images of `assignments.parquet` in a folder, some 65,000 at a time; 20 bytes are held for each.
+ * The images of `assignments.parquet` in a folder, some 65,000 at a time; 20 to 40 bytes are held for each.
  *
  * @throws LabelError `LABEL_FILE` for a file that `writeLabels` did not write
  */
 export async function* readAssignments(folder: string): AsyncGenerator<AssignmentBatch> {
   const path = join(folder, ASSIGNMENTS_NAME)
-  const classes = new KnownClasses()
   try {
     const file = await asyncBufferFromFile(path)
-    for await (const columns of columnBatches(file)) yield toBatch(columns, classes)
+    const metadata = await parquetMetadataAsync(file)
+    const classes = new KnownClasses(Number(metadata.num_rows))
+    for await (const columns of columnBatches(file, metadata)) yield toBatch(columns, classes)
   } catch (cause) {
     throw new LabelError(
       'LABEL_FILE',
@@ -50,76 +57,86 @@ export async function* readAssignments(folder: string): AsyncGenerator<Assignmen
 
 /** The classes of images that have come, by their index. */
 class KnownClasses {
-  readonly #rows = new Numbering()
-  #classOf = new Int32Array(1024)
+  readonly #rows: Numbering
+  readonly #classOf: Int32Array
 
-  get(index: number): number | undefined {
+  constructor(images: number) {
+    this.#rows = new Numbering(images)
+    this.#classOf = new Int32Array(images)
+  }
+
+  /** NaN where there is none. */
+  get(index: number): number {
     const row = this.#rows.find(index)
-    return row < 0 ? undefined : this.#classOf[row]
+    return row < 0 ? NaN : this.#classOf[row]!
   }
 
   set(index: number, number: number): void {
-    const row = this.#rows.add(index)
-    if (row === this.#classOf.length) {
-      const grown = new Int32Array(2 * row)
-      grown.set(this.#classOf)
-      this.#classOf = grown
-    }
-    this.#classOf[row] = number
+    this.#classOf[this.#rows.add(index)] = number
   }
 }
 
-type Columns = Record<(typeof COLUMNS)[number], unknown[]>
+/** Some rows of the file. */
+interface Columns {
+  path: string[]
+  index: Float64Array
+  /** The number of the class, NaN for none, -1 for a name that is no class's. */
+  class: Float64Array
+  /** NaN for none. */
+  duplicate_of: Float64Array
+}
 
-async function* columnBatches(file: AsyncBuffer): AsyncGenerator<Columns> {
-  const metadata = await parquetMetadataAsync(file)
+async function* columnBatches(file: AsyncBuffer, metadata: FileMetaData): AsyncGenerator<Columns> {
   for (let at = 0; at < metadata.row_groups.length; at += GROUPS_AT_ONCE) {
     const groups = metadata.row_groups.slice(at, at + GROUPS_AT_ONCE)
     const num_rows = groups.reduce((sum, group) => sum + group.num_rows, 0n)
     const rows = Number(num_rows)
-    const columns: Columns = { path: [], index: [], class: [], duplicate_of: [] }
+    const columns: Columns = {
+      path: [],
+      index: new Float64Array(rows).fill(NaN),
+      class: new Float64Array(rows).fill(NaN),
+      duplicate_of: new Float64Array(rows).fill(NaN),
+    }
     await parquetRead({
       file,
       // As a file of these groups alone: the reader goes through all groups that it knows of.
       metadata: { ...metadata, row_groups: groups, num_rows },
       columns: [...COLUMNS],
       onChunk: ({ columnName, columnData, rowStart }) => {
-        const column = columns[columnName as keyof Columns]
-        for (let i = 0; i < columnData.length; i++) column[rowStart + i] = columnData[i]
+        for (let i = 0; i < columnData.length; i++) {
+          const value: unknown = columnData[i] ?? undefined
+          if (value === undefined) continue
+          if (columnName === 'path') columns.path[rowStart + i] = String(value)
+          else if (columnName === 'class') columns.class[rowStart + i] = knownNumber(String(value))
+          else columns[columnName as 'index' | 'duplicate_of'][rowStart + i] = Number(value)
+        }
       },
     })
-    for (const name of COLUMNS)
-      if (columns[name].length !== rows) throw new Error(`it has no column ${name} of ${rows} rows`)
     yield columns
   }
 }
 
+function knownNumber(name: string): number {
+  const number = classNumber(name)
+  return Number.isNaN(number) ? -1 : number
+}
+
 function toBatch(columns: Columns, classes: KnownClasses): AssignmentBatch {
-  const rows = columns.path.length
+  const { path: paths, index, class: numbers, duplicate_of: stays } = columns
+  const rows = index.length
   const batch = {
-    paths: columns.path as string[],
-    indices: new Uint32Array(rows),
-    classOf: new Int32Array(rows),
-    isDuplicate: new Uint8Array(rows),
+    paths,
+    indices: Uint32Array.from(index),
+    classOf: new Int32Array(rows).fill(NO_CLASS),
+    isDuplicate: Uint8Array.from(stays, (other) => Number(!Number.isNaN(other))),
   }
   for (let i = 0; i < rows; i++) {
-    const path = columns.path[i]
-    const name = columns.class[i] ?? undefined
-    const stays = columns.duplicate_of[i] ?? undefined
-    const index = Number(columns.index[i])
-    let number = NO_CLASS
-    if (typeof path !== 'string') throw new Error(`it holds ${String(path)} for a path`)
-    if (name !== undefined) number = classNumber(String(name))
-    else if (stays !== undefined) {
-      batch.isDuplicate[i] = 1
-      // A duplicate comes after the image that stays.
-      number = classes.get(Number(stays)) ?? NaN
-    }
-    if (!Number.isSafeInteger(number))
-      throw new Error(`${path} is in the class ${String(name)}, a duplicate of ${String(stays)}`)
-    batch.indices[i] = index
-    batch.classOf[i] = number
-    classes.set(index, number)
+    // A duplicate comes after the image that stays.
+    const number = batch.isDuplicate[i] ? classes.get(stays[i]!) : numbers[i]!
+    if (paths[i] === undefined || number < 0 || (batch.isDuplicate[i] && Number.isNaN(number)))
+      throw new Error(`image ${index[i]} has no path, a class of another name, or is the duplicate of none`)
+    if (!Number.isNaN(number)) batch.classOf[i] = number
+    classes.set(index[i]!, batch.classOf[i]!)
   }
   return batch
 }

@@ -2,6 +2,7 @@ import { appendFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { NO_CLASS } from '@facekit/core'
 import { seededRandom } from '@facekit/testing'
+import { parquetWriteFile } from 'hyparquet-writer'
 import { describe, expect, it } from 'vitest'
 import { holdsAssignments, readAssignments } from '../src/index.js'
 import { clusteringOf, indexOfRow, pathsFor, temporaryFolder, write } from './fixtures.js'
@@ -70,5 +71,33 @@ describe('readAssignments', () => {
     await expect(readAll(output)).rejects.toMatchObject({ code: 'LABEL_FILE' })
     await writeFile(join(output, 'assignments.parquet'), '')
     await expect(readAll(output)).rejects.toThrow(join(output, 'assignments.parquet'))
+  })
+
+  const columns = (...changed: { name: string; data: unknown[] }[]) => {
+    const known = new Map<string, unknown[]>([
+      ['path', ['a', 'b']],
+      ['index', [0n, 1n]],
+      ['class', ['group_0000', null]],
+      ['duplicate_of', [null, 0n]],
+    ])
+    for (const { name, data } of changed) known.set(name, data)
+    return [...known].flatMap(([name, data]) => (data.length > 0 ? [{ name, data }] : []))
+  }
+
+  it.each([
+    ['a class of another name', { name: 'class', data: ['somebody', null] }],
+    ['a duplicate of none', { name: 'duplicate_of', data: [null, 7n] }],
+    ['an image without a path', { name: 'path', data: ['a', null] }],
+    ['an image without an index', { name: 'index', data: [0n, null] }],
+    ['no column of classes', { name: 'class', data: [] }],
+    ['no column of duplicates', { name: 'duplicate_of', data: [] }],
+  ])('refuses a file of %s', async (_case, changed) => {
+    const output = await temporaryFolder()
+    const writing = (columnData: { name: string; data: unknown[] }[]) =>
+      parquetWriteFile({ filename: join(output, 'assignments.parquet'), columnData })
+    await writing(columns())
+    expect((await readAll(output)).classOf).toEqual([0, 0])
+    await writing(columns(changed))
+    await expect(readAll(output)).rejects.toMatchObject({ code: 'LABEL_FILE' })
   })
 })

@@ -6,7 +6,7 @@ import { LabelNames } from './label-names.js'
 
 /** A CSV of `path,label`, with or without that header; a label that is empty, or -1, is none. */
 export function csvLabels(path: string): Omit<LabelSource, 'kind' | 'path'> {
-  const names = new LabelNames<string>()
+  const names = new LabelNames()
   return {
     hasPaths: true,
     async *batches(signal) {
@@ -27,7 +27,7 @@ function isHeader({ fields }: CsvRecord): boolean {
   return fields.map((field) => field.trim().toLowerCase()).join() === 'path,label'
 }
 
-function batchOf(path: string, records: readonly CsvRecord[], names: LabelNames<string>): LabelBatch {
+function batchOf(path: string, records: readonly CsvRecord[], names: LabelNames): LabelBatch {
   const labels = new Int32Array(records.length)
   const paths = records.map(({ fields, line }, i) => {
     const [image, label] = fields

@@ -1,33 +1,33 @@
 import { NO_CLASS } from '@facekit/core'
+import { Numbering } from '@facekit/labels'
 import { TruthError } from './errors.js'
+import { TextIndex } from './text-index.js'
 
 /** Names of classes, numbered from 0 on in the order in which they first come. */
-export class LabelNames<Name extends string | number> {
-  readonly #numbers = new Map<Name, number>()
-  readonly #names: Name[] = []
+export class LabelNames {
+  readonly #index = new TextIndex()
+  readonly #names: string[] = []
 
-  numberOf(name: Name): number {
-    const known = this.#numbers.get(name)
-    if (known !== undefined) return known
+  numberOf(name: string): number {
+    const number = this.#index.add(name)
     // A part of a text keeps all of that text in memory.
-    const own = (typeof name === 'string' ? Buffer.from(name, 'utf16le').toString('utf16le') : name) as Name
-    this.#numbers.set(own, this.#names.length)
-    return this.#names.push(own) - 1
+    if (number === this.#names.length) this.#names.push(Buffer.from(name, 'utf16le').toString('utf16le'))
+    return number
   }
 
   nameOf(number: number): string {
-    return String(this.#names[number])
+    return this.#names[number]!
   }
 }
 
 /** Names of classes that are whole numbers from 0 on; -1 is none. */
 export class LabelIntegers {
-  readonly #names = new LabelNames<number>()
+  readonly #numbering = new Numbering()
 
   /** @param placeOf says where the number stands */
   numberOf(label: number, placeOf: () => string): number {
     if (label === -1) return NO_CLASS
-    if (label >= 0) return this.#names.numberOf(label)
+    if (label >= 0) return this.#numbering.add(label)
     throw new TruthError(
       'TRUTH_LINE',
       `Expected a class from 0 on, or -1 for none, but received ${label} in ${placeOf()}`,
@@ -35,6 +35,6 @@ export class LabelIntegers {
   }
 
   nameOf(number: number): string {
-    return this.#names.nameOf(number)
+    return String(this.#numbering.values[number])
   }
 }

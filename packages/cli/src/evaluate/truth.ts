@@ -4,7 +4,7 @@ import { TruthError } from './errors.js'
 import { Int32List } from './int32-list.js'
 import { LabelNames } from './label-names.js'
 import type { LabelSource } from './label-source.js'
-import { PathIndex } from './path-index.js'
+import { TextIndex } from './text-index.js'
 
 /** The true class of an image by its path. */
 export interface PathTruth {
@@ -25,7 +25,7 @@ export interface OrderedTruth {
 
 /** The folder that an image is in, below a folder of identities: by its path alone. */
 export class FolderTruth implements PathTruth {
-  readonly #names = new LabelNames<string>()
+  readonly #names = new LabelNames()
   readonly #root: string
   readonly #start: string
 
@@ -59,37 +59,40 @@ export class FolderTruth implements PathTruth {
 /** The classes of a source by the paths of its images, of which hashes are held. */
 export class ListedTruth implements PathTruth {
   readonly #source: LabelSource
-  readonly #index = new PathIndex()
-  readonly #labels = new Int32List()
-  #asked = new Uint8Array(0)
+  readonly #index: TextIndex
+  readonly #labels: Int32Array
+  readonly #asked: Uint8Array
 
-  private constructor(source: LabelSource) {
+  private constructor(source: LabelSource, index: TextIndex, labels: Int32Array) {
     this.#source = source
+    this.#index = index
+    this.#labels = labels
+    this.#asked = new Uint8Array(labels.length)
   }
 
   /** @throws TruthError `TRUTH_DUPLICATE` for an image that comes twice; what reading throws */
   static async read(source: LabelSource, signal?: AbortSignal): Promise<ListedTruth> {
-    const truth = new ListedTruth(source)
+    const index = new TextIndex()
+    const list = new Int32List()
     for await (const { labels, paths = [], placeOf } of source.batches(signal)) {
       paths.forEach((path, i) => {
-        const known = truth.#index.add(path)
-        if (known < 0) return
+        const number = index.add(path)
+        if (number === list.length + i) return
         throw new TruthError(
           'TRUTH_DUPLICATE',
-          `Expected each image once but ${path} comes again in ${placeOf(i)}, after it was image ${known + 1}. Leave one of them out.`,
+          `Expected each image once but ${path} comes again in ${placeOf(i)}, after it was image ${number + 1}. Leave one of them out.`,
         )
       })
-      truth.#labels.append(labels)
+      list.append(labels)
     }
-    truth.#asked = new Uint8Array(truth.#index.size)
-    return truth
+    return new ListedTruth(source, index, list.whole)
   }
 
   labelOf(path: string): number {
     const number = this.#index.find(path)
     if (number < 0) return NO_CLASS
     this.#asked[number] = 1
-    return this.#labels.whole[number]!
+    return this.#labels[number]!
   }
 
   nameOf(label: number): string {

@@ -3,14 +3,14 @@ const FULLEST = 0.5
 const FEWEST_SLOTS = 1024
 
 /**
- * Paths numbered from 0 on in their order, by 64 bits of hash: 16 to 32 bytes each, whatever their length. Two of ten
- * million paths would be taken for one once in 400,000 such sets.
+ * Texts numbered from 0 on in the order in which they first come, by 64 bits of hash: 16 to 32 bytes each, whatever their
+ * length. Two of ten million would be taken for one once in 400,000 such sets.
  */
-export class PathIndex {
+export class TextIndex {
   #count = 0
-  /** Two words of hash of each path. */
+  /** Two words of hash of each text. */
   #hashes = new Uint32Array(2 * FEWEST_SLOTS * FULLEST)
-  /** The number of a path and 1; 0 where there is none. */
+  /** The number of a text and 1; 0 where there is none. */
   #slots = new Uint32Array(FEWEST_SLOTS)
   readonly #hash = new Uint32Array(2)
 
@@ -18,23 +18,23 @@ export class PathIndex {
     return this.#count
   }
 
-  /** Adds a path as the next number. @returns the number that it had before, -1 if it is new */
-  add(path: string): number {
+  /** @returns the number of the text: a new one, `size` before, where it was not there */
+  add(text: string): number {
     if (2 * this.#count === this.#hashes.length) this.#grow()
-    hashInto(path, this.#hash)
+    hashInto(text, this.#hash)
     const [low, high] = [this.#hash[0]!, this.#hash[1]!]
     const slot = this.#slotOf(low, high)
     const known = this.#slots[slot]! - 1
     if (known >= 0) return known
     this.#hashes[2 * this.#count] = low
     this.#hashes[2 * this.#count + 1] = high
-    this.#slots[slot] = ++this.#count
-    return -1
+    this.#slots[slot] = this.#count + 1
+    return this.#count++
   }
 
-  /** @returns the number of the path, -1 if it is not there */
-  find(path: string): number {
-    hashInto(path, this.#hash)
+  /** @returns the number of the text, -1 if it is not there */
+  find(text: string): number {
+    hashInto(text, this.#hash)
     return this.#slots[this.#slotOf(this.#hash[0]!, this.#hash[1]!)]! - 1
   }
 
