@@ -3,7 +3,15 @@ import { TruthError } from './errors.js'
 import { Int32List } from './int32-list.js'
 import type { Kind } from './kinds.js'
 import { openLabels, type LabelBatch, type LabelSource } from './label-source.js'
-import { FolderTruth, ListedTruth, readOrderedTruth, type OrderedTruth, type PathTruth } from './truth.js'
+import { TextIndex } from './text-index.js'
+import {
+  addOnce,
+  FolderTruth,
+  ListedTruth,
+  readOrderedTruth,
+  type OrderedTruth,
+  type PathTruth,
+} from './truth.js'
 
 /** Classes and true classes of the same images, in the order of the labels. */
 interface PairedLabels {
@@ -64,7 +72,10 @@ async function pairByPath(
 ): Promise<MatchedLabels> {
   const read = new ReadLabels(options)
   const truthOf = new Int32List()
+  // Labels are of a list, which may name an image twice; a table that does is a mistake.
+  const once = labels.kind === 'csv' ? new TextIndex() : undefined
   for await (const batch of labels.batches(options.signal)) {
+    if (once) addOnce(once, batch)
     read.add(batch)
     truthOf.append(Int32Array.from(batch.paths!, (path) => truth.labelOf(path)))
   }

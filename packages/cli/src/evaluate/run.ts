@@ -86,6 +86,7 @@ export async function evaluate(
     )
   }
   if (labelsKind === 'labels') await settleInput(options.labels, talk)
+  if (truthKind === 'labels') await settleInput(options.truth, talk)
   const edges = await edgesFor(options.edges, options.labels, talk, signal)
   if (!edges && options.forPrecision !== undefined)
     throw new OptionError(

@@ -3,7 +3,7 @@ import { NO_CLASS } from '@facekit/core'
 import { TruthError } from './errors.js'
 import { Int32List } from './int32-list.js'
 import { LabelNames } from './label-names.js'
-import type { LabelSource } from './label-source.js'
+import type { LabelBatch, LabelSource } from './label-source.js'
 import { TextIndex } from './text-index.js'
 
 /** The true class of an image by its path. */
@@ -74,16 +74,9 @@ export class ListedTruth implements PathTruth {
   static async read(source: LabelSource, signal?: AbortSignal): Promise<ListedTruth> {
     const index = new TextIndex()
     const list = new Int32List()
-    for await (const { labels, paths = [], placeOf } of source.batches(signal)) {
-      paths.forEach((path, i) => {
-        const number = index.add(path)
-        if (number === list.length + i) return
-        throw new TruthError(
-          'TRUTH_DUPLICATE',
-          `Expected each image once but ${path} comes again in ${placeOf(i)}, after it was image ${number + 1}. Leave one of them out.`,
-        )
-      })
-      list.append(labels)
+    for await (const batch of source.batches(signal)) {
+      addOnce(index, batch)
+      list.append(batch.labels)
     }
     return new ListedTruth(source, index, list.whole)
   }
@@ -102,6 +95,23 @@ export class ListedTruth implements PathTruth {
   get unasked(): number {
     return this.#asked.reduce((count, asked) => count - asked, this.#asked.length)
   }
+}
+
+/**
+ * Adds the paths of a batch to those before it.
+ *
+ * @throws TruthError `TRUTH_DUPLICATE` for one that comes again
+ */
+export function addOnce(index: TextIndex, { paths = [], placeOf }: LabelBatch): void {
+  paths.forEach((path, i) => {
+    const { size } = index
+    const number = index.add(path)
+    if (number === size) return
+    throw new TruthError(
+      'TRUTH_DUPLICATE',
+      `Expected each image once but ${path} comes again in ${placeOf(i)}, after it was image ${number + 1}. Leave one of them out.`,
+    )
+  })
 }
 
 export async function readOrderedTruth(source: LabelSource, signal?: AbortSignal): Promise<OrderedTruth> {
