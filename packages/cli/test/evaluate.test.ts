@@ -163,7 +163,7 @@ describe('facekit evaluate', () => {
       images: ROWS,
       compared: kept.length,
       duplicates: ROWS - kept.length,
-      unusable: 0,
+      withoutClass: 0,
       withoutTruth: 0,
       classes: new Set(kept.map(([one]) => one)).size,
       identities: new Set(kept.map(([, person]) => person)).size,
@@ -270,7 +270,7 @@ describe('facekit evaluate', () => {
     await pipeline(Readable.from([batch]), shardEmbeddings({ output: broken }))
     await cluster(broken, theirs, '--no-remove-duplicates')
     const found = await summaryOf(theirs, '--truth', file('three.meta', '0\n0\n0'))
-    expect(found).toMatchObject({ images: 3, compared: 2, unusable: 1, withoutTruth: 0, classes: 1 })
+    expect(found).toMatchObject({ images: 3, compared: 2, withoutClass: 1, withoutTruth: 0, classes: 1 })
     expect(found.curve![0]).toMatchObject({ classes: 1, pairs: 1 })
   })
 

@@ -85,14 +85,14 @@ export async function handler(
 }
 
 function describeCompared(summary: EvaluateSummary, withDuplicates: boolean): string {
-  const { images, compared, duplicates, unusable, withoutTruth, notInLabels = 0 } = summary
+  const { images, compared, duplicates, withoutClass, withoutTruth, notInLabels = 0 } = summary
   const notes = [
     ...(duplicates > 0
       ? [
           `${grouped(duplicates)} duplicates ${withDuplicates ? 'count with the image that stays' : 'are left out'}`,
         ]
       : []),
-    ...(unusable > 0 ? [`${grouped(unusable)} are in no class`] : []),
+    ...(withoutClass > 0 ? [`${grouped(withoutClass)} are in no class`] : []),
     ...(withoutTruth > 0 ? [`${grouped(withoutTruth)} have no truth`] : []),
     ...(notInLabels > 0 ? [`${grouped(notInLabels)} of the truth are not in the labels`] : []),
   ]

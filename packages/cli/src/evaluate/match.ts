@@ -17,11 +17,11 @@ import {
 interface PairedLabels {
   /** n × int32: `NO_CLASS` for an image that is in none, and for duplicates where they are left out. */
   classOf: Int32Array
-  /** n × int32: `NO_CLASS` for an image without truth, and for one without a usable embedding. */
+  /** n × int32: `NO_CLASS` for an image without truth, and for one that is `withoutClass`. */
   truthOf: Int32Array
   duplicates: number
-  /** In no class, and no duplicates: images without a usable embedding. */
-  unusable: number
+  /** In no class, and no duplicates: those without a usable embedding, or that a file gives none. */
+  withoutClass: number
   /** Of the others. */
   withoutTruth: number
 }
@@ -118,8 +118,8 @@ async function pairInOrder(
   )
 }
 
-/** In classes that are read: an image without a usable embedding. */
-const UNUSABLE = NO_CLASS - 1
+/** In classes that are read: an image that is in none, and no duplicate. */
+const WITHOUT_CLASS = NO_CLASS - 1
 
 class ReadLabels {
   readonly #options: MatchOptions
@@ -137,7 +137,7 @@ class ReadLabels {
   add({ labels, isDuplicate }: LabelBatch): void {
     this.#classOf.append(
       labels.map((label, i) => {
-        if (!isDuplicate?.[i]) return label === NO_CLASS ? UNUSABLE : label
+        if (!isDuplicate?.[i]) return label === NO_CLASS ? WITHOUT_CLASS : label
         this.#duplicates++
         return this.#options.duplicates ? label : NO_CLASS
       }),
@@ -147,15 +147,15 @@ class ReadLabels {
   /** @param truthOf changed in place */
   pairedWith(truthOf: Int32Array): PairedLabels {
     const classOf = this.#classOf.whole
-    let unusable = 0
+    let withoutClass = 0
     let withoutTruth = 0
     for (let image = 0; image < classOf.length; image++) {
-      if (classOf[image] === UNUSABLE) {
-        unusable++
+      if (classOf[image] === WITHOUT_CLASS) {
+        withoutClass++
         classOf[image] = NO_CLASS
         truthOf[image] = NO_CLASS
       } else if (truthOf[image] === NO_CLASS) withoutTruth++
     }
-    return { classOf, truthOf, duplicates: this.#duplicates, unusable, withoutTruth }
+    return { classOf, truthOf, duplicates: this.#duplicates, withoutClass, withoutTruth }
   }
 }

@@ -51,7 +51,7 @@ export interface EvaluateSummary extends Evaluation {
   /** In a class, and with a truth. */
   compared: number
   duplicates: number
-  unusable: number
+  withoutClass: number
   withoutTruth: number
   /** Images of the truth that the labels do not have; left out where nobody knows. */
   notInLabels?: number | undefined
