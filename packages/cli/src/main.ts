@@ -5,6 +5,7 @@ import { EXIT } from './exit-codes.js'
 import { COMPLETION_FLAG, completionsOf, describeCompletions, type CommandSketch } from './completion.js'
 import * as convertCommand from './convert/command.js'
 import * as doctorCommand from './doctor/command.js'
+import * as evaluateCommand from './evaluate/command.js'
 import * as extractCommand from './extract/command.js'
 import * as labelCommand from './label/command.js'
 import * as searchCommand from './search/command.js'
@@ -25,6 +26,7 @@ const COMMANDS = new Map<string, CommandSketch>(
     searchCommand,
     labelCommand,
     thresholdsCommand,
+    evaluateCommand,
     submitCommand,
     statusCommand,
     convertCommand,
@@ -83,6 +85,9 @@ export async function main(
           status = await thresholdsCommand.handler(argv, context)
         },
       )
+      .command(evaluateCommand.usage, evaluateCommand.describe, evaluateCommand.builder, async (argv) => {
+        status = await evaluateCommand.handler(argv, context)
+      })
       .command(submitCommand.usage, submitCommand.describe, submitCommand.builder, async (argv) => {
         status = await submitCommand.handler(argv, context)
       })

@@ -13,7 +13,7 @@ __proto__ constructor toString valueOf hasOwnProperty --__proto__ --__proto__.x=
 --help --version --help=x --json --json= --quiet --no-json --use_gpu False
 --output=nowhere --outputs --outputs= --topK --top-k=5 --weights --devices --devices= --pixel-mean --memory-limit
 --precision --precision=int8 int8 --engine --provider
-facekit extract cluster search label thresholds convert completion`
+facekit extract cluster search label thresholds evaluate convert completion`
   .trim()
   .split(/\s+/)
   .concat('', ' ', '\n', '\x1b')
@@ -52,6 +52,7 @@ describe('completion', () => {
       'search',
       'label',
       'thresholds',
+      'evaluate',
       'submit',
       'status',
       'convert',

@@ -131,6 +131,7 @@ it.each([
   ['extract', ['--input', album, '--weights', model, '--output', inFolder('at-once')]],
   ['cluster', ['--input', album, '--output', inFolder('at-once')]],
   ['thresholds', [album]],
+  ['evaluate', [album, '--truth', album]],
   ['convert', [DEMO, inFolder('at-once')]],
   ['doctor', []],
 ])('stopped as soon as it begins, %s does nothing', async (command, args) => {

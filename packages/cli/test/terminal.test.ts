@@ -78,6 +78,7 @@ describe('a terminal', () => {
     ['weights that are not there', ['convert', `${NAME}.pth`, 'x.onnx']],
     ['embeddings that are not there', ['cluster', '--input', NAME]],
     ['edges that are not there', ['thresholds', NAME]],
+    ['labels that are not there', ['evaluate', NAME, '--truth', album]],
     ['a flag', ['cluster', `--${NAME}`]],
     ['the value of a flag', ['cluster', `--top-k=${NAME}`]],
     ['a choice', ['cluster', `--engine=${NAME}`]],

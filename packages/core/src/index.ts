@@ -11,6 +11,7 @@ export type {
 export { MAX_ROWS, NO_CLASS, NOT_A_DUPLICATE } from './batches.js'
 export type { ByteInput } from './byte-reader.js'
 export { ByteReader } from './byte-reader.js'
+export { CompensatedSum } from './compensated-sum.js'
 export type { LabelArrayWriter, LabelRecord } from './label-arrays.js'
 export { FacekitError, OptionError } from './errors.js'
 export type { ErrorClass } from './errors.js'

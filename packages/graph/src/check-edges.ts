@@ -11,3 +11,20 @@ export function checkEdges({ source, target, similarity }: EdgeBatch, rows: numb
       throw new GraphError(`Expected an edge between ${rows} rows but got ${a}–${b}, similarity ${cosine}`)
   }
 }
+
+/**
+ * Edges as they come, each batch checked.
+ *
+ * @throws GraphError `EDGE`; the reason of the signal
+ */
+export async function* checkedEdges(
+  edges: AsyncIterable<EdgeBatch>,
+  rows: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<EdgeBatch> {
+  for await (const batch of edges) {
+    signal?.throwIfAborted()
+    checkEdges(batch, rows)
+    yield batch
+  }
+}

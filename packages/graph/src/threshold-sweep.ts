@@ -1,7 +1,8 @@
 import { checkCosine, checkRows, OptionError, type EdgeBatch } from '@facekit/core'
-import { checkEdges } from './check-edges.js'
+import { checkedEdges } from './check-edges.js'
 import { hearSignal } from './hear-signal.js'
-import { MAX_LEVEL, MergeTree } from './merge-tree.js'
+import { heldThresholds, levelOf } from './levels.js'
+import { MergeTree } from './merge-tree.js'
 import { UnionFind } from './union-find.js'
 
 export interface SweepOptions {
@@ -86,13 +87,13 @@ export async function sweepThresholds(options: SweepOptions): Promise<ThresholdS
   const excluded = options.excludedCount ?? 0
   if (!Number.isSafeInteger(excluded) || excluded < 0 || excluded > rows)
     throw new OptionError(`Expected 0 to ${rows} for excludedCount but received ${excluded}`)
-  const thresholds = float32Of(options.thresholds)
+  const thresholds = heldThresholds(options.thresholds)
   const { edges, signal } = options
 
   const duplicates = new UnionFind(rows)
   if (options.duplicateThreshold !== undefined) {
     const threshold = Math.fround(checkCosine('duplicateThreshold', options.duplicateThreshold))
-    for await (const batch of checked(edges(), rows, signal)) {
+    for await (const batch of checkedEdges(edges(), rows, signal)) {
       const { source, target, similarity } = batch
       for (let i = 0; i < source.length; i++)
         if (similarity[i]! >= threshold) duplicates.union(source[i]!, target[i]!)
@@ -101,7 +102,7 @@ export async function sweepThresholds(options: SweepOptions): Promise<ThresholdS
   const duplicateOf = duplicates.toRoots()
 
   const tree = new MergeTree(rows)
-  for await (const { source, target, similarity } of checked(edges(), rows, signal)) {
+  for await (const { source, target, similarity } of checkedEdges(edges(), rows, signal)) {
     for (let i = 0; i < source.length; i++) {
       const a = source[i]!
       const b = target[i]!
@@ -114,43 +115,6 @@ export async function sweepThresholds(options: SweepOptions): Promise<ThresholdS
   const labelled = rows - removed - excluded
   const outcomes = await outcomesOf(tree, labelled, options.thresholds, signal)
   return { duplicates: removed, labelled, outcomes }
-}
-
-async function* checked(
-  edges: AsyncIterable<EdgeBatch>,
-  rows: number,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<EdgeBatch> {
-  for await (const batch of edges) {
-    signal?.throwIfAborted()
-    checkEdges(batch, rows)
-    yield batch
-  }
-}
-
-/** Checks thresholds. @returns them as similarities are held */
-function float32Of(thresholds: readonly number[]): Float32Array {
-  if (thresholds.length > MAX_LEVEL)
-    throw new OptionError(`Expected at most ${MAX_LEVEL} thresholds but received ${thresholds.length}`)
-  const held = Float32Array.from(thresholds, (threshold) => checkCosine('thresholds', threshold))
-  for (let i = 1; i < held.length; i++)
-    if (held[i]! < held[i - 1]!)
-      throw new OptionError(
-        `Expected ascending thresholds but received ${thresholds[i]} after ${thresholds[i - 1]}`,
-      )
-  return held
-}
-
-/** The number of thresholds that a similarity reaches. */
-function levelOf(similarity: number, thresholds: Float32Array): number {
-  let low = 0
-  let high = thresholds.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (thresholds[middle]! <= similarity) low = middle + 1
-    else high = middle
-  }
-  return low
 }
 
 /** Goes through the links from the highest level on: each joins the class of its row to that of its parent. */

@@ -47,6 +47,22 @@ export function toUint32(bytes: Uint8Array, dtype: Dtype, into: Uint32Array): nu
   return -1
 }
 
+/**
+ * Integers of any width as float64.
+ *
+ * @param bytes n × itemBytes, at an offset that is a multiple of itemBytes; its byte order may be changed in place
+ * @param into n × float64
+ * @returns position of the first number that float64 does not hold exactly, or -1
+ */
+export function toFloat64(bytes: Uint8Array, dtype: Dtype, into: Float64Array): number {
+  const numbers = view(bytes, dtype)
+  for (let i = 0; i < into.length; i++) {
+    into[i] = Number(numbers[i])
+    if (!Number.isSafeInteger(into[i])) return i
+  }
+  return -1
+}
+
 /** n × uint32 as the bytes of n × int64, without a BigInt per number. */
 export function toInt64Bytes(numbers: Uint32Array): Uint8Array {
   const words = new Uint32Array(2 * numbers.length)

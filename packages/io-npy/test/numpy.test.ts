@@ -163,6 +163,7 @@ np.save(sys.argv[1], a); print(json.dumps(a.tolist()))`,
         )
         const npy = await openNpy(target)
         expect([...(await npy.readUint32())]).toEqual(found)
+        expect([...(await npy.readIntegers())]).toEqual(found)
         await npy.close()
       },
     )

@@ -3,6 +3,8 @@ import { fileWriter, ParquetWriter } from 'hyparquet-writer'
 import { className } from './class-names.js'
 import { rowsOf, type PathSource } from './labelled-rows.js'
 
+export const ASSIGNMENTS_NAME = 'assignments.parquet'
+
 /** What `writeLabels` takes for each row, beside the clustering: its index. */
 export const LABEL_ROW_BYTES = 4
 

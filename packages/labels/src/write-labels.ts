@@ -9,7 +9,7 @@ import {
   type LabelArrayWriter,
   type PathBatch,
 } from '@facekit/core'
-import { writeAssignments } from './assignments.js'
+import { ASSIGNMENTS_NAME, writeAssignments } from './assignments.js'
 import { classNames, classNumber, shortCount } from './class-names.js'
 import { dataList } from './data-list.js'
 import { describeDistribution } from './distribution.js'
@@ -30,7 +30,6 @@ export interface LabelOptions {
 }
 
 const DISTRIBUTION_NAME = 'clustering_result.txt'
-const ASSIGNMENTS_NAME = 'assignments.parquet'
 
 /** Of what an earlier run made in the folder nothing is left. */
 export interface LabelSummary extends Committed {
@@ -130,7 +129,10 @@ class LabelWritable extends Writable {
     if (!this.#written) {
       // Labels of nothing would take the place of earlier ones.
       callback(
-        new LabelError('Expected a clustering to write labels of but the stream ended before one came'),
+        new LabelError(
+          'LABEL_ROWS',
+          'Expected a clustering to write labels of but the stream ended before one came',
+        ),
       )
       return
     }

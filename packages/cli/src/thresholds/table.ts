@@ -1,4 +1,5 @@
 import type { ThresholdOutcome } from '@facekit/graph'
+import { aligned } from '../aligned.js'
 
 const HEAD = ['threshold', 'classes', 'singletons', 'largest', 'images/class', 'pairs joined']
 
@@ -9,23 +10,28 @@ const HEAD = ['threshold', 'classes', 'singletons', 'largest', 'images/class', '
  * @param labelled images in classes
  */
 export function describeThresholds(outcomes: readonly ThresholdOutcome[], labelled: number): string {
-  const digits = Math.max(2, ...outcomes.map(({ threshold }) => decimals(threshold)))
-  const rows = outcomes.map(({ threshold, classes, singletons, largest, pairs }) => [
-    threshold.toFixed(digits),
+  const texts = thresholdTexts(outcomes)
+  const rows = outcomes.map(({ classes, singletons, largest, pairs }, i) => [
+    texts[i]!,
     String(classes),
     String(singletons),
     String(largest),
     (labelled / Math.max(1, classes)).toFixed(2),
     String(pairs),
   ])
-  const widths = HEAD.map((name, column) => Math.max(name.length, ...rows.map((row) => row[column]!.length)))
-  const line = (cells: readonly string[], mark: string) =>
-    `${cells.map((cell, column) => cell.padStart(widths[column]!)).join('  ')}${mark}\n`
   const marks = outcomes.map(({ chained, leaps }) => {
     const words = [...(leaps ? ['the largest leaps'] : []), ...(chained > 0 ? [`chains ${chained}`] : [])]
     return words.length > 0 ? `  ← ${words.join(', ')}` : ''
   })
-  return [line(HEAD, ''), ...rows.map((row, i) => line(row, marks[i]!))].join('')
+  return aligned([HEAD, ...rows])
+    .map((line, i) => `${line}${['', ...marks][i]}\n`)
+    .join('')
+}
+
+/** Thresholds with as many digits as the longest, two at least. */
+export function thresholdTexts(points: readonly { threshold: number }[]): string[] {
+  const digits = Math.max(2, ...points.map(({ threshold }) => decimals(threshold)))
+  return points.map(({ threshold }) => threshold.toFixed(digits))
 }
 
 /** @returns digits after the point that it is written with */

@@ -1,0 +1,19 @@
+import { className, readAssignments } from '@facekit/labels'
+import type { LabelSource } from './label-source.js'
+
+/** A folder of labels: its `assignments.parquet`. */
+export function folderLabels(path: string): Omit<LabelSource, 'kind' | 'path'> {
+  return {
+    hasPaths: true,
+    async *batches(signal) {
+      let first = 0
+      for await (const { classOf, ...images } of readAssignments(path)) {
+        signal?.throwIfAborted()
+        const start = first
+        yield { ...images, labels: classOf, placeOf: (i) => `row ${start + i} of ${path}` }
+        first += classOf.length
+      }
+    },
+    nameOf: className,
+  }
+}

@@ -1,0 +1,145 @@
+import { NO_CLASS, OptionError } from '@facekit/core'
+import {
+  contingency,
+  measure,
+  mostSpread,
+  type Contingency,
+  type Evaluation,
+  type Side,
+} from '@facekit/labels'
+import { settleInput } from '../said-of-output.js'
+import type { Talk } from '../talk.js'
+import { checkStep } from '../thresholds/thresholds-from.js'
+import { curveOf, edgesFor, thresholdFor, type CurvePoint } from './curve.js'
+import { TruthError } from './errors.js'
+import type { Kind } from './kinds.js'
+import { kindOf, openLabels } from './label-source.js'
+import { matchTruth } from './match.js'
+
+export interface EvaluateOptions {
+  /** What is judged: a folder of labels, or a file that may be the truth as well. */
+  labels: string
+  truth: string
+  /** Told by itself if left out. */
+  truthKind?: Kind | undefined
+  /** Whether removed duplicates count, in the class of the image that stays. */
+  duplicates: boolean
+  /** Folder with edges; beside the labels if left out, and no curve where there are none. */
+  edges?: string | undefined
+  /** Between the thresholds of the curve. */
+  step: number
+  /** Pairwise, above 0. */
+  forPrecision?: number | undefined
+  /** Classes of each kind that are named. */
+  worst: number
+}
+
+/** A class and what shares its images on the other side. */
+export interface WorstClass {
+  name: string
+  images: number
+  /** Identities in a class, or classes of an identity. */
+  parts: number
+  /** The one of them with most images. */
+  main: string
+  mainImages: number
+}
+
+export interface EvaluateSummary extends Evaluation {
+  /** Of the labels. */
+  images: number
+  /** In a class, and with a truth. */
+  compared: number
+  duplicates: number
+  withoutClass: number
+  withoutTruth: number
+  /** Images of the truth that the labels do not have; left out where nobody knows. */
+  notInLabels?: number | undefined
+  classes: number
+  identities: number
+  /** Classes with most images of others than their main identity. */
+  mixed: WorstClass[]
+  /** Identities with most images outside their main class. */
+  scattered: WorstClass[]
+  /** At each threshold, ascending; left out where there are no edges. */
+  curve?: CurvePoint[]
+  /** null where no threshold gives it. */
+  forPrecision?: CurvePoint | null
+  seconds: number
+}
+
+/** @throws FacekitError, of truth that cannot be used TruthError */
+export async function evaluate(
+  options: EvaluateOptions,
+  talk: Talk,
+  signal?: AbortSignal,
+): Promise<EvaluateSummary> {
+  const startMs = Date.now()
+  signal?.throwIfAborted()
+  const step = checkStep(options.step)
+  const truthKind = options.truthKind ?? (await kindOf(options.truth))
+  const labelsKind = await kindOf(options.labels)
+  if (labelsKind === 'folders') {
+    throw new TruthError(
+      'TRUTH_KIND',
+      `Expected labels in ${options.labels} but it is a folder without assignments.parquet. Make labels by facekit cluster, or give the folder by --truth.`,
+    )
+  }
+  if (labelsKind === 'labels') await settleInput(options.labels, talk)
+  if (truthKind === 'labels') await settleInput(options.truth, talk)
+  const edges = await edgesFor(options.edges, options.labels, talk, signal)
+  if (!edges && options.forPrecision !== undefined)
+    throw new OptionError(
+      'Expected edges for --for-precision but there are none beside the labels. Give --edges.',
+    )
+
+  const labels = openLabels(labelsKind, options.labels)
+  const { classOf, truthOf, identityOf, ...counts } = await matchTruth(labels, truthKind, options.truth, {
+    duplicates: options.duplicates,
+    signal,
+  })
+  const table = comparedOf(classOf, truthOf)
+  if (table.images === 0 && classOf.length > 0) {
+    throw new TruthError(
+      'TRUTH_MATCH',
+      `Expected images of ${options.labels} in ${options.truth} but of ${classOf.length} none has both a class and a truth. Paths must be the same on both sides.`,
+    )
+  }
+  const curve = edges && (await curveOf(edges, truthOf, step, talk, signal))
+  const { forPrecision } = options
+  return {
+    images: classOf.length,
+    compared: table.images,
+    ...counts,
+    classes: table.predicted.sizes.length,
+    identities: table.truth.sizes.length,
+    ...measure(table),
+    mixed: worstOf(table, 'predicted', options.worst, labels.nameOf, identityOf),
+    scattered: worstOf(table, 'truth', options.worst, identityOf, labels.nameOf),
+    ...(curve && { curve }),
+    ...(curve && forPrecision !== undefined && { forPrecision: thresholdFor(forPrecision, curve) ?? null }),
+    seconds: (Date.now() - startMs) / 1000,
+  }
+}
+
+/** Counts the images that have both. */
+function comparedOf(classOf: Int32Array, truthOf: Int32Array): Contingency {
+  const isCompared = (_: number, image: number) => classOf[image] !== NO_CLASS && truthOf[image] !== NO_CLASS
+  return contingency(classOf.filter(isCompared), truthOf.filter(isCompared))
+}
+
+function worstOf(
+  table: Contingency,
+  side: Side,
+  most: number,
+  nameOf: (label: number) => string,
+  nameOfOther: (label: number) => string,
+): WorstClass[] {
+  return mostSpread(table, side, most).map(({ label, images, parts, main, mainImages }) => ({
+    name: nameOf(label),
+    images,
+    parts,
+    main: nameOfOther(main),
+    mainImages,
+  }))
+}
