@@ -1,3 +1,4 @@
+import { aligned } from '../aligned.js'
 import { printable } from '../printable.js'
 import { duration, grouped } from '../progress.js'
 import { shellWord } from '../submit/quote.js'
@@ -10,8 +11,9 @@ const MOST_FAILURES = 8
 /** For people: a line for each stage, why parts failed, and what to do. */
 export function describeRun({ stages, submit }: RunStatus): string {
   const header = ['', 'parts', 'done', 'running', 'failed', 'not begun', 'progress', 'per second', 'left']
-  const rows = STAGES.map((stage) => [stage, ...cellsOf(stages[stage])])
-  const lines = [...aligned([header, ...rows])]
+  const width = Math.max(...STAGES.map((stage) => stage.length))
+  const rows = STAGES.map((stage) => [stage.padEnd(width), ...cellsOf(stages[stage])])
+  const lines = aligned([header, ...rows]).map((line) => line.trimEnd())
   for (const stage of STAGES) lines.push(...failureLines(stage, stages[stage]))
   if (STAGES.every((stage) => stages[stage].missing.length + stages[stage].running === 0))
     lines.push('', 'All is done.')
@@ -63,15 +65,4 @@ function* failureLines(stage: string, { failures }: StageStatus): Generator<stri
   }
   const more = failures.length - MOST_FAILURES
   if (more > 0) yield `… and ${more} more`
-}
-
-/** The first column to the left, progress and what follows as they are, numbers to the right. */
-function aligned(rows: readonly string[][]): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
-  return rows.map((row) =>
-    row
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)))
-      .join('  ')
-      .trimEnd(),
-  )
 }
