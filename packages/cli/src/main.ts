@@ -8,9 +8,9 @@ import * as doctorCommand from './doctor/command.js'
 import * as extractCommand from './extract/command.js'
 import * as labelCommand from './label/command.js'
 import * as searchCommand from './search/command.js'
+import { sayFailure } from './failure.js'
 import { canonicalFlags } from './flags.js'
 import { ownVersion } from './own-version.js'
-import { report } from './report.js'
 import { silence, type StandardStreams } from './standard-streams.js'
 import * as thresholdsCommand from './thresholds/command.js'
 
@@ -47,7 +47,7 @@ export async function main(
   { signal, streams = process }: MainOptions = {},
 ): Promise<number> {
   const { stdout, stderr } = streams
-  const context = { streams, signal }
+  const context = { streams, args, signal }
   let status: number = EXIT.ok
   silence(stdout, stderr)
   try {
@@ -108,7 +108,7 @@ export async function main(
       })
     return status
   } catch (error) {
-    return report(error, stderr)
+    return sayFailure(error, stderr)
   }
 }
 

@@ -2,7 +2,7 @@ import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { PassThrough, Readable, type Writable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
@@ -97,9 +97,10 @@ export function temporaryFolder(): (...names: string[]) => string {
   return (...names) => join(folder, ...names)
 }
 
-/** Every file below a folder with its content. */
+/** Every file below a folder with its content, but for what says when and how it was made. */
 export function contents(folder: string): Map<string, string> {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => !['run.json', '.facekit.json'].includes(basename(name)))
     .filter((name) => statSync(join(folder, name)).isFile())
     .sort()
   return new Map(files.map((name) => [name, readFileSync(join(folder, name), 'base64')]))

@@ -1,8 +1,17 @@
 import { FacekitError } from '@facekit/core'
 
-/** The clustering and the paths are not of the same images. */
+export type LabelErrorCode =
+  /** The clustering and the paths are not of the same images. */
+  | 'LABEL_ROWS'
+  /** No labels in a folder. */
+  | 'LABELS_FOLDER'
+  /** A file of labels is not what facekit wrote. */
+  | 'LABELS_CHANGED'
+  /** What made labels cannot be read. */
+  | 'LABEL_RUN'
+
 export class LabelError extends FacekitError {
-  constructor(message: string) {
-    super('LABEL_ROWS', message)
+  constructor(code: LabelErrorCode, message: string, options?: ErrorOptions) {
+    super(code, message, options)
   }
 }

@@ -21,5 +21,8 @@ export async function* rowsOf(paths: PathSource, { classOf }: Clustering): Async
 }
 
 function mismatch(rows: number, got: string): LabelError {
-  return new LabelError(`Expected paths of ${rows} images, one per row of the clustering, but got ${got}`)
+  return new LabelError(
+    'LABEL_ROWS',
+    `Expected paths of ${rows} images, one per row of the clustering, but got ${got}`,
+  )
 }

@@ -57,7 +57,7 @@ export function builder(yargs: Argv): Argv<InferredOptionTypes<typeof flags>> {
 
 export async function handler(
   args: ArgumentsCamelCase<InferredOptionTypes<typeof flags>>,
-  { streams, signal }: CommandContext,
+  { streams, args: command, signal }: CommandContext,
 ): Promise<number> {
   const { cluster } = await import('./run.js')
   const talk = createTalk(streams.stderr, args.quiet)
@@ -65,6 +65,7 @@ export async function handler(
     args.input === '-' ? undefined : (args.input ?? (isPiped(streams.stdin) ? undefined : DEFAULT_INPUT))
   const options = {
     ...args,
+    command,
     input: folder ?? streams.stdin,
     memoryLimit: args.memoryLimit ?? defaultMemoryLimit(),
     threads: args.threads ?? availableParallelism(),

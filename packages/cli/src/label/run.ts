@@ -10,6 +10,7 @@ import { surveyEmbeddings } from '../search/survey.js'
 import type { Talk } from '../talk.js'
 import { labelEdges, lowestThreshold, warnOfThresholds, type LabelWish } from './label-edges.js'
 import { chooseMethod, type ChosenMethod } from './method.js'
+import { runStart } from './run-start.js'
 
 export interface LabelOptions extends LabelWish {
   /** Folder with the NPY file sets that were searched. */
@@ -17,6 +18,8 @@ export interface LabelOptions extends LabelWish {
   /** Folder with their edges. */
   edges: string
   output: string
+  /** The words after the program's name, for `run.json`; none where a program calls. */
+  command?: readonly string[] | undefined
 }
 
 export interface LabelRunSummary extends LabelSummary, ChosenMethod {
@@ -51,7 +54,8 @@ export async function label(wish: LabelOptions, talk: Talk, signal?: AbortSignal
     const survey = await surveyEmbeddings(set, talk, signal)
     if (survey.fingerprint !== edges.fingerprint)
       throw otherEdges(options, 'they are of embeddings with other numbers')
-    const summary = await labelEdges(set, edges, survey.unusable, options, pending, talk, signal)
+    const run = runStart({ ...options, startMs }, set, survey)
+    const summary = await labelEdges(set, edges, survey.unusable, options, pending, run, talk, signal)
     return {
       ...summary,
       ...chosen,
