@@ -11,6 +11,7 @@ import * as searchCommand from './search/command.js'
 import { sayFailure } from './failure.js'
 import { canonicalFlags } from './flags.js'
 import { ownVersion } from './own-version.js'
+import * as reportCommand from './report/command.js'
 import { silence, type StandardStreams } from './standard-streams.js'
 import * as thresholdsCommand from './thresholds/command.js'
 
@@ -23,6 +24,7 @@ const COMMANDS = new Map<string, CommandSketch>(
     searchCommand,
     labelCommand,
     thresholdsCommand,
+    reportCommand,
     convertCommand,
     doctorCommand,
     COMPLETION,
@@ -79,6 +81,9 @@ export async function main(
           status = await thresholdsCommand.handler(argv, context)
         },
       )
+      .command(reportCommand.usage, reportCommand.describe, reportCommand.builder, async (argv) => {
+        status = await reportCommand.handler(argv, context)
+      })
       .command(convertCommand.usage, convertCommand.describe, convertCommand.builder, async (argv) => {
         status = await convertCommand.handler(argv, context)
       })

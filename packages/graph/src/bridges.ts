@@ -179,7 +179,7 @@ function* bridgesOf(graph: Graph, leastHalf: number): Generator<Found> {
       if (next[row]! < start[row + 1]!) {
         const edge = incident[next[row]!++]!
         if (edge === upEdge[row]) continue
-        const other = source[edge]! === row ? target[edge]! : source[edge]!
+        const other = source[edge] === row ? target[edge]! : source[edge]!
         if (rank[other] === UNSEEN) {
           see(other, edge)
           row = other
@@ -188,7 +188,7 @@ function* bridgesOf(graph: Graph, leastHalf: number): Generator<Found> {
       }
       const edge = upEdge[row]!
       if (edge === NO_EDGE) break
-      const parent = source[edge]! === row ? target[edge]! : source[edge]!
+      const parent = source[edge] === row ? target[edge]! : source[edge]!
       low[parent] = Math.min(low[parent]!, low[row]!)
       size[parent]! += size[row]!
       if (low[row] === rank[row] && size[row]! >= leastHalf) candidates.push(row)

@@ -137,7 +137,10 @@ class LabelWritable extends Writable {
     if (!this.#written) {
       // Labels of nothing would take the place of earlier ones.
       callback(
-        new LabelError('LABEL_ROWS', 'Expected a clustering to write labels of but the stream ended before one came'),
+        new LabelError(
+          'LABEL_ROWS',
+          'Expected a clustering to write labels of but the stream ended before one came',
+        ),
       )
       return
     }

@@ -32,6 +32,11 @@ export const flags = {
     default: true,
     describe: 'Keep the edges in the folder edges of the output: other thresholds then need no search',
   },
+  report: {
+    type: 'boolean',
+    default: false,
+    describe: 'Write report.html beside the labels as well: see report',
+  },
   ...RESUME_FLAG,
   ...COMMON_FLAGS,
 } as const
@@ -76,6 +81,11 @@ export async function handler(
   talk.info(
     `${images} images: ${classes} classes of ${labelled} images, ${duplicates} duplicates removed, in ${seconds.toFixed(1)} s: see ${args.output}`,
   )
+  if (args.report) {
+    const { report } = await import('../report/run.js')
+    const { file } = await report({ labels: args.output, seed: 1 }, talk, signal)
+    talk.info(`Open the report: ${file}`)
+  }
   if (args.json) await printSummary(summary, streams)
   return EXIT.ok
 }

@@ -17,7 +17,16 @@ export interface RunStartOptions extends LabelEdgesOptions {
 
 /** What is said of a run beside its labels. */
 export function runStart(options: RunStartOptions, { rows }: FileSet, survey: Survey): LabelRunStart {
-  const { command = [], startMs, input, edges, method, clusterThresh, removeDuplicates, duplicateThresh } = options
+  const {
+    command = [],
+    startMs,
+    input,
+    edges,
+    method,
+    clusterThresh,
+    removeDuplicates,
+    duplicateThresh,
+  } = options
   return {
     facekit: ownVersion(),
     command: [...command],
