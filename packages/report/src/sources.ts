@@ -41,6 +41,9 @@ export interface LabelledRows {
 export interface Strangers {
   /** Hardly any two strangers reach it. */
   threshold: number
+  median: number
+  /** One standard deviation of a normal distribution. */
+  spread: number
   pairs: number
   /** 200 × uint32: pairs in each step of 0.01, from -1 up. */
   histogram: Uint32Array

@@ -1,7 +1,7 @@
 import * as Plot from '@observablehq/plot'
 import { counted, grouped } from '../page/numbers.js'
 import type { Html } from '../page/html.js'
-import { drawChart } from './svg.js'
+import { CHART_WIDTH, drawChart, MARGINS, powersUpTo, X_AXIS } from './svg.js'
 
 /** More dots than these are put together, some to each step. */
 const MOST_DOTS = 150
@@ -25,22 +25,23 @@ export function classSizesChart(sizes: Uint32Array): Html {
       description: `From ${counted(counts[0]?.classes ?? 0, 'class', 'classes')} of ${counted(counts[0]?.size ?? 0, 'image')} to one of ${grouped(largest)}; both axes are logarithmic.`,
     },
     {
-      width: 720,
-      height: 300,
-      marginLeft: 56,
+      ...MARGINS,
+      width: CHART_WIDTH,
+      height: 270,
       x: {
+        ...X_AXIS,
         type: 'log',
         domain: [0.9, largest * 1.15],
         label: 'Images in a class',
         tickFormat: '~s',
-        ticks: 6,
+        ticks: powersUpTo(largest),
       },
       y: {
         type: 'log',
         domain: [0.8, most * 1.4],
         label: dots === counts ? 'Classes of that size' : 'Classes of that size, on average',
         tickFormat: '~s',
-        ticks: 5,
+        ticks: powersUpTo(most),
         grid: true,
       },
       marks: [Plot.dot(dots, { x: 'size', y: 'classes', r: 3.5, fill: 'var(--accent)', fillOpacity: 0.75 })],

@@ -3,7 +3,10 @@ import { BINS, type EdgeFacts } from '../gather/edge-facts.js'
 import type { Html } from '../page/html.js'
 import { cosineText, grouped } from '../page/numbers.js'
 import type { Strangers } from '../sources.js'
-import { drawChart } from './svg.js'
+import { CHART_WIDTH, drawChart, MARGINS, powersUpTo, X_AXIS } from './svg.js'
+
+/** Where the logarithmic axis begins, so that a single pair is seen. */
+const LEAST = 0.7
 
 interface Step {
   from: number
@@ -27,22 +30,19 @@ export function cosinesChart(
   thresholds: readonly MarkedThreshold[],
 ): Html {
   const scale = strangers ? (rows * (rows - 1)) / 2 / Math.max(1, strangers.pairs) : 0
-  const ofStrangers = stepsOf(strangers?.histogram, scale)
+  const random = stepsOf(strangers?.histogram, scale)
   const { same, different, removed } = edges?.histogram ?? {}
   const all = stepsOf(same && same.map((count, i) => count + different![i]! + removed![i]!))
   const within = stepsOf(same)
-  const steps = [...ofStrangers, ...all]
+  const steps = [...random, ...all]
   const most = Math.max(10, ...steps.map(({ pairs }) => pairs))
-  const least = Math.min(0.7, ...ofStrangers.map(({ pairs }) => pairs))
   const left = Math.min(0, ...steps.map(({ from }) => from))
   const bars = (data: Step[], style: Plot.RectYOptions) =>
     Plot.rectY(data, {
       x1: 'from',
       x2: 'to',
-      y1: least,
+      y1: LEAST,
       y2: 'pairs',
-      insetLeft: 0.5,
-      insetRight: 0.5,
       ...style,
     })
   return drawChart(
@@ -58,29 +58,37 @@ export function cosinesChart(
         .join(' '),
     },
     {
-      width: 720,
-      height: 320,
-      marginLeft: 56,
+      ...MARGINS,
+      width: CHART_WIDTH,
+      height: 300,
       marginTop: 20 + 16 * Math.max(1, thresholds.length),
-      x: { domain: [left, 1], label: 'Cosine' },
+      x: { ...X_AXIS, domain: [left, 1], label: 'Cosine' },
       y: {
         type: 'log',
-        domain: [least, most * 1.5],
+        domain: [LEAST, most * 1.5],
         label: 'Pairs in each 0.01',
         tickFormat: '~s',
-        ticks: 5,
+        ticks: powersUpTo(most),
         grid: true,
       },
       marks: [
-        Plot.areaY(ofStrangers, {
-          x: ({ from, to }: Step) => (from + to) / 2,
-          y1: least,
+        Plot.areaY(random, {
+          x: middle,
+          y1: LEAST,
           y2: 'pairs',
           fill: 'var(--stranger)',
           fillOpacity: 0.35,
         }),
         bars(all, { fill: 'var(--second)' }),
         bars(within, { fill: 'var(--accent)' }),
+        // Of strangers alone, also where the pairs of one person hide them.
+        Plot.lineY(normalSteps(strangers, (rows * (rows - 1)) / 2), {
+          x: middle,
+          y: 'pairs',
+          stroke: 'var(--ink)',
+          strokeWidth: 1.5,
+          strokeDasharray: '2 3',
+        }),
         Plot.ruleX(thresholds, { x: 'cosine', stroke: 'var(--mark)', strokeWidth: 1.5 }),
         ...thresholds.map(({ cosine, name }, i) =>
           Plot.text([`${name} ${cosineText(cosine)}`], {
@@ -96,6 +104,21 @@ export function cosinesChart(
       ],
     },
   )
+}
+
+function middle({ from, to }: Step): number {
+  return (from + to) / 2
+}
+
+/** What each step would have in a normal distribution. */
+function normalSteps(strangers: Strangers | undefined, pairs: number): Step[] {
+  if (!strangers || !(strangers.spread > 0)) return []
+  const { median, spread } = strangers
+  const expected = Float64Array.from({ length: BINS }, (_, bin) => {
+    const deviations = ((2 * bin + 1) / BINS - 1 - median) / spread
+    return (pairs * (2 / BINS) * Math.exp(-(deviations ** 2) / 2)) / (spread * Math.sqrt(2 * Math.PI))
+  })
+  return stepsOf(expected).filter((step) => step.pairs > LEAST)
 }
 
 /** Steps that have no pairs have no place on a logarithmic axis. */

@@ -2,7 +2,7 @@ import * as Plot from '@observablehq/plot'
 import type { Html } from '../page/html.js'
 import { cosineText, grouped } from '../page/numbers.js'
 import type { SweptThreshold } from '../sources.js'
-import { drawChart } from './svg.js'
+import { CHART_WIDTH, drawChart, MARGINS, powersUpTo, X_AXIS } from './svg.js'
 
 interface Curve {
   id: string
@@ -58,16 +58,16 @@ function thresholdChart(curve: Curve, sweep: readonly SweptThreshold[], used: nu
         .join(' '),
     },
     {
-      width: 460,
-      height: 260,
-      marginLeft: 52,
-      x: { label: 'Threshold', ticks: 6 },
+      ...MARGINS,
+      width: CHART_WIDTH,
+      height: 270,
+      x: { ...X_AXIS, label: 'Threshold', ticks: 6 },
       y: {
         type: logarithmic ? 'log' : 'linear',
         domain: [logarithmic ? 0.8 : 0, most * 1.1],
         label,
         tickFormat: '~s',
-        ticks: 5,
+        ticks: logarithmic ? powersUpTo(most) : 5,
         grid: true,
       },
       marks: [

@@ -47,9 +47,13 @@ export function cosinesSection({ run, strangers, edges: set }: ReportSources, fa
   return {
     id: 'cosines',
     title: 'Cosines',
-    intro: html`Where the grey slope of strangers meets the bars, pairs of different persons begin to be taken
-    for one. A good threshold is to the right of its foot, and left of the hump that one person’s pairs
-    make.${strangers && html` Strangers end at ${cosineText(strangers.threshold)}, by ${grouped(strangers.pairs)} random pairs.`}
+    intro: html`The hump on the right is pairs of one person.
+    ${
+      strangers &&
+      html`The dotted slope is strangers, by ${grouped(strangers.pairs)} random pairs: a threshold that lies
+      on it joins as many of them as the slope is high, and chains what they join. Beyond
+      ${cosineText(strangers.threshold)} are two pairs of a million.`
+    }
     ${strangers?.doubt && html`<strong>${strangers.doubt}.</strong>`}
     ${!set && 'There are no edges beside these labels; name them by --edges.'}
     ${!strangers && 'Without embeddings nothing is known of strangers; name them by --input.'}`,
@@ -62,7 +66,11 @@ export function cosinesSection({ run, strangers, edges: set }: ReportSources, fa
             html`<li><span class="swatch accent"></span>in one class</li>
               <li><span class="swatch second"></span>in two classes, or of a removed duplicate</li>`
           }
-          ${strangers && html`<li><span class="swatch stranger"></span>strangers, as many as there would be</li>`}
+          ${
+            strangers &&
+            html`<li><span class="swatch stranger"></span>all pairs, as random ones tell</li>
+              <li><span class="swatch dashes"></span>strangers alone, were they normally distributed</li>`
+          }
         </ul>
         ${cosinesChart(edges, strangers, classes.rows, thresholds)}
       </figure>`,

@@ -4,7 +4,7 @@ import { LEAST_HALF, LIMITS } from '../limits.js'
 import type { ReportSources } from '../sources.js'
 import { sheet, type FaceTemplate } from './face.js'
 import { html, type Html } from './html.js'
-import { className, cosineText, counted, grouped, justAbove, notAbove } from './numbers.js'
+import { className, cosineText, counted, grouped, justAbove, notAbove, pairCosine } from './numbers.js'
 import type { Section } from './section.js'
 
 /** Classes that one edge holds together. */
@@ -56,7 +56,7 @@ function bridgeMarkup(bridge: BridgedClass, method: string | undefined, face: Fa
           `The pair that joins ${name}`,
           halves.map(({ end }) => face(end)),
         )}
-        <p class="note">cosine ${cosineText(similarity)}</p>
+        <p class="note">cosine ${pairCosine(similarity)}</p>
       </div>
       ${part(halves[1], 'The other')}
     </div>
@@ -80,12 +80,14 @@ export function alikeSection(
     count: alike && String(alike.length),
     intro: !embeddings
       ? 'Without embeddings nothing is known of how alike classes are; name them by --input.'
-      : html`${alike?.length === 0 ? 'No two classes' : `The ${alike?.length ?? 0} pairs of classes`} whose
-          mean faces are most alike${alike?.length === 0 && ', at the threshold or above'}, of the
-          ${grouped(compared)} largest with one
-          another${edges && ' and those that the most similar pairs of images are between'}. Where they are
-          one person, a lower threshold joins them; look at <a href="#thresholds">Other thresholds</a> for
-          what else it joins.`,
+      : html`Compared are the ${grouped(compared)} largest classes with one
+        another${edges && ', and those that the most similar pairs of images are between'}.
+        ${
+          alike?.length === 0
+            ? 'No two of them have mean faces that are as alike as the threshold asks.'
+            : html`Those below have the mean faces that are most alike. Where they are one person, a lower
+                threshold joins them; <a href="#thresholds">Other thresholds</a> tells what else it joins.`
+        }`,
     body: alike?.map((pair) => alikeMarkup(pair, classes.sizes, face)),
   }
 }

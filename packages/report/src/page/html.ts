@@ -35,7 +35,15 @@ function markupOf(value: Content): string {
   return printable(String(value)).replaceAll(/[&<>"']/g, (character) => ESCAPES[character]!)
 }
 
-/** Data for a script: nothing in it ends the element that it stands in. */
+/** What could end the element that data stand in, or turn the direction of the page's source. */
+const UNSAFE = /[<\p{Bidi_Control}\p{Line_Separator}\p{Paragraph_Separator}]/gu
+
+/** Data for a script. */
 export function jsonMarkup(value: unknown): Html {
-  return new Html(JSON.stringify(value).replaceAll('<', String.raw`\u003c`))
+  return new Html(
+    JSON.stringify(value).replaceAll(
+      UNSAFE,
+      (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    ),
+  )
 }

@@ -11,6 +11,11 @@ export function cosineText(cosine: number): string {
   return cosine.toFixed(3)
 }
 
+/** Of a pair that a threshold is told of. */
+export function pairCosine(cosine: number): string {
+  return cosine.toFixed(4)
+}
+
 export function percent(share: number): string {
   return `${Math.round(share * 100)} %`
 }

@@ -4,7 +4,7 @@ import { LIMITS } from '../limits.js'
 import type { ReportSources } from '../sources.js'
 import { sheet, shortPath, type FaceTemplate } from './face.js'
 import { html, type Html } from './html.js'
-import { cosineText, counted, grouped } from './numbers.js'
+import { cosineText, counted, grouped, pairCosine } from './numbers.js'
 import type { Section } from './section.js'
 
 export function duplicatesSection(
@@ -95,7 +95,7 @@ function pairList(
         ({ source, target, similarity }) =>
           html`<div class="copies">
             ${sheet(`A pair with a cosine of ${cosineText(similarity)}`, [face(source), face(target)])}
-            <p class="note">${similarity.toFixed(4)}</p>
+            <p class="note">${pairCosine(similarity)}</p>
           </div>`,
       )}
     </div>`

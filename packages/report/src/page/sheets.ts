@@ -24,7 +24,7 @@ export function sheetSections(
     section(
       'largest',
       'Largest classes',
-      'The number under a face is its mean cosine to the others of its class; the least typical come last. Faces of somebody else stand there first.',
+      'The number under a face is its mean cosine to the others of its class; the least typical come last, and so does somebody else. ▾ marks those that are lower than the threshold by 0.1 or more.',
       sheets.largest,
     ),
     section(

@@ -1,15 +1,14 @@
 import type { ReportFacts } from '../gather/gather.js'
 import type { ReportSources } from '../sources.js'
-import { html } from './html.js'
+import { Html, html } from './html.js'
 import { counted, duration, grouped } from './numbers.js'
 import { facts, type Section } from './section.js'
 
 const UNKNOWN = html`<span class="unknown">not recorded</span>`
 
-export function summarySection(
-  { folder, run, recorded, strangers, edges }: ReportSources,
-  { classes, failures }: ReportFacts,
-): Section {
+export function summarySection(sources: ReportSources, report: ReportFacts): Section {
+  const { run, recorded, strangers, edges } = sources
+  const { classes, failures } = report
   const { rows, labelled, duplicates, singletons, sizes } = classes
   const unusable = rows - labelled - duplicates
   const tiles = [
@@ -23,8 +22,7 @@ export function summarySection(
   return {
     id: 'summary',
     title: 'Summary',
-    intro: html`Labels in <code>${folder}</code>: ${counted(labelled, 'image')} in
-      ${counted(sizes.length, 'class', 'classes')}.`,
+    intro: lookFirst(report, sources),
     body: html`<dl class="tiles">
         ${tiles.map(
           ([name, value]) =>
@@ -60,6 +58,32 @@ export function summarySection(
       <h3>Command</h3>
       ${run && run.command.length > 0 ? html`<pre><code>${commandText(run.command)}</code></pre>` : UNKNOWN}`,
   }
+}
+
+/** The places where something is the matter, if anything is. */
+function lookFirst({ bridges, alike, failures }: ReportFacts, { sweep, run }: ReportSources): Html {
+  const leap = sweep?.findLast(({ leaps }) => leaps)?.threshold
+  const places = [
+    bridges &&
+      bridges.classes > 0 &&
+      html`<a href="#bridges"
+        >${counted(bridges.classes, 'class', 'classes')} that may hold several persons</a
+      >`,
+    alike &&
+      alike.length > 0 &&
+      html`<a href="#alike">${counted(alike.length, 'pair')} of classes that may be one</a>`,
+    leap !== undefined &&
+      run !== undefined &&
+      leap >= run.clusterThresh &&
+      html`<a href="#thresholds">a largest class that jumps at ${leap.toFixed(3)}</a>`,
+    failures &&
+      failures.count > 0 &&
+      html`<a href="#failures">${counted(failures.count, 'image')} that failed</a>`,
+  ].filter((place) => place instanceof Html)
+  if (places.length === 0)
+    return html`Nothing strikes the eye. <a href="#random">Random classes</a> and
+      <a href="#borderline">borderline pairs</a> show what the thresholds do.`
+  return html`Look first at ${places.map((place, i) => html`${i > 0 && ', '}${place}`)}.`
 }
 
 function dateText(iso: string): string {
