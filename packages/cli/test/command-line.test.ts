@@ -52,6 +52,7 @@ describe('completion', () => {
       'search',
       'label',
       'thresholds',
+      'report',
       'convert',
       'doctor',
       'completion',

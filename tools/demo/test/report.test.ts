@@ -190,6 +190,7 @@ describe.skipIf(executablePath === undefined)('the report in Chromium (skipped w
   ] as const)('fits %i pixels, %s, and axe finds nothing', async (width, colorScheme) => {
     // axe alone is let past the policy of the page.
     const { page } = await open({ viewport: { width, height: 900 }, colorScheme, bypassCSP: true })
+    await page.evaluate(`document.querySelectorAll('details').forEach((details) => (details.open = true))`)
     await readThrough(page)
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width)
     const outside = `[...document.querySelectorAll('h2, .intro, .sheet, figure, .tiles, .facts')].filter((element) => {

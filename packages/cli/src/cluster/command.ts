@@ -76,14 +76,16 @@ export async function handler(
     threads: args.threads ?? availableParallelism(),
     device: deviceWish(args),
   }
+  const reporting = args.report ? await import('../report/run.js') : undefined
+  // Before hours of search.
+  await (await reporting?.openReport(args.output))?.discard()
   const summary = await cluster(options, talk, signal)
   const { images, classes, labelled, duplicates, seconds } = summary
   talk.info(
     `${images} images: ${classes} classes of ${labelled} images, ${duplicates} duplicates removed, in ${seconds.toFixed(1)} s: see ${args.output}`,
   )
-  if (args.report) {
-    const { report } = await import('../report/run.js')
-    const { file } = await report({ labels: args.output, seed: 1 }, talk, signal)
+  if (reporting) {
+    const { file } = await reporting.report({ labels: args.output, seed: 1 }, talk, signal)
     talk.info(`Open the report: ${file}`)
   }
   if (args.json) await printSummary(summary, streams)

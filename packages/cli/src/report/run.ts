@@ -33,10 +33,21 @@ export interface ReportRunSummary extends ReportSummary {
   /** The page. */
   file: string
   images: number
+  /** The most memory that the program held at once, as the system counts it. */
+  peakMemoryBytes: number
   seconds: number
 }
 
 const NAME = 'report.html'
+
+/**
+ * A page on its way into a folder.
+ *
+ * @throws FacekitError where there is no room for it: what `PendingFiles.in` throws
+ */
+export async function openReport(folder: string): Promise<PendingFiles> {
+  return PendingFiles.in(folder, 'report')
+}
 
 /** Between thresholds that are tried. */
 const STEP = 0.01
@@ -53,7 +64,7 @@ export async function report(
   const labels = await openAssignments(folder)
   const run = await readLabelRun(folder)
   const output = options.output ?? folder
-  const pending = await PendingFiles.in(output, 'report')
+  const pending = await openReport(output)
   sayLeftover(pending, talk)
   const input = inputOf(options, run, talk)
   const set = input === undefined ? undefined : await orStopped(openFileSet(input), signal)
@@ -86,6 +97,7 @@ export async function report(
       ...summary,
       file: join(output, NAME),
       images: labels.rows,
+      peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
       seconds: (Date.now() - startMs) / 1000,
     }
   } finally {

@@ -34,7 +34,8 @@ export function cosinesChart(
   const { same, different, removed } = edges?.histogram ?? {}
   const all = stepsOf(same && same.map((count, i) => count + different![i]! + removed![i]!))
   const within = stepsOf(same)
-  const steps = [...random, ...all]
+  const ofStrangers = normalSteps(strangers, (rows * (rows - 1)) / 2)
+  const steps = [...random, ...ofStrangers, ...all]
   const most = Math.max(10, ...steps.map(({ pairs }) => pairs))
   const left = Math.min(0, ...steps.map(({ from }) => from))
   const bars = (data: Step[], style: Plot.RectYOptions) =>
@@ -82,7 +83,7 @@ export function cosinesChart(
         bars(all, { fill: 'var(--second)' }),
         bars(within, { fill: 'var(--accent)' }),
         // Of strangers alone, also where the pairs of one person hide them.
-        Plot.lineY(normalSteps(strangers, (rows * (rows - 1)) / 2), {
+        Plot.lineY(ofStrangers, {
           x: middle,
           y: 'pairs',
           stroke: 'var(--ink)',

@@ -1,4 +1,5 @@
 import { LEAST_COHESION_ROWS, LIMITS } from '../limits.js'
+import { Best } from './best.js'
 import type { Classes } from './classes.js'
 import type { EdgeFacts } from './edge-facts.js'
 import { sample } from './sample.js'
@@ -45,14 +46,13 @@ export function chooseClasses(
 
 /** Those whose faces know fewest of one another: chains, and persons that ran together. */
 function leastCohesive(sizes: Uint32Array, edges: EdgeFacts): number[] {
-  const classes: { number: number; cohesion: number }[] = []
+  const loosest = new Best<number>(LIMITS.sheetClasses)
   for (const [number, size] of sizes.entries()) {
     if (size < LEAST_COHESION_ROWS) continue
     const cohesion = cohesionOf(number, size, edges)
-    if (cohesion < 1) classes.push({ number, cohesion })
+    if (cohesion < 1) loosest.offer(-cohesion, number)
   }
-  classes.sort((a, b) => a.cohesion - b.cohesion || a.number - b.number)
-  return classes.slice(0, LIMITS.sheetClasses).map(({ number }) => number)
+  return loosest.items()
 }
 
 export function cohesionOf(number: number, size: number, { edgesOf, topK }: EdgeFacts): number {

@@ -47,9 +47,17 @@ export async function readVectors(
 }
 
 export function dot(a: Float32Array, b: Float32Array): number {
-  let sum = 0
-  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!
-  return sum
+  // Four sums: additions of one have to wait for one another.
+  let [s0, s1, s2, s3] = [0, 0, 0, 0]
+  const even = a.length - (a.length % 4)
+  for (let k = 0; k < even; k += 4) {
+    s0 += a[k]! * b[k]!
+    s1 += a[k + 1]! * b[k + 1]!
+    s2 += a[k + 2]! * b[k + 2]!
+    s3 += a[k + 3]! * b[k + 3]!
+  }
+  for (let k = even; k < a.length; k++) s0 += a[k]! * b[k]!
+  return s0 + s1 + (s2 + s3)
 }
 
 export function add(into: Float32Array, vector: Float32Array): void {

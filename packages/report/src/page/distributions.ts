@@ -32,6 +32,7 @@ function sizesTable(sizes: Uint32Array): Html {
       ${lines === counts ? 'The numbers' : `The ${MOST_LINES / 2} smallest and largest sizes`}
     </summary>
     ${table(
+      'Classes by their size',
       ['Images', 'Classes'],
       lines.map(({ size, classes }) => [grouped(size), grouped(classes)]),
     )}
@@ -100,7 +101,7 @@ export function thresholdsSection({ sweep, run }: ReportSources): Section {
       html`<figure>
         <ul class="legend">
           <li><span class="swatch mark"></span>the threshold in use</li>
-          <li><span class="swatch ring"></span>classes run together</li>
+          <li><span class="swatch ring"></span>classes run together; the largest jumps</li>
         </ul>
         <div class="pair">${thresholdCharts(sweep, used)}</div>
         ${sweepTable(sweep, used)}
@@ -112,6 +113,7 @@ function sweepTable(sweep: readonly SweptThreshold[], used: number | undefined):
   return html`<details>
     <summary>The numbers</summary>
     ${table(
+      'What each threshold gives',
       ['Threshold', 'Classes', 'Of one image', 'Largest', ''],
       sweep.map(({ threshold, classes, singletons, largest, leaps, chained }) => [
         cosineText(threshold),
@@ -130,8 +132,8 @@ function sweepTable(sweep: readonly SweptThreshold[], used: number | undefined):
   </details>`
 }
 
-function table(head: readonly string[], lines: readonly (readonly string[])[]): Html {
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Table">
+function table(name: string, head: readonly string[], lines: readonly (readonly string[])[]): Html {
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${name}">
     <table>
       <thead>
         <tr>

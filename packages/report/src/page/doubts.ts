@@ -23,9 +23,10 @@ export function bridgesSection(
       : found.length === 0
         ? `No class falls into two parts of ${LEAST_HALF} images or more when one edge is taken out.`
         : html`${counted(bridges.classes, 'class', 'classes')} would fall into two parts of ${LEAST_HALF}
-          images or more if a single pair were not similar enough. That pair stands between the two parts:
-          where these are two persons, the threshold that parts them is named.
-          ${found.length < bridges.classes && `Shown are the ${found.length} with the largest parts.`}`,
+            images or more if a single pair were not similar enough. That pair stands between the two parts:
+            where these are two persons, the threshold that parts them is named. (Persons that more pairs join
+            are among the <a href="#loose">least cohesive classes</a>.)
+            ${found.length < bridges.classes && `Shown are the ${found.length} with the largest parts.`}`,
     body: found.map((bridge) => bridgeMarkup(bridge, run?.method, face)),
   }
 }
