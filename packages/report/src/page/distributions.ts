@@ -137,7 +137,7 @@ function table(name: string, head: readonly string[], lines: readonly (readonly 
     <table>
       <thead>
         <tr>
-          ${head.map((name) => (name ? html`<th scope="col">${name}</th>` : html`<td></td>`))}
+          ${head.map((column) => (column ? html`<th scope="col">${column}</th>` : html`<td></td>`))}
         </tr>
       </thead>
       <tbody>
