@@ -1,7 +1,7 @@
 import * as Plot from '@observablehq/plot'
 import { counted, grouped } from '../page/numbers.js'
 import type { Html } from '../page/html.js'
-import { CHART_WIDTH, drawChart, MARGINS, powersUpTo, X_AXIS } from './svg.js'
+import { CHART_WIDTH, compact, drawChart, MARGINS, powersUpTo, X_AXIS } from './svg.js'
 
 /** More dots than these are put together, some to each step. */
 const MOST_DOTS = 150
@@ -33,14 +33,14 @@ export function classSizesChart(sizes: Uint32Array): Html {
         type: 'log',
         domain: [0.9, largest * 1.15],
         label: 'Images in a class',
-        tickFormat: '~s',
+        tickFormat: compact,
         ticks: powersUpTo(largest),
       },
       y: {
         type: 'log',
         domain: [0.8, most * 1.4],
         label: dots === counts ? 'Classes of that size' : 'Classes of that size, on average',
-        tickFormat: '~s',
+        tickFormat: compact,
         ticks: powersUpTo(most),
         grid: true,
       },

@@ -3,7 +3,7 @@ import { BINS, type EdgeFacts } from '../gather/edge-facts.js'
 import type { Html } from '../page/html.js'
 import { cosineText, grouped } from '../page/numbers.js'
 import type { Strangers } from '../sources.js'
-import { CHART_WIDTH, drawChart, MARGINS, powersUpTo, X_AXIS } from './svg.js'
+import { CHART_WIDTH, compact, drawChart, MARGINS, powersUpTo, X_AXIS } from './svg.js'
 
 /** Where the logarithmic axis begins, so that a single pair is seen. */
 const LEAST = 0.7
@@ -63,12 +63,12 @@ export function cosinesChart(
       width: CHART_WIDTH,
       height: 300,
       marginTop: 20 + 16 * Math.max(1, thresholds.length),
-      x: { ...X_AXIS, domain: [left, 1], label: 'Cosine' },
+      x: { ...X_AXIS, domain: [left, 1], label: 'Cosine', ticks: 8 },
       y: {
         type: 'log',
         domain: [LEAST, most * 1.5],
         label: 'Pairs in each 0.01',
-        tickFormat: '~s',
+        tickFormat: compact,
         ticks: powersUpTo(most),
         grid: true,
       },

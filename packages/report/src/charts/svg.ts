@@ -70,3 +70,10 @@ export function powersUpTo(most: number): number[] {
 /** Leaves room for the name of an axis below its ticks. */
 export const X_AXIS = { labelOffset: 40, labelAnchor: 'right' } as const
 export const MARGINS = { marginLeft: 48, marginBottom: 46, marginRight: 12 } as const
+
+const COMPACT = new Intl.NumberFormat('en', { notation: 'compact' })
+
+/** `500`, `1.5K`, `2M`. */
+export function compact(value: number): string {
+  return COMPACT.format(value)
+}

@@ -2,7 +2,7 @@ import * as Plot from '@observablehq/plot'
 import type { Html } from '../page/html.js'
 import { cosineText, grouped } from '../page/numbers.js'
 import type { SweptThreshold } from '../sources.js'
-import { CHART_WIDTH, drawChart, MARGINS, powersUpTo, X_AXIS } from './svg.js'
+import { CHART_WIDTH, compact, drawChart, MARGINS, powersUpTo, X_AXIS } from './svg.js'
 
 interface Curve {
   id: string
@@ -66,7 +66,7 @@ function thresholdChart(curve: Curve, sweep: readonly SweptThreshold[], used: nu
         type: logarithmic ? 'log' : 'linear',
         domain: [logarithmic ? 0.8 : 0, most * 1.1],
         label,
-        tickFormat: '~s',
+        tickFormat: compact,
         ticks: logarithmic ? powersUpTo(most) : 5,
         grid: true,
       },

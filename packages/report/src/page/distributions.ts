@@ -53,7 +53,7 @@ export function cosinesSection({ run, strangers, edges: set }: ReportSources, fa
       strangers &&
       html`The dotted slope is strangers, by ${grouped(strangers.pairs)} random pairs: a threshold that lies
       on it joins as many of them as the slope is high, and chains what they join. Beyond
-      ${cosineText(strangers.threshold)} are two pairs of a million.`
+      ${cosineText(strangers.threshold)} lie two of a million.`
     }
     ${strangers?.doubt && html`<strong>${strangers.doubt}.</strong>`}
     ${!set && 'There are no edges beside these labels; name them by --edges.'}
