@@ -1,7 +1,7 @@
 import { EXIT } from './exit-codes.js'
 import { Interruption, SIGNALS, type Signal } from './interruption.js'
 import { main } from './main.js'
-import { report } from './report.js'
+import { sayFailure } from './failure.js'
 
 const stop = new AbortController()
 /** Longer than the work usually takes to stop, so that it is rarely said. */
@@ -33,7 +33,7 @@ function onSignal(signal: Signal): void {
 for (const signal of SIGNALS) process.on(signal, onSignal)
 
 // Its own status for that, 1, says that all is done but for some images.
-process.on('uncaughtException', (error) => process.exit(report(error, process.stderr)))
+process.on('uncaughtException', (error) => process.exit(sayFailure(error, process.stderr)))
 
 // Until the opposite is known: a promise that nobody keeps ends the program too.
 process.exitCode = EXIT.failure

@@ -9,9 +9,10 @@ import * as evaluateCommand from './evaluate/command.js'
 import * as extractCommand from './extract/command.js'
 import * as labelCommand from './label/command.js'
 import * as searchCommand from './search/command.js'
+import { sayFailure } from './failure.js'
 import { canonicalFlags } from './flags.js'
 import { ownVersion } from './own-version.js'
-import { report } from './report.js'
+import * as reportCommand from './report/command.js'
 import { silence, type StandardStreams } from './standard-streams.js'
 import * as statusCommand from './status/command.js'
 import * as submitCommand from './submit/command.js'
@@ -27,6 +28,7 @@ const COMMANDS = new Map<string, CommandSketch>(
     labelCommand,
     thresholdsCommand,
     evaluateCommand,
+    reportCommand,
     submitCommand,
     statusCommand,
     convertCommand,
@@ -53,7 +55,7 @@ export async function main(
   { signal, streams = process }: MainOptions = {},
 ): Promise<number> {
   const { stdout, stderr } = streams
-  const context = { streams, signal }
+  const context = { streams, args, signal }
   let status: number = EXIT.ok
   silence(stdout, stderr)
   try {
@@ -87,6 +89,9 @@ export async function main(
       )
       .command(evaluateCommand.usage, evaluateCommand.describe, evaluateCommand.builder, async (argv) => {
         status = await evaluateCommand.handler(argv, context)
+      })
+      .command(reportCommand.usage, reportCommand.describe, reportCommand.builder, async (argv) => {
+        status = await reportCommand.handler(argv, context)
       })
       .command(submitCommand.usage, submitCommand.describe, submitCommand.builder, async (argv) => {
         status = await submitCommand.handler(argv, context)
@@ -123,7 +128,7 @@ export async function main(
       })
     return status
   } catch (error) {
-    return report(error, stderr)
+    return sayFailure(error, stderr)
   }
 }
 

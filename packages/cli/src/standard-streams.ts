@@ -16,6 +16,8 @@ export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: n
 /** What a command gets beside its arguments. */
 export interface CommandContext {
   streams: StandardStreams
+  /** The command line without the program, as it was given. */
+  args: readonly string[]
   /** Stops the work. */
   signal: AbortSignal | undefined
 }

@@ -1,4 +1,4 @@
-import { printable } from './printable.js'
+import { printable } from '@facekit/core'
 import type { Output, StandardStreams } from './standard-streams.js'
 
 /**

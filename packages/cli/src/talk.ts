@@ -1,4 +1,4 @@
-import { printable } from './printable.js'
+import { printable } from '@facekit/core'
 import type { Progress } from './progress.js'
 import type { Output } from './standard-streams.js'
 

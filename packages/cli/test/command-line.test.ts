@@ -53,6 +53,7 @@ describe('completion', () => {
       'label',
       'thresholds',
       'evaluate',
+      'report',
       'submit',
       'status',
       'convert',

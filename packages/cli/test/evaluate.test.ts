@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import { NpyWriter, readLabelRecords, shardEmbeddings } from '@facekit/io-npy'
-import { evaluateClustering, readAssignments } from '@facekit/labels'
+import { evaluateClustering, readFollowed } from '@facekit/labels'
 import { HardFaces } from '@facekit/testing'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { EvaluateSummary } from '../src/evaluate/run.js'
@@ -175,7 +175,7 @@ describe('facekit evaluate', () => {
 
   it('counts duplicates in the class of the image that stays', async () => {
     const images: [number, string][] = []
-    for await (const { paths, classOf } of readAssignments(labels))
+    for await (const { paths, classOf } of readFollowed(labels))
       paths.forEach((path, i) => images.push([classOf[i]!, path.split('/')[2]!]))
     const found = await summaryOf(labels, '--truth', '/faces', '--truth-kind', 'folders')
     expectSame(found, independently(images))
@@ -209,10 +209,10 @@ describe('facekit evaluate', () => {
     const other = inFolder('stricter')
     await cluster(embeddings, other, '--floor', '0.3', '--cluster-thresh', '0.75')
     const classes: number[] = []
-    for await (const { classOf } of readAssignments(other)) classes.push(...classOf)
+    for await (const { classOf } of readFollowed(other)) classes.push(...classOf)
     const expected = measuresOf(await summaryOf(other, '--truth', labels))
     const mine: number[] = []
-    for await (const { classOf } of readAssignments(labels)) mine.push(...classOf)
+    for await (const { classOf } of readFollowed(labels)) mine.push(...classOf)
     expect(expected).toEqual(evaluateClustering(classes, mine))
     const judged = [
       await npy('classes.npy', classes),

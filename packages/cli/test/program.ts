@@ -2,7 +2,7 @@ import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { PassThrough, Readable, type Writable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
@@ -97,10 +97,19 @@ export function temporaryFolder(): (...names: string[]) => string {
   return (...names) => join(folder, ...names)
 }
 
-/** Every file below a folder with its content. */
+/** What says when and how labels were made; it is not as long every time. */
+const LABELS_NAME = 'labels.json'
+
+/** Every file below a folder with its content, as far as it follows from what was asked. */
 export function contents(folder: string): Map<string, string> {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => statSync(join(folder, name)).isFile())
+    .filter((name) => basename(name) !== LABELS_NAME && statSync(join(folder, name)).isFile())
     .sort()
-  return new Map(files.map((name) => [name, readFileSync(join(folder, name), 'base64')]))
+  return new Map(files.map((name) => [name, contentOf(join(folder, name)).toString('base64')]))
+}
+
+function contentOf(file: string): Buffer {
+  const bytes = readFileSync(file)
+  if (basename(file) !== '.facekit.json') return bytes
+  return Buffer.from(bytes.toString('latin1').replace(/"labels\.json":\d+,?/, ''), 'latin1')
 }

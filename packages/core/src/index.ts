@@ -38,6 +38,7 @@ export {
   checkPartFile,
   checkPartFits,
   formatReceipt,
+  identityIn,
   partDamaged,
   partOther,
   readAllParts,
@@ -50,6 +51,9 @@ export { OneFile, writeAtomically } from './output/write-atomically.js'
 export type { PendingFile } from './output/write-atomically.js'
 export { foldersOfResults } from './output/folders-of-results.js'
 export type { OutputKind } from './output/output-kinds.js'
+export type { LabelRun } from './label-run.js'
+export { printable } from './printable.js'
+export { seededRandom } from './seeded-random.js'
 export { distinctDevices, isSameDevice } from './device.js'
 export type { Device, Provider } from './device.js'
 export { pixelNormalization } from './pixel-format.js'

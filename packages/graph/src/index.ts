@@ -1,3 +1,5 @@
+export { BRIDGE_ROW_BYTES, findBridges } from './bridges.js'
+export type { Bridge, BridgeOptions, Bridges } from './bridges.js'
 export { CLUSTER_ROW_BYTES, clusterEdges } from './cluster-edges.js'
 export type { ClusterOptions } from './cluster-edges.js'
 export type { Adjacency, AdjacencyBlock } from './communities/adjacency.js'

@@ -3,8 +3,12 @@ import { FacekitError } from '@facekit/core'
 export type LabelErrorCode =
   /** The clustering and the paths are not of the same images. */
   | 'LABEL_ROWS'
-  /** A file of labels that cannot be read as one. */
-  | 'LABEL_FILE'
+  /** No labels in a folder. */
+  | 'LABELS_FOLDER'
+  /** A file of labels is not what facekit wrote. */
+  | 'LABELS_CHANGED'
+  /** What made labels cannot be read. */
+  | 'LABEL_RUN'
 
 export class LabelError extends FacekitError {
   declare readonly code: LabelErrorCode

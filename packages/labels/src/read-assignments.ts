@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { NO_CLASS, type PathBatch } from '@facekit/core'
+import { NO_CLASS } from '@facekit/core'
 import {
   asyncBufferFromFile,
   parquetMetadataAsync,
@@ -11,19 +11,35 @@ import {
 import { ASSIGNMENTS_NAME } from './assignments.js'
 import { classNumber } from './class-names.js'
 import { LabelError } from './errors.js'
-import { Numbering } from './numbering.js'
 
 /** Row groups are small: with many at a time, reading waits less. */
 const GROUPS_AT_ONCE = 16
 
-const COLUMNS = ['path', 'index', 'class', 'duplicate_of'] as const
-
-/** Images of labels, in the order of the rows. */
-export interface AssignmentBatch extends PathBatch {
-  /** n × int32: number of the class; of a duplicate that of the image that stays; `NO_CLASS` for an image in none. */
+/** Some images of a labels folder, one after the other. */
+export interface AssignedBatch {
+  /** Of the first of them: a row is a position among the embeddings. */
+  firstRow: number
+  /** n × uint32: positions in the original input. */
+  indices: Uint32Array
+  /** n × int32: the class, or `NO_CLASS`. */
   classOf: Int32Array
-  /** n × uint8: 1 for a duplicate. */
-  isDuplicate: Uint8Array
+  /** n × float64: the index of the image that stays in its place, or -1. */
+  duplicateOf: Float64Array
+  /** n paths; none where they were not asked for. */
+  paths: string[]
+}
+
+/** The images of a labels folder, as `assignments.parquet` has them. */
+export interface Assignments {
+  rows: number
+  /** All of them in order, some 65,000 at a time. */
+  batches(options?: { withPaths?: boolean }): AsyncGenerator<AssignedBatch>
+  /**
+   * The paths of some rows.
+   *
+   * @param rows ascending
+   */
+  paths(rows: readonly number[]): Promise<string[]>
 }
 
 /** Whether a folder holds the labels of `writeLabels`. */
@@ -34,109 +50,137 @@ export async function holdsAssignments(folder: string): Promise<boolean> {
   )
 }
 
-/**
- * The images of `assignments.parquet` in a folder, some 65,000 at a time; 20 to 40 bytes are held for each.
- *
- * @throws LabelError `LABEL_FILE` for a file that `writeLabels` did not write
- */
-export async function* readAssignments(folder: string): AsyncGenerator<AssignmentBatch> {
+/** @throws LabelError `LABELS_FOLDER` where there is none, `LABELS_CHANGED` where `writeLabels` did not write it */
+export async function openAssignments(folder: string): Promise<Assignments> {
   const path = join(folder, ASSIGNMENTS_NAME)
-  try {
-    const file = await asyncBufferFromFile(path)
-    const metadata = await parquetMetadataAsync(file)
-    const classes = new KnownClasses(Number(metadata.num_rows))
-    for await (const columns of columnBatches(file, metadata)) yield toBatch(columns, classes)
-  } catch (cause) {
+  await stat(path).catch((cause: NodeJS.ErrnoException) => {
+    const what = cause.code === 'ENOENT' ? `there is no ${ASSIGNMENTS_NAME}` : cause.message
     throw new LabelError(
-      'LABEL_FILE',
-      `Expected the images of labels in ${path} but it cannot be read: ${(cause as Error).message}. Make the labels again by facekit label.`,
+      'LABELS_FOLDER',
+      `Expected labels in ${folder} but ${what}. Make them by facekit cluster or label.`,
       { cause },
     )
+  })
+  const { groups, rows } = await readable(path, async () => {
+    const file = await asyncBufferFromFile(path)
+    return groupsOf(file, await parquetMetadataAsync(file))
+  })
+  return {
+    rows,
+    async *batches({ withPaths = false } = {}) {
+      const names = ['index', 'class', 'duplicate_of', ...(withPaths ? ['path'] : [])]
+      for (const group of groups)
+        yield await readable(path, async () => toBatch(await readColumns(group, names), group))
+    },
+    async paths(wanted) {
+      const paths: string[] = []
+      for (const group of groups) {
+        const end = group.firstRow + group.rows
+        const inGroup: number[] = []
+        for (let at = paths.length; at < wanted.length && wanted[at]! < end; at++) inGroup.push(wanted[at]!)
+        if (inGroup.length === 0) continue
+        const { path: of } = await readable(path, async () => readColumns(group, ['path']))
+        paths.push(...inGroup.map((row) => of[row - group.firstRow]!))
+      }
+      return paths
+    },
   }
 }
 
-/** The classes of images that have come, by their index. */
-class KnownClasses {
-  readonly #rows: Numbering
-  readonly #classOf: Int32Array
-
-  constructor(images: number) {
-    this.#rows = new Numbering(images)
-    this.#classOf = new Int32Array(images)
-  }
-
-  /** NaN where there is none. */
-  get(index: number): number {
-    const row = this.#rows.find(index)
-    return row < 0 ? NaN : this.#classOf[row]!
-  }
-
-  set(index: number, number: number): void {
-    this.#classOf[this.#rows.add(index)] = number
-  }
+/** @throws LabelError `LABELS_CHANGED` for what `read` throws */
+export async function readable<T>(path: string, read: () => Promise<T>): Promise<T> {
+  return read().catch((cause: Error) => {
+    throw labelsChanged(path, cause)
+  })
 }
 
-/** Some rows of the file. */
+export function labelsChanged(path: string, cause: Error): LabelError {
+  return new LabelError(
+    'LABELS_CHANGED',
+    `Expected the images of labels in ${path} but it cannot be read: ${cause.message}. Make the labels again by facekit cluster or label.`,
+    { cause },
+  )
+}
+
+/** Some row groups, one after the other. */
+interface Groups {
+  file: AsyncBuffer
+  metadata: FileMetaData
+  firstRow: number
+  rows: number
+}
+
+function groupsOf(file: AsyncBuffer, metadata: FileMetaData): { groups: Groups[]; rows: number } {
+  const groups: Groups[] = []
+  let firstRow = 0
+  for (let at = 0; at < metadata.row_groups.length; at += GROUPS_AT_ONCE) {
+    const row_groups = metadata.row_groups.slice(at, at + GROUPS_AT_ONCE)
+    const num_rows = row_groups.reduce((sum, group) => sum + group.num_rows, 0n)
+    // As a file of these groups alone: the reader goes through all groups that it knows of.
+    groups.push({ file, metadata: { ...metadata, row_groups, num_rows }, firstRow, rows: Number(num_rows) })
+    firstRow += Number(num_rows)
+  }
+  return { groups, rows: firstRow }
+}
+
 interface Columns {
   path: string[]
   index: Float64Array
-  /** The number of the class, NaN for none, -1 for a name that is no class's. */
-  class: Float64Array
-  /** NaN for none. */
+  /** Number of the class, `NO_CLASS` for none. */
+  class: Int32Array
+  /** -1 for none. */
   duplicate_of: Float64Array
 }
 
-async function* columnBatches(file: AsyncBuffer, metadata: FileMetaData): AsyncGenerator<Columns> {
-  for (let at = 0; at < metadata.row_groups.length; at += GROUPS_AT_ONCE) {
-    const groups = metadata.row_groups.slice(at, at + GROUPS_AT_ONCE)
-    const num_rows = groups.reduce((sum, group) => sum + group.num_rows, 0n)
-    const rows = Number(num_rows)
-    const columns: Columns = {
-      path: [],
-      index: new Float64Array(rows).fill(NaN),
-      class: new Float64Array(rows).fill(NaN),
-      duplicate_of: new Float64Array(rows).fill(NaN),
-    }
-    await parquetRead({
-      file,
-      // As a file of these groups alone: the reader goes through all groups that it knows of.
-      metadata: { ...metadata, row_groups: groups, num_rows },
-      columns: [...COLUMNS],
-      onChunk: ({ columnName, columnData, rowStart }) => {
-        for (let i = 0; i < columnData.length; i++) {
-          const value: unknown = columnData[i] ?? undefined
-          if (value === undefined) continue
-          if (columnName === 'path') columns.path[rowStart + i] = String(value)
-          else if (columnName === 'class') columns.class[rowStart + i] = knownNumber(String(value))
-          else columns[columnName as 'index' | 'duplicate_of'][rowStart + i] = Number(value)
-        }
-      },
-    })
-    yield columns
+/** @throws Error that says what is wrong */
+async function readColumns({ file, metadata, rows }: Groups, names: string[]): Promise<Columns> {
+  const columns: Columns = {
+    path: [],
+    index: new Float64Array(rows),
+    class: new Int32Array(rows).fill(NO_CLASS),
+    duplicate_of: new Float64Array(rows).fill(-1),
   }
+  let filled = 0
+  await parquetRead({
+    file,
+    metadata,
+    columns: names,
+    // A column of long values comes in several pages.
+    onChunk: ({ columnName, columnData, rowStart }) => {
+      filled += columnData.length
+      for (let i = 0; i < columnData.length; i++) {
+        const value: unknown = columnData[i] ?? undefined
+        const row = rowStart + i
+        if (columnName === 'path')
+          columns.path[row] = value === undefined ? missing('path', row) : String(value)
+        else if (columnName === 'index')
+          columns.index[row] = value === undefined ? missing('index', row) : Number(value)
+        else if (value === undefined) continue
+        else if (columnName === 'class') columns.class[row] = classNumberOf(String(value))
+        else columns.duplicate_of[row] = Number(value)
+      }
+    },
+  })
+  if (filled !== names.length * rows) throw new Error(`it lacks values of ${names.join(', ')}`)
+  return columns
 }
 
-function knownNumber(name: string): number {
+function missing(what: string, row: number): never {
+  throw new Error(`row ${row} of a part of it has no ${what}`)
+}
+
+function classNumberOf(name: string): number {
   const number = classNumber(name)
-  return Number.isNaN(number) ? -1 : number
+  if (!(number < 2 ** 31)) throw new Error(`it has a class of the name ${JSON.stringify(name)}`)
+  return number
 }
 
-function toBatch(columns: Columns, classes: KnownClasses): AssignmentBatch {
-  const { path: paths, index, class: numbers, duplicate_of: stays } = columns
-  const rows = index.length
-  const batch = {
-    paths,
-    indices: Uint32Array.from(index),
-    classOf: new Int32Array(rows).fill(NO_CLASS),
-    isDuplicate: Uint8Array.from(stays, (other) => Number(!Number.isNaN(other))),
+function toBatch(columns: Columns, { firstRow }: Groups): AssignedBatch {
+  return {
+    firstRow,
+    indices: Uint32Array.from(columns.index),
+    classOf: columns.class,
+    duplicateOf: columns.duplicate_of,
+    paths: columns.path,
   }
-  for (let i = 0; i < rows; i++) {
-    // A duplicate comes after the image that stays.
-    const number = batch.isDuplicate[i] ? classes.get(stays[i]!) : numbers[i]!
-    if (paths[i] === undefined || number < 0 || (batch.isDuplicate[i] && Number.isNaN(number)))
-      throw new Error(`image ${index[i]} has no path, a class of another name, or is the duplicate of none`)
-    if (!Number.isNaN(number)) batch.classOf[i] = number
-    classes.set(index[i]!, batch.classOf[i]!)
-  }
-  return batch
 }

@@ -7,6 +7,7 @@ import {
   type Clustering,
   type Committed,
   type LabelArrayWriter,
+  type LabelRun,
   type PathBatch,
 } from '@facekit/core'
 import { ASSIGNMENTS_NAME, writeAssignments } from './assignments.js'
@@ -16,6 +17,7 @@ import { describeDistribution } from './distribution.js'
 import { LabelError } from './errors.js'
 import type { PathSource } from './labelled-rows.js'
 import { writePreviews, type PreviewOptions } from './previews.js'
+import { LABELS_NAME, writeRun } from './labels-file.js'
 
 export interface LabelOptions {
   /** Folder for the labels, created where it is missing; or what `openLabels` gave. */
@@ -27,7 +29,12 @@ export interface LabelOptions {
   removedDuplicates: boolean
   /** What made the classes, for `clustering_result.txt`; nothing is said if left out. */
   method?: string
+  /** What made them, for `labels.json`; there is none if left out. */
+  run?: LabelRunStart
 }
+
+/** What is known before there are labels. */
+export type LabelRunStart = Omit<LabelRun, 'seconds' | 'classes' | 'labelled' | 'duplicates'>
 
 const DISTRIBUTION_NAME = 'clustering_result.txt'
 
@@ -64,7 +71,7 @@ export interface LabelWriter extends Writable {
  */
 export async function openLabels(folder: string, groups: number, resume?: boolean): Promise<PendingFiles> {
   // The names of the label arrays hold counts that are not known yet.
-  const fixed = new Set<string>([DISTRIBUTION_NAME, ASSIGNMENTS_NAME])
+  const fixed = new Set<string>([DISTRIBUTION_NAME, ASSIGNMENTS_NAME, LABELS_NAME])
   return PendingFiles.in(folder, 'labels', {
     mayWrite: (name) => fixed.has(name) || classNumber(name) < groups,
     resume,
@@ -73,7 +80,7 @@ export async function openLabels(folder: string, groups: number, resume?: boolea
 
 /**
  * Stage: takes one `Clustering` and writes the labels of it: `fr_train_{C}_class_{D}_data_classes.npy`,
- * `fr_train_{C}_class_{D}_data_data_list.npy`, `clustering_result.txt`, `assignments.parquet` and preview folders.
+ * `fr_train_{C}_class_{D}_data_data_list.npy`, `clustering_result.txt`, `assignments.parquet`, `labels.json` and preview folders.
  * They appear together, when the stream finishes, in place of all that earlier runs made in the folder; when it is
  * destroyed, or comes to its end without a `Clustering`, none does. Paths are streamed: `LABEL_ROW_BYTES` a row are held,
  * beside the clustering.
@@ -174,7 +181,7 @@ async function* untilStopped(
 async function writeAll(
   pending: PendingFiles,
   clustering: Clustering,
-  { paths, arrays, previews, removedDuplicates, method }: LabelOptions,
+  { paths, arrays, previews, removedDuplicates, method, run }: LabelOptions,
   signal: AbortSignal,
 ): Promise<Omit<LabelSummary, keyof Committed>> {
   const { classOf, duplicateOf, sizes } = clustering
@@ -192,5 +199,11 @@ async function writeAll(
   )
   await writeAssignments(assignmentsFile!, paths, clustering)
   const { folders, ...counts } = await writePreviews(pending, paths, clustering, previews, signal)
-  return { classes: sizes.length, labelled, duplicates, ...counts, files: [...files, ...folders] }
+  const outcome = { classes: sizes.length, labelled, duplicates }
+  if (run) {
+    const seconds = (Date.now() - Date.parse(run.startedAt)) / 1000
+    await writeRun(pending.path(LABELS_NAME), { ...run, seconds, ...outcome })
+    files.push(LABELS_NAME)
+  }
+  return { ...outcome, ...counts, files: [...files, ...folders] }
 }

@@ -1,3 +1,4 @@
+export { chromium } from './chromium.mjs'
 export { compare } from './compare.mjs'
 export { externalModel } from './external-model.mjs'
 export { HardFaces } from './hard-faces.mjs'

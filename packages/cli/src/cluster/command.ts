@@ -32,6 +32,11 @@ export const flags = {
     default: true,
     describe: 'Keep the edges in the folder edges of the output: other thresholds then need no search',
   },
+  report: {
+    type: 'boolean',
+    default: false,
+    describe: 'Write report.html beside the labels as well: see report',
+  },
   ...RESUME_FLAG,
   ...COMMON_FLAGS,
 } as const
@@ -57,7 +62,7 @@ export function builder(yargs: Argv): Argv<InferredOptionTypes<typeof flags>> {
 
 export async function handler(
   args: ArgumentsCamelCase<InferredOptionTypes<typeof flags>>,
-  { streams, signal }: CommandContext,
+  { streams, args: command, signal }: CommandContext,
 ): Promise<number> {
   const { cluster } = await import('./run.js')
   const talk = createTalk(streams.stderr, args.quiet)
@@ -65,16 +70,24 @@ export async function handler(
     args.input === '-' ? undefined : (args.input ?? (isPiped(streams.stdin) ? undefined : DEFAULT_INPUT))
   const options = {
     ...args,
+    command,
     input: folder ?? streams.stdin,
     memoryLimit: args.memoryLimit ?? defaultMemoryLimit(),
     threads: args.threads ?? availableParallelism(),
     device: deviceWish(args),
   }
+  const reporting = args.report ? await import('../report/run.js') : undefined
+  // Before hours of search.
+  await (await reporting?.openReport(args.output))?.discard()
   const summary = await cluster(options, talk, signal)
   const { images, classes, labelled, duplicates, seconds } = summary
   talk.info(
     `${images} images: ${classes} classes of ${labelled} images, ${duplicates} duplicates removed, in ${seconds.toFixed(1)} s: see ${args.output}`,
   )
+  if (reporting) {
+    const { file } = await reporting.report({ labels: args.output, seed: 1 }, talk, signal)
+    talk.info(`Open the report: ${file}`)
+  }
   if (args.json) await printSummary(summary, streams)
   return EXIT.ok
 }

@@ -8,6 +8,7 @@ import { openLabels, type LabelSummary } from '@facekit/labels'
 import { orStopped } from '../interruption.js'
 import { checkFloor, labelEdges, warnOfThresholds, type LabelWish } from '../label/label-edges.js'
 import { chooseMethod, componentsThreshold, type ChosenMethod } from '../label/method.js'
+import { runStart } from '../label/run-start.js'
 import { labelMemory } from '../memory.js'
 import { grouped, Progress } from '../progress.js'
 import { sayKept, sayLeftover, settleInput } from '../said-of-output.js'
@@ -22,6 +23,8 @@ export interface ClusterOptions extends LabelWish {
   /** Folder with NPY file sets, or an Arrow stream. */
   input: string | Readable
   output: string
+  /** The words after the program's name, for `labels.json`; none where a program calls. */
+  command?: readonly string[] | undefined
   /** Cosine at or above which pairs are searched; the lowest threshold if left out. */
   floor?: number | undefined
   /** Neighbors per row, the row itself counted; Infinity for all. */
@@ -93,7 +96,17 @@ export async function cluster(
     const found = await findEdges(set, { ...options, floor }, chosen, pending, talk, signal)
     const { survey, edges } = found
     await pending.discard()
-    const summary = await labelEdges(set, edges, survey.unusable, labelled, labels, talk, signal)
+    const run = runStart(
+      {
+        ...labelled,
+        startMs,
+        input: typeof input === 'string' ? input : undefined,
+        edges: options.keepEdges ? edges.folder : undefined,
+      },
+      set,
+      survey,
+    )
+    const summary = await labelEdges(set, edges, survey.unusable, labelled, labels, run, talk, signal)
     if (!options.keepEdges) await removeOutput(edges.folder, 'edges')
     return {
       ...summary,

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { availableParallelism, cpus, totalmem } from 'node:os'
+import { printable } from '@facekit/core'
 import {
   exactCodeRange,
   FULL_RANGE,
@@ -13,7 +14,6 @@ import { chooseEngine } from '@facekit/index-faiss'
 import { imageLibrary } from '@facekit/preprocess'
 import { defaultMemoryLimit } from '../memory.js'
 import { ownVersion } from '../own-version.js'
-import { printable } from '../printable.js'
 import { cacheFolder } from '../weights/model-cache.js'
 
 /** What libuv takes where UV_THREADPOOL_SIZE does not say. */

@@ -1,4 +1,4 @@
-import { className, readAssignments } from '@facekit/labels'
+import { className, readFollowed } from '@facekit/labels'
 import type { LabelSource } from './label-source.js'
 
 /** A folder of labels: its `assignments.parquet`. */
@@ -7,7 +7,7 @@ export function folderLabels(path: string): Omit<LabelSource, 'kind' | 'path'> {
     hasPaths: true,
     async *batches(signal) {
       let first = 0
-      for await (const { classOf, ...images } of readAssignments(path)) {
+      for await (const { classOf, ...images } of readFollowed(path)) {
         signal?.throwIfAborted()
         const start = first
         yield { ...images, labels: classOf, placeOf: (i) => `row ${start + i} of ${path}` }

@@ -1,5 +1,5 @@
 import { aligned } from '../aligned.js'
-import { printable } from '../printable.js'
+import { printable } from '@facekit/core'
 import { thresholdTexts } from '../thresholds/table.js'
 import type { CurvePoint } from './curve.js'
 import type { EvaluateSummary, WorstClass } from './run.js'

@@ -1,9 +1,7 @@
-import { open } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { batchSource, FacekitError, type FailedImage } from '@facekit/core'
+import { batchSource, type FailedImage } from '@facekit/core'
 import { isOfPath, type ListedBatch } from '@facekit/preprocess'
-import { FAILURES_NAME } from './failure-log.js'
+import { failuresIn } from './failures-in.js'
 
 /**
  * The images that failed in the run that made a folder, to be tried again: Readable of `ListedBatch`. What has no path,
@@ -31,30 +29,6 @@ export async function countFailures(folder: string): Promise<number> {
   return count
 }
 
-/** In the order of the input. */
-async function* failuresIn(folder: string): AsyncGenerator<FailedImage> {
-  const file = join(folder, FAILURES_NAME)
-  const wrong = (what: string, options?: ErrorOptions) =>
-    new FacekitError(
-      'FAILED_LIST',
-      `Expected the images that failed in ${file} but ${what}. Run extract anew.`,
-      options,
-    )
-  const handle = await open(file).catch((cause: Error) => {
-    throw wrong(cause.message, { cause })
-  })
-  let line = 0
-  let before = -1
-  for await (const text of linesOf(handle.createReadStream({ encoding: 'utf8' }))) {
-    line++
-    const failure = parse(text)
-    if (!failure || failure.index <= before)
-      throw wrong(`line ${line} is ${JSON.stringify(text.slice(0, 80))}`)
-    before = failure.index
-    yield failure
-  }
-}
-
 function toBatch(failures: readonly FailedImage[], listFolder: string | undefined): ListedBatch {
   const images = failures.filter(isOfPath)
   return {
@@ -62,27 +36,5 @@ function toBatch(failures: readonly FailedImage[], listFolder: string | undefine
     paths: images.map(({ path }) => path),
     failed: failures.filter((failure) => !isOfPath(failure)),
     ...(listFolder !== undefined && { listFolder }),
-  }
-}
-
-/** Not those of `readline`, which end at characters that names may hold. */
-async function* linesOf(chunks: AsyncIterable<unknown>): AsyncGenerator<string> {
-  let rest = ''
-  for await (const chunk of chunks) {
-    const lines = `${rest}${String(chunk)}`.split('\n')
-    rest = lines.pop() ?? ''
-    yield* lines
-  }
-  if (rest !== '') yield rest
-}
-
-function parse(text: string): FailedImage | undefined {
-  try {
-    const { index, path, reason } = JSON.parse(text) as Partial<Record<keyof FailedImage, unknown>>
-    const isIndex = Number.isInteger(index) && Number(index) >= 0 && Number(index) < 2 ** 32
-    if (!isIndex || typeof path !== 'string' || typeof reason !== 'string') return undefined
-    return { index: Number(index), path, reason }
-  } catch {
-    return undefined
   }
 }

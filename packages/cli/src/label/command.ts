@@ -31,12 +31,12 @@ export function builder(yargs: Argv): Argv<InferredOptionTypes<typeof flags>> {
 
 export async function handler(
   args: ArgumentsCamelCase<InferredOptionTypes<typeof flags>>,
-  { streams, signal }: CommandContext,
+  { streams, args: command, signal }: CommandContext,
 ): Promise<number> {
   const { label } = await import('./run.js')
   const talk = createTalk(streams.stderr, args.quiet)
   const memoryLimit = args.memoryLimit ?? defaultMemoryLimit()
-  const summary = await label({ ...args, memoryLimit }, talk, signal)
+  const summary = await label({ ...args, command, memoryLimit }, talk, signal)
   const { images, classes, labelled, duplicates, seconds } = summary
   talk.info(
     `${images} images: ${classes} classes of ${labelled} images, ${duplicates} duplicates removed, in ${seconds.toFixed(1)} s: see ${args.output}`,

@@ -1,8 +1,8 @@
-import { OptionError, type PathBatch, type PendingFiles } from '@facekit/core'
+import { filesMadeIn, OptionError, removeOutput, type PathBatch, type PendingFiles } from '@facekit/core'
 import { readEdges, type EdgeSet } from '@facekit/edges'
 import { clusterEdges, detectCommunities, type CommunityStep } from '@facekit/graph'
 import { checkUnchanged, npyLabelArrays, readPaths, UnitRows, type FileSet } from '@facekit/io-npy'
-import { writeLabels, type LabelSummary } from '@facekit/labels'
+import { writeLabels, type LabelRunStart, type LabelSummary } from '@facekit/labels'
 import { decodeImage } from '@facekit/preprocess'
 import { flow } from '../flow.js'
 import { labelMemory } from '../memory.js'
@@ -66,6 +66,7 @@ export function warnOfThresholds(
  *
  * @param unusable rows that are in no class
  * @param pending of labels; it is committed
+ * @param run what is said of it beside the labels
  * @throws FacekitError
  */
 export async function labelEdges(
@@ -74,6 +75,7 @@ export async function labelEdges(
   unusable: Uint32Array,
   options: LabelEdgesOptions,
   pending: PendingFiles,
+  run: LabelRunStart,
   talk: Talk,
   signal: AbortSignal | undefined,
 ): Promise<LabelSummary> {
@@ -88,6 +90,7 @@ export async function labelEdges(
       decode: (path) => decodeImage(path, { width: 112, height: 112, maxDecodeBytes: memory.preview }),
     },
     removedDuplicates: removeDuplicates,
+    run,
     // The contract's own says nothing.
     ...(method === 'communities' && { method: `communities at a cosine of ${clusterThresh}` }),
   })
@@ -116,6 +119,8 @@ export async function labelEdges(
   } finally {
     await rows.close()
   }
+  // It is of labels that are no more.
+  if ((await filesMadeIn(pending.output, 'report')).length > 0) await removeOutput(pending.output, 'report')
   const { failedPreviews, previewsGivenUp } = labels.result
   sayCommitted(labels.result, talk)
   if (failedPreviews > 0) {

@@ -11,6 +11,7 @@ import type { Talk } from '../talk.js'
 import { joinParts } from './join-parts.js'
 import { labelEdges, lowestThreshold, warnOfThresholds, type LabelWish } from './label-edges.js'
 import { chooseMethod, type ChosenMethod } from './method.js'
+import { runStart } from './run-start.js'
 
 export interface LabelOptions extends LabelWish {
   /** Folder with the NPY file sets that were searched. */
@@ -18,6 +19,8 @@ export interface LabelOptions extends LabelWish {
   /** Folder with their edges. */
   edges: string
   output: string
+  /** The words after the program's name, for `labels.json`; none where a program calls. */
+  command?: readonly string[] | undefined
 }
 
 export interface LabelRunSummary extends LabelSummary, ChosenMethod {
@@ -53,7 +56,8 @@ export async function label(wish: LabelOptions, talk: Talk, signal?: AbortSignal
     const survey = await surveyEmbeddings(set, talk, signal)
     if (survey.fingerprint !== edges.fingerprint)
       throw otherEdges(options, 'they are of embeddings with other numbers')
-    const summary = await labelEdges(set, edges, survey.unusable, options, pending, talk, signal)
+    const run = runStart({ ...options, startMs }, set, survey)
+    const summary = await labelEdges(set, edges, survey.unusable, options, pending, run, talk, signal)
     return {
       ...summary,
       ...chosen,

@@ -1,5 +1,5 @@
+import { printable } from '@facekit/core'
 import { aligned } from '../aligned.js'
-import { printable } from '../printable.js'
 import { duration, grouped } from '../progress.js'
 import { shellWord } from '../submit/quote.js'
 import { STAGES } from './run-layout.js'

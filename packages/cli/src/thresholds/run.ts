@@ -1,14 +1,12 @@
-import { stat } from 'node:fs/promises'
-import type { EdgeBatch } from '@facekit/core'
-import { checkEdges, EdgeError, openEdges, readEdges, type EdgeSet } from '@facekit/edges'
-import { sweepThresholds, type ThresholdOutcome } from '@facekit/graph'
-import { edgesFolder } from '../cluster/kept-edges.js'
+import { checkEdges, EdgeError } from '@facekit/edges'
+import type { ThresholdOutcome } from '@facekit/graph'
 import { orStopped } from '../interruption.js'
-import { Progress } from '../progress.js'
 import { settleInput } from '../said-of-output.js'
 import { whyNotFrom } from '../search/edges-fit.js'
 import type { Talk } from '../talk.js'
-import { checkStep, thresholdsFrom } from './thresholds-from.js'
+import { openEdgesIn } from './open-edges.js'
+import { sweepEdges } from './sweep-edges.js'
+import { checkStep } from './thresholds-from.js'
 
 export interface ThresholdsOptions {
   /** Folder with edges, or one that holds them in `edges/`. */
@@ -55,24 +53,8 @@ export async function thresholds(
       `Expected the edges in ${set.folder} to hold all duplicates but ${why}. Give a higher --duplicate-thresh or --no-remove-duplicates, or make them anew by facekit search with a lower --floor.`,
     )
   }
-  const sweptThresholds = thresholdsFrom(set.floor, step)
   await checkEdges(set, signal)
-  const progress = new Progress('read', 'edges')
-  progress.total = set.edges * (duplicateThreshold === undefined ? 1 : 2)
-  const { duplicates, labelled, outcomes } = await sweepThresholds({
-    rows,
-    excludedCount: unusable,
-    duplicateThreshold,
-    thresholds: sweptThresholds,
-    edges: async function* () {
-      for await (const batch of readEdges(set) as AsyncIterable<EdgeBatch>) {
-        progress.count += batch.source.length
-        talk.progress(progress)
-        yield batch
-      }
-    },
-    signal,
-  })
+  const { duplicates, labelled, outcomes } = await sweepEdges(set, duplicateThreshold, step, talk, signal)
   return {
     images: rows,
     unusable,
@@ -83,24 +65,4 @@ export async function thresholds(
     thresholds: outcomes,
     seconds: (Date.now() - startMs) / 1000,
   }
-}
-
-/** In the folder, or beside the labels in it, where `cluster` keeps them. */
-async function openEdgesIn(folder: string): Promise<EdgeSet> {
-  try {
-    return await openEdges(folder)
-  } catch (error) {
-    const inside = edgesFolder(folder)
-    const isElsewhere =
-      error instanceof EdgeError && error.code === 'EDGES_FOLDER' && (await isFolder(inside))
-    if (!isElsewhere) throw error
-    return openEdges(inside)
-  }
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return stat(path).then(
-    (stats) => stats.isDirectory(),
-    () => false,
-  )
 }

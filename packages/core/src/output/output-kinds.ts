@@ -29,10 +29,11 @@ export const OUTPUT_KINDS = {
   },
   labels: {
     files:
-      /^(?:fr_train_\d+K?_class_\d+K?_data_(?:classes|data_list)\.npy|clustering_result\.txt|assignments\.parquet)$/,
+      /^(?:fr_train_\d+K?_class_\d+K?_data_(?:classes|data_list)\.npy|clustering_result\.txt|assignments\.parquet|labels\.json)$/,
     folders: /^group_\d{4,}$/,
     filesInFolders: /^[^/]+\.jpg$/,
   },
+  report: { files: /^report\.html$/, folders: NONE, filesInFolders: NONE },
 } as const satisfies Record<string, Names>
 
 export type OutputKind = keyof typeof OUTPUT_KINDS

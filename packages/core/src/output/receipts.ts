@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { FacekitError } from '../errors.js'
 import { isNameOf, isOutputKind, type OutputKind } from './output-kinds.js'
 import { nameOfPart, parsePartName, sayPart, type Part } from './part.js'
-import { partsIn } from './place.js'
+import { readRecord } from './output-record.js'
+import { partsIn, placeOf } from './place.js'
 import { identityDifferences, parseIdentity, type RunIdentity } from './run-record.js'
 
 const VERSION = 1
@@ -66,6 +67,12 @@ export async function readReceipts(folder: string, kind: OutputKind): Promise<Re
   return receipts
     .filter((receipt) => receipt !== undefined)
     .sort((a, b) => a.part.of - b.part.of || a.part.number - b.part.number)
+}
+
+/** What was made in a folder is of, all at once or in parts; undefined where that is not said. */
+export async function identityIn(folder: string, kind: OutputKind): Promise<RunIdentity | undefined> {
+  const whole = (await readRecord(folder, placeOf())).get(kind)?.identity
+  return whole ?? (await readReceipts(folder, kind))[0]?.of
 }
 
 /** @returns undefined where it is not there */

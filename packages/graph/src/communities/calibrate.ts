@@ -1,7 +1,6 @@
-import { checkPositiveInteger, OptionError, type EmbeddingReader } from '@facekit/core'
+import { checkPositiveInteger, OptionError, seededRandom, type EmbeddingReader } from '@facekit/core'
 import { hearSignal } from '../hear-signal.js'
 import { sampleRows } from './sample-rows.js'
-import { seededRandom } from './seeded-random.js'
 import { dot } from './vectors.js'
 
 /** Spreads above the median where strangers end: of two million pairs of them, four lie above in a normal distribution. */
@@ -22,6 +21,9 @@ const MOST_SKEW = 1.25
 const FEW_PERSONS_SKEW = 2
 /** Two pictures of one person seldom have a cosine above. */
 const HIGHEST_THRESHOLD = 0.9
+/** Of the histogram: all cosines, in steps of 0.01. */
+const BINS = 200
+
 /** Used where the pairs tell nothing: strangers end at 0.47 to 0.56 under three models. */
 const FALLBACK = 0.5
 
@@ -41,6 +43,8 @@ export interface Calibration {
   spread: number
   /** How many pairs that is of. */
   pairs: number
+  /** 200 × uint32: pairs in each step of 0.01, from -1 up. */
+  histogram: Uint32Array
   /** Why these pairs may not be strangers, a sentence without its full stop, and what the threshold is instead. */
   doubt: string | undefined
 }
@@ -118,7 +122,7 @@ function judge(cosines: Float32Array, rows: number): Calibration {
   const median = quantile(cosines, 0.5)
   const spread = quantile(cosines, 0.8413) - median
   const below = median - quantile(cosines, 0.1587)
-  const found = { median, spread, pairs: cosines.length }
+  const found = { median, spread, pairs: cosines.length, histogram: histogramOf(cosines) }
   const fallback = (doubt: string): Calibration => ({
     ...found,
     threshold: FALLBACK,
@@ -141,6 +145,15 @@ function judge(cosines: Float32Array, rows: number): Calibration {
     ? 'Many pairs of embeddings are of one person, so that the lower half of the cosines is taken for strangers'
     : undefined
   return { ...found, threshold, doubt }
+}
+
+function histogramOf(cosines: Float32Array): Uint32Array {
+  const counts = new Uint32Array(BINS)
+  for (const cosine of cosines) {
+    const bin = Math.floor(((cosine + 1) * BINS) / 2)
+    counts[Math.min(BINS - 1, Math.max(0, bin))]!++
+  }
+  return counts
 }
 
 /** Between values, a line. */

@@ -4,7 +4,7 @@ import { NO_CLASS } from '@facekit/core'
 import { seededRandom } from '@facekit/testing'
 import { parquetWriteFile } from 'hyparquet-writer'
 import { describe, expect, it } from 'vitest'
-import { holdsAssignments, readAssignments } from '../src/index.js'
+import { holdsAssignments, readFollowed } from '../src/index.js'
 import { clusteringOf, indexOfRow, pathsFor, temporaryFolder, write } from './fixtures.js'
 
 async function readAll(folder: string) {
@@ -14,7 +14,7 @@ async function readAll(folder: string) {
     classOf: [] as number[],
     isDuplicate: [] as number[],
   }
-  for await (const { paths, indices, classOf, isDuplicate } of readAssignments(folder)) {
+  for await (const { paths, indices, classOf, isDuplicate } of readFollowed(folder)) {
     all.paths.push(...paths)
     all.indices.push(...indices)
     all.classOf.push(...classOf)
@@ -23,7 +23,7 @@ async function readAll(folder: string) {
   return all
 }
 
-describe('readAssignments', () => {
+describe('readFollowed', () => {
   it('gives what was written, duplicates in the class of the image that stays', async () => {
     const output = await temporaryFolder()
     expect(await holdsAssignments(output)).toBe(false)
@@ -65,10 +65,10 @@ describe('readAssignments', () => {
 
   it('refuses a file that is damaged, or none', async () => {
     const output = await temporaryFolder()
-    await expect(readAll(output)).rejects.toMatchObject({ code: 'LABEL_FILE' })
+    await expect(readAll(output)).rejects.toMatchObject({ code: 'LABELS_FOLDER' })
     await write(output, clusteringOf([0]))
     await appendFile(join(output, 'assignments.parquet'), 'x')
-    await expect(readAll(output)).rejects.toMatchObject({ code: 'LABEL_FILE' })
+    await expect(readAll(output)).rejects.toMatchObject({ code: 'LABELS_CHANGED' })
     await writeFile(join(output, 'assignments.parquet'), '')
     await expect(readAll(output)).rejects.toThrow(join(output, 'assignments.parquet'))
   })
@@ -98,6 +98,6 @@ describe('readAssignments', () => {
     await writing(columns())
     expect((await readAll(output)).classOf).toEqual([0, 0])
     await writing(columns(changed))
-    await expect(readAll(output)).rejects.toMatchObject({ code: 'LABEL_FILE' })
+    await expect(readAll(output)).rejects.toMatchObject({ code: 'LABELS_CHANGED' })
   })
 })

@@ -1,8 +1,7 @@
 import { inspect } from 'node:util'
-import { FacekitError, OptionError } from '@facekit/core'
+import { FacekitError, OptionError, printable } from '@facekit/core'
 import { EXIT } from './exit-codes.js'
 import { Interruption } from './interruption.js'
-import { printable } from './printable.js'
 import type { Output } from './standard-streams.js'
 
 /** What mends an error of the system, wherever it was met. */
@@ -14,7 +13,7 @@ const ADVICE: Readonly<Record<string, string>> = {
 }
 
 /** Says what went wrong, in one line where it was foreseen. @returns the exit status */
-export function report(error: unknown, stderr: Output): number {
+export function sayFailure(error: unknown, stderr: Output): number {
   const say = (text: string) => stderr.write(`facekit: ${printable(text)}\n`)
   if (isSystemError(error) && error.code === 'EPIPE') return EXIT.brokenPipe
   if (error instanceof Interruption) {

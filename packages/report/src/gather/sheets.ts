@@ -1,0 +1,90 @@
+import { LEAST_COHESION_ROWS, LIMITS } from '../limits.js'
+import { Best } from './best.js'
+import type { Classes } from './classes.js'
+import type { EdgeFacts } from './edge-facts.js'
+import { sample } from './sample.js'
+import { add, dot } from './vectors.js'
+
+export interface Face {
+  row: number
+  /** Mean cosine to the other faces of its class that were compared; undefined without embeddings. */
+  cosine: number | undefined
+}
+
+/** A class and some of its faces. */
+export interface Sheet {
+  class: number
+  size: number
+  /** The most typical first, the least last; in the order of rows without embeddings. */
+  faces: Face[]
+  /** Faces that were compared; 0 without embeddings. */
+  compared: number
+  /** Edges of the class as a share of those that it could have; undefined without edges. */
+  cohesion: number | undefined
+}
+
+export type SheetKind = 'largest' | 'loose' | 'random'
+
+/** Classes for contact sheets. Classes are numbered from the largest on. */
+export function chooseClasses(
+  { sizes }: Classes,
+  edges: EdgeFacts | undefined,
+  random: () => number,
+): Record<SheetKind, number[]> {
+  const several = sizes.findIndex((size) => size < 2)
+  const largest = several < 0 ? sizes.length : several
+  const numbers = function* () {
+    for (let number = 0; number < largest; number++) yield number
+  }
+  const shown = Math.min(LIMITS.sheetClasses, largest)
+  return {
+    largest: Array.from({ length: shown }, (_, number) => number),
+    loose: edges ? leastCohesive(sizes, edges) : [],
+    random: sample(numbers(), LIMITS.sheetClasses, random),
+  }
+}
+
+/** Those whose faces know fewest of one another: chains, and persons that ran together. */
+function leastCohesive(sizes: Uint32Array, edges: EdgeFacts): number[] {
+  const loosest = new Best<number>(LIMITS.sheetClasses)
+  for (const [number, size] of sizes.entries()) {
+    if (size < LEAST_COHESION_ROWS) continue
+    const cohesion = cohesionOf(number, size, edges)
+    if (cohesion < 1) loosest.offer(-cohesion, number)
+  }
+  return loosest.items()
+}
+
+export function cohesionOf(number: number, size: number, { edgesOf, topK }: EdgeFacts): number {
+  // Each row lists so many others at most.
+  const possible = Math.min((size * (size - 1)) / 2, (size * (topK - 1)) / 2)
+  return possible > 0 ? Math.min(1, edgesOf[number]! / possible) : 1
+}
+
+/**
+ * Orders faces by their mean cosine to the others, and leaves as many as are shown: evenly from the most typical to the
+ * least, both included.
+ *
+ * @param vectors of the rows, of length 1; undefined where there are none
+ */
+export function facesOf(
+  rows: readonly number[],
+  vectors: ReadonlyMap<number, Float32Array> | undefined,
+  shown: number,
+): Face[] {
+  if (!vectors) return rows.slice(0, shown).map((row) => ({ row, cosine: undefined }))
+  const units = rows.map((row) => vectors.get(row)!)
+  const sum = new Float32Array(units[0]?.length ?? 0)
+  for (const unit of units) add(sum, unit)
+  const faces = rows.map((row, i) => {
+    const others = dot(sum, units[i]!) - dot(units[i]!, units[i]!)
+    return { row, cosine: rows.length > 1 ? others / (rows.length - 1) : undefined }
+  })
+  faces.sort((a, b) => (b.cosine ?? 0) - (a.cosine ?? 0) || a.row - b.row)
+  return evenly(faces, shown)
+}
+
+function evenly<Item>(items: readonly Item[], count: number): Item[] {
+  if (items.length <= count) return [...items]
+  return Array.from({ length: count }, (_, i) => items[Math.round((i * (items.length - 1)) / (count - 1))]!)
+}

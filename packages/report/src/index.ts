@@ -1,0 +1,5 @@
+export { ReportError } from './errors.js'
+export { LEAST_HALF, LIMITS, MOST_PICTURES } from './limits.js'
+export type { FoundBridges, LabelledRows, ReportSources, Strangers, SweptThreshold } from './sources.js'
+export { writeReport } from './write-report.js'
+export type { ReportOptions, ReportSummary } from './write-report.js'

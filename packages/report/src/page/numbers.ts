@@ -1,0 +1,42 @@
+export function grouped(value: number): string {
+  return Math.round(value).toLocaleString('en-US')
+}
+
+/** `1 class`, `2 classes`. */
+export function counted(value: number, one: string, many = `${one}s`): string {
+  return `${grouped(value)} ${value === 1 ? one : many}`
+}
+
+export function cosineText(cosine: number): string {
+  return cosine.toFixed(3)
+}
+
+/** Of a pair that a threshold is told of. */
+export function pairCosine(cosine: number): string {
+  return cosine.toFixed(4)
+}
+
+export function percent(share: number): string {
+  return `${Math.round(share * 100)} %`
+}
+
+/** The least cosine of three digits above. */
+export function justAbove(cosine: number): string {
+  return cosineText(Math.floor(cosine * 1000 + 1) / 1000)
+}
+
+/** The largest cosine of three digits that is not above. */
+export function notAbove(cosine: number): string {
+  return cosineText(Math.floor(cosine * 1000) / 1000)
+}
+
+/** As the label files name classes. */
+export function className(number: number): string {
+  return `group_${String(number).padStart(4, '0')}`
+}
+
+export function duration(seconds: number): string {
+  if (seconds < 99.95) return `${seconds.toFixed(1)} s`
+  const minutes = Math.round(seconds / 60)
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}

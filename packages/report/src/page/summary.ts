@@ -1,0 +1,99 @@
+import type { ReportFacts } from '../gather/gather.js'
+import type { ReportSources } from '../sources.js'
+import { Html, html } from './html.js'
+import { counted, duration, grouped } from './numbers.js'
+import { facts, type Section } from './section.js'
+
+const UNKNOWN = html`<span class="unknown">not recorded</span>`
+
+export function summarySection(sources: ReportSources, report: ReportFacts): Section {
+  const { run, recorded, strangers, edges } = sources
+  const { classes, failures } = report
+  const { rows, labelled, duplicates, singletons, sizes } = classes
+  const unusable = rows - labelled - duplicates
+  const tiles = [
+    ['images', rows],
+    ['classes', sizes.length],
+    ['in the largest', sizes[0] ?? 0],
+    ['classes of one', singletons],
+    ['duplicates removed', duplicates],
+    ['failed', failures?.count],
+  ] as const
+  return {
+    id: 'summary',
+    title: 'Summary',
+    intro: lookFirst(report, sources),
+    body: html`<dl class="tiles">
+        ${tiles.map(
+          ([name, value]) =>
+            html`<div>
+              <dt>${name}</dt>
+              <dd>${value === undefined ? 'unknown' : grouped(value)}</dd>
+            </div>`,
+        )}
+      </dl>
+      <div class="columns">
+        <div>
+          <h3>Labels</h3>
+          ${facts([
+            ['Method', run?.method ?? UNKNOWN],
+            ['One person from', run?.clusterThresh ?? UNKNOWN],
+            ['Duplicates from', run ? (run.duplicateThresh ?? 'duplicates kept') : UNKNOWN],
+            ['Strangers end at', strangers?.threshold.toFixed(3)],
+            ['Edges', edges && `${grouped(edges.edges)} from ${edges.floor.toFixed(3)} up`],
+            ['Unusable embeddings', unusable > 0 ? grouped(unusable) : undefined],
+            [
+              'Made',
+              run ? html`<time datetime="${run.startedAt}">${dateText(run.startedAt)}</time>` : UNKNOWN,
+            ],
+            ['Took', run ? duration(run.seconds) : UNKNOWN],
+            ['facekit', run?.facekit ?? UNKNOWN],
+          ])}
+        </div>
+        <div>
+          <h3>Embeddings</h3>
+          ${recorded.size > 0 ? facts([...recorded]) : UNKNOWN}
+        </div>
+      </div>
+      <h3>Command</h3>
+      ${run && run.command.length > 0 ? html`<pre><code>${commandText(run.command)}</code></pre>` : UNKNOWN}`,
+  }
+}
+
+/** The places where something is the matter, if anything is. */
+function lookFirst({ bridges, alike, failures }: ReportFacts, { sweep, run }: ReportSources): Html {
+  const leap = sweep?.findLast(({ leaps }) => leaps)?.threshold
+  const places = [
+    bridges &&
+      bridges.classes > 0 &&
+      html`<a href="#bridges"
+        >${counted(bridges.classes, 'class', 'classes')} that may hold several persons</a
+      >`,
+    alike &&
+      alike.length > 0 &&
+      html`<a href="#alike">${counted(alike.length, 'pair')} of classes that may be one</a>`,
+    leap !== undefined &&
+      run !== undefined &&
+      leap >= run.clusterThresh &&
+      html`<a href="#thresholds">a largest class that jumps at ${leap.toFixed(3)}</a>`,
+    failures &&
+      failures.count > 0 &&
+      html`<a href="#failures">${counted(failures.count, 'image')} that failed</a>`,
+  ].filter((place) => place instanceof Html)
+  if (places.length === 0)
+    return html`Nothing strikes the eye. <a href="#random">Random classes</a> and
+      <a href="#borderline">borderline pairs</a> show what the thresholds do.`
+  return html`Look first at ${places.map((place, i) => html`${i > 0 && ', '}${place}`)}.`
+}
+
+function dateText(iso: string): string {
+  return iso.replace('T', ' ').replace(/:\d\d\.\d+Z$/, ' UTC')
+}
+
+/** As it is typed: words are quoted where a shell would read them otherwise. */
+export function commandText(words: readonly string[]): string {
+  const typed = words.map((word) =>
+    /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`,
+  )
+  return ['facekit', ...typed].join(' ')
+}

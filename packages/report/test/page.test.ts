@@ -1,0 +1,144 @@
+import { createHash } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseHTML } from 'linkedom'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { writeReport, type ReportSources } from '../src/index.js'
+import { html } from '../src/page/html.js'
+import { justAbove, notAbove } from '../src/page/numbers.js'
+import { commandText } from '../src/page/summary.js'
+import { Faces, madeUp, type MadeUp } from './made-up.js'
+
+const HOSTILE = [
+  '</script><script>alert(1)</script>.jpg',
+  `" onerror="alert(2)" '.jpg`,
+  'two\nlines\t.jpg',
+  '\u202Egpj.exe',
+  '🙂 <img src=x onerror=alert(3)>.jpg',
+  '<!--<script>',
+]
+
+/** Four persons. */
+function rows(): Float32Array[] {
+  const faces = new Faces()
+  for (let person = 0; person < 4; person++) {
+    const direction = faces.person()
+    for (let i = 0; i < 6; i++) faces.add([direction], 0.4)
+  }
+  return faces.rows
+}
+
+async function written(change: (sources: MadeUp) => Partial<ReportSources> = () => ({})): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'facekit-report-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'report.html')
+  const sources = await madeUp(rows())
+  await writeReport(file, { ...sources, ...change(sources) }, { seed: 1 })
+  return readFileSync(file, 'utf8')
+}
+
+/** A page on which nothing has a harmless name. */
+async function hostilePage(): Promise<string> {
+  async function* failures() {
+    for (const [index, path] of HOSTILE.entries()) yield { index, path, reason: `cannot read ${path}` }
+  }
+  return written(({ run, labels }) => ({
+    folder: HOSTILE[0]!,
+    recorded: new Map([[HOSTILE[1]!, HOSTILE[0]!]]),
+    failures: failures(),
+    run: { ...run!, method: HOSTILE[4]!, command: ['cluster', ...HOSTILE] },
+    labels: { ...labels, paths: async (wanted) => wanted.map((row) => HOSTILE[row % HOSTILE.length]!) },
+  }))
+}
+
+describe('a page', () => {
+  it('shows names that would be markup, and obeys none', async () => {
+    const text = await hostilePage()
+    const { document } = parseHTML(text)
+    // Its own two.
+    expect([...document.querySelectorAll('script')].map((script) => script.getAttribute('type'))).toEqual([
+      'application/json',
+      null,
+    ])
+    expect(document.querySelectorAll('[onerror]')).toHaveLength(0)
+    const shown = [...document.querySelectorAll('.face')].map((face) => face.getAttribute('data-path')!)
+    expect(shown).toContain(HOSTILE[0])
+    expect(shown).toContain(HOSTILE[1])
+    expect(shown).toContain('two\\nlines\\t.jpg')
+    expect(shown).toContain('\\u202egpj.exe')
+    expect(shown).toContain(HOSTILE[4])
+    expect(document.querySelector('#failures')!.textContent).toContain(HOSTILE[4])
+    expect(text).not.toContain('\u202E')
+    // What is copied is the name itself.
+    const data = JSON.parse(document.querySelector('#pictures')!.textContent!) as Record<
+      string,
+      { path: string }
+    >
+    expect(Object.values(data).map(({ path }) => path)).toEqual(expect.arrayContaining(HOSTILE))
+  })
+
+  it('lets in its own style and script, and nothing else', async () => {
+    const text = await written()
+    const policy = /Content-Security-Policy" content="([^"]*)"/.exec(text)![1]!
+    for (const element of ['style', 'script']) {
+      const [, inside] = new RegExp(`<${element}>([^]*?)</${element}>`).exec(text)!
+      const hash = createHash('sha256').update(inside!).digest('base64')
+      expect(policy).toContain(`${element}-src 'sha256-${hash}'`)
+    }
+    expect(policy).toContain(`default-src 'none'`)
+    expect(policy).not.toContain('unsafe')
+    const { document } = parseHTML(text)
+    expect(document.querySelectorAll('[style]')).toHaveLength(0)
+    expect(document.querySelectorAll('style')).toHaveLength(1)
+    for (const link of document.querySelectorAll('[src], link')) {
+      expect(link.getAttribute('src') ?? link.getAttribute('href')).toBe('data:,')
+    }
+  })
+
+  it('says of every section what is missing where there are labels alone', async () => {
+    const { document } = parseHTML(
+      await written(() => ({ run: undefined, edges: undefined, embeddings: undefined })),
+    )
+    const intro = (id: string) => document.querySelector(`#${id} .intro`)!.textContent!
+    for (const id of ['bridges', 'thresholds', 'loose', 'borderline']) expect(intro(id)).toContain('--edges')
+    for (const id of ['alike', 'cosines']) expect(intro(id)).toContain('--input')
+    expect(intro('failures')).toContain('failed.ndjson')
+    expect(document.querySelector('#summary')!.textContent).toContain('not recorded')
+  })
+
+  it('names its charts, and marks both thresholds', async () => {
+    const { document } = parseHTML(await written())
+    const charts = [...document.querySelectorAll('svg')]
+    expect(charts.map((chart) => chart.id || chart.getAttribute('aria-labelledby'))).toEqual([
+      'chart-sizes-title',
+      'chart-cosines-title',
+    ])
+    for (const chart of charts) {
+      for (const name of ['aria-labelledby', 'aria-describedby'])
+        expect(document.getElementById(chart.getAttribute(name)!)!.textContent).not.toBe('')
+    }
+    const texts = [...charts[1]!.querySelectorAll('text')].map((text) => text.textContent)
+    expect(texts).toEqual(expect.arrayContaining(['one person 0.500', 'duplicates 0.970']))
+  })
+})
+
+it('html escapes what it is given, also within attributes', () => {
+  expect(html`<a href="${`"'<&`}">${['<b>', html`<i>${'x'}</i>`, 2, false, undefined]}</a>`.markup).toBe(
+    '<a href="&quot;&#39;&lt;&amp;">&lt;b&gt;<i>x</i>2</a>',
+  )
+})
+
+it('thresholds of three digits part and join', () => {
+  for (const cosine of [0.7, 0.71163, 0.5, Math.fround(0.7), Math.fround(0.61)]) {
+    expect(Number(justAbove(cosine))).toBeGreaterThan(cosine)
+    expect(Number(justAbove(cosine)) - cosine).toBeLessThanOrEqual(0.00101)
+    expect(Number(notAbove(cosine))).toBeLessThanOrEqual(cosine)
+  }
+})
+
+it('a command is shown as a shell reads it', () => {
+  expect(commandText(['cluster', '--input', 'my faces', `it's`])).toBe(
+    `facekit cluster --input 'my faces' 'it'\\''s'`,
+  )
+})
