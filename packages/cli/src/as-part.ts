@@ -1,4 +1,11 @@
-import { FacekitError, forgetPartFailure, notePartFailure, type Part } from '@facekit/core'
+import {
+  checkPartFits,
+  FacekitError,
+  forgetPartFailure,
+  notePartFailure,
+  OptionError,
+  type Part,
+} from '@facekit/core'
 import { Interruption } from './interruption.js'
 
 /**
@@ -12,11 +19,23 @@ export async function asPart<T>(folder: string, part: Part | undefined, work: ()
     await forgetPartFailure(folder, part)
     return result
   } catch (error) {
-    const isNoFailure =
-      error instanceof Interruption || (error instanceof FacekitError && error.code === 'OUTPUT_BUSY')
-    const { message } = error as Error
     // Where the folder cannot be written to there is none to leave word in.
-    if (!isNoFailure) await notePartFailure(folder, part, message).catch(() => {})
+    if (isFailure(error) && (await fits(folder, part)))
+      await notePartFailure(folder, part, (error as Error).message).catch(() => {})
     throw error
   }
+}
+
+function isFailure(error: unknown): boolean {
+  // A slip of whoever typed it says nothing of the part.
+  if (error instanceof Interruption || error instanceof OptionError) return false
+  return !(error instanceof FacekitError && error.code === 'OUTPUT_BUSY')
+}
+
+/** Not where the number was a slip. */
+async function fits(folder: string, part: Part): Promise<boolean> {
+  return checkPartFits(folder, part).then(
+    () => true,
+    () => false,
+  )
 }

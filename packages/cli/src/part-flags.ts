@@ -1,4 +1,4 @@
-import { OptionError, type Part } from '@facekit/core'
+import { MOST_PARTS, OptionError, type Part } from '@facekit/core'
 import { count, type Flags } from './flags.js'
 
 /** Of commands that do a part of the work. */
@@ -10,13 +10,19 @@ export const PART_FLAGS = {
   },
   parts: {
     type: 'string',
-    coerce: count('parts'),
+    coerce: partCount('parts'),
     describe: 'How many parts there are, where --part does not say: --part 3 --parts 64',
   },
 } as const satisfies Flags
 
-/** Of parts; file names and arrays of jobs hold more, but nobody looks at so many. */
-const MOST_PARTS = 100_000
+/** For `coerce`: a number of parts. */
+export function partCount(name: string): (value: string) => number {
+  return (value) => {
+    const parts = count(name)(value)
+    if (parts <= MOST_PARTS) return parts
+    throw new OptionError(`Expected ${MOST_PARTS} at most for --${name} but received ${value}`)
+  }
+}
 
 /**
  * @param env of the process, where jobs find their number

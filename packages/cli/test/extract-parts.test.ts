@@ -4,10 +4,12 @@ import {
   copyFileSync,
   cpSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -240,18 +242,22 @@ describe('of a set in parts', () => {
     writeLogModel(other)
     const output = inFolder('mixed')
     await succeed(args(output, '--part', '0/2', '--batch-size', '8'))
-    await succeed(['extract', '--input', list, '--weights', other, '--output', output, '--part', '1/2'])
-    const { status, stderr } = await facekit([
-      'cluster',
-      '--input',
-      output,
-      '--output',
-      inFolder('mixed-labels'),
-    ])
+    const words = ['extract', '--input', list, '--weights', other, '--part', '1/2', '--output']
+    const difference = /the model was .* and is .*--batch-size was 8 and is 4/
+    const { status, stderr } = await facekit([...words, output])
     expect([status, stderr]).toEqual([
       3,
-      expect.stringMatching(/of part 1\/2 the model was .* and is .*--batch-size was 8 and is 4.*PART_OTHER/),
+      expect.stringMatching(/part 0\/2 is there, and for 1\/2 .*PART_OTHER/),
     ])
+    expect(stderr).toMatch(difference)
+    // Brought here from elsewhere, it is named by whoever reads the set.
+    await succeed([...words, inFolder('foreign')])
+    for (const name of readdirSync(inFolder('foreign')))
+      if (/_1(?:_of_2.*)?\.(?:npy|json|ndjson)$/.test(name))
+        copyFileSync(inFolder('foreign', name), join(output, name))
+    const read = await facekit(['cluster', '--input', output, '--output', inFolder('mixed-labels')])
+    expect([read.status, read.stderr]).toEqual([3, expect.stringMatching(/of part 1\/2 .*PART_OTHER/)])
+    expect(read.stderr).toMatch(difference)
   })
 
   it('another list is refused by the next part', async () => {
@@ -270,6 +276,10 @@ describe('of a set in parts', () => {
         `${number}/2`,
       ])
     expect((await part(0)).status).toBe(0)
+    // Touched alone, it is the same.
+    utimesSync(changing, 1e9, 1e9)
+    expect((await part(1)).status).toBe(0)
+    rmSync(join(output, 'part_1_of_2.json'))
     appendFileSync(changing, join(album, 'person_0/0.bmp'))
     const { status, stderr } = await part(1)
     expect([status, stderr]).toEqual([
@@ -292,14 +302,29 @@ describe('of a set in parts', () => {
 
   it.each([
     [['--part', '0/4'], /0\/3 is there, and 0\/4 is to be made.*PART_OTHER/],
-    [[], /parts of one are there\. Give --part, or choose another folder/],
+    [[], /parts of them are there\. Give --part, or choose another folder/],
     [['--part', '0/3', '--retry-failed'], /--part or --retry-failed, not both/],
+    [['--retry-failed'], /one of 3 parts\. Make those parts anew/],
   ])('extract %j into its folder is refused', async (flags, message) => {
     const { status, stderr } = await facekit(args(complete, ...flags))
     expect([status, stderr]).toEqual([
       expect.toSatisfy((code) => code === 2 || code === 3),
       expect.stringMatching(message),
     ])
+  })
+
+  it('a file that has the name of one of its shards stops a part before its work', async () => {
+    const output = inFolder('own-shard')
+    mkdirSync(output)
+    writeFileSync(join(output, 'embs_1.npy'), 'mine')
+    expect((await facekit(args(output, '--part', '0/2'))).status).toBe(0)
+    const { status, stderr } = await facekit(args(output, '--part', '1/2'))
+    expect([status, stderr]).toEqual([3, expect.stringMatching(/embs_1\.npy .*facekit did not make/)])
+    expect(stderr).not.toContain('Part 1/2:')
+    const whole = inFolder('own-set')
+    mkdirSync(whole)
+    writeFileSync(join(whole, 'final_embs.npy'), 'mine')
+    expect((await facekit(args(whole, '--part', '0/2'))).stderr).toMatch(/a whole set is there/)
   })
 
   it('no part is made beside a whole set, of what can be read once, or into a pipe', async () => {

@@ -155,31 +155,44 @@ describe('parts', () => {
     expect((await label(parts, inFolder('missing-labels'))).status).toBe(0)
   })
 
-  it('of other embeddings, another floor or topK are named', async () => {
+  it('of other embeddings, another floor or topK are named, by the part itself and by label', async () => {
     const others = inFolder('other-people')
     await writePeople(others, ROWS + 1, DIM)
-    for (const [flag, value, message] of [
-      ['--input', others, /of part 2\/7 embeddings was .* and is .*; rows was 4000 and is 4001/],
-      ['--floor', '0.6', /of part 2\/7 floor was 0\.5 and is 0\.6/],
-      ['--topK', '5', /of part 2\/7 topK was 100 and is 5/],
+    for (const [flag, value, difference] of [
+      ['--input', others, /embeddings was .* and is .*; rows was 4000 and is 4001/],
+      ['--floor', '0.6', /floor was 0\.5 and is 0\.6/],
+      ['--topK', '5', /topK was 100 and is 5/],
     ] as const) {
-      const parts = changed(`other${flag}`, () => {})
       const flags = new Map([
         ['--input', embeddings],
         [flag, value],
       ])
-      await succeed('search', ...[...flags].flat(), '--output', parts, '--part', '2/7')
-      await refused(parts, 'PART_OTHER', message)
+      const part = ['search', ...[...flags].flat(), '--part', '2/7', '--output']
+      const parts = changed(`other${flag}`, () => {})
+      for (const resume of [[], ['--resume']]) {
+        const { status, stderr } = await facekit([...part, parts, ...resume])
+        expect([status, stderr]).toEqual([3, expect.stringMatching(/part 0\/7 is there, and for 2\/7 /)])
+        expect(stderr).toMatch(difference)
+      }
+      const foreign = inFolder(`foreign${flag}`)
+      await succeed(...part, foreign)
+      for (const name of ['part_2_of_7.json', 'part_2_of_7.parquet'])
+        cpSync(join(foreign, name), join(parts, name))
+      await refused(parts, 'PART_OTHER', new RegExp(`of part 2/7 ${difference.source}`))
     }
   })
 
-  it('of embeddings that were made anew are named', async () => {
+  it('of embeddings that were made anew are refused before they are joined', async () => {
     const [input, edges] = [inFolder('renewed'), inFolder('renewed-edges')]
     await writePeople(input, 500, 8)
     await succeed('search', '--input', input, '--output', edges, '--part', '0/2')
-    await writePeople(input, 500, 9)
     await succeed('search', '--input', input, '--output', edges, '--part', '1/2')
-    await refused(edges, 'PART_OTHER', /of part 1\/2 embeddings was/)
+    await writePeople(input, 500, 9)
+    const before = contents(edges)
+    const labels = ['label', '--input', input, '--edges', edges, '--output', inFolder('renewed-labels')]
+    const { status, stderr } = await facekit(labels)
+    expect([status, stderr]).toEqual([3, expect.stringMatching(/EDGES_OTHER/)])
+    expect(contents(edges)).toEqual(before)
   })
 
   it('that come twice, or of another number of parts, are named', async () => {
@@ -251,6 +264,86 @@ describe('parts', () => {
     expect((await label(parts, inFolder('left-labels'))).status).toBe(0)
     expect(readdirSync(parts).filter((name) => name.endsWith('.json'))).not.toContain('part_1_of_7.json')
     expect(visible(parts)).toEqual(visible(inFolder('one')))
+  })
+
+  it('are joined whenever label is killed, by the next one', { timeout: 300_000 }, async () => {
+    await search(inFolder('one'))
+    const random = seededRandom(31)
+    const stride = rounds(6, 1)
+    for (let step = 1; ; step += 1 + Math.floor(random() * stride)) {
+      const parts = changed(`label-killed-${step}`, () => {})
+      const words = [
+        'label',
+        '--input',
+        embeddings,
+        '--edges',
+        parts,
+        '--save-groups',
+        '0',
+        '--output',
+        `${parts}-labels`,
+      ]
+      const program = startWith(
+        { FACEKIT_KILL_AT: String(step), NODE_OPTIONS: `--import ${KILL_AT}` },
+        ...words,
+      )
+      const { status, stderr } = await outcomeOf(program)
+      if (status !== 0) {
+        expect(program.signalCode, stderr).toBe('SIGKILL')
+        const again = await facekit(words)
+        expect(again.status, again.stderr).toBe(0)
+      }
+      expect(visible(parts)).toEqual(visible(inFolder('one')))
+      const left = readdirSync(parts).filter((name) => name !== '.facekit-run')
+      expect(left.sort()).toEqual(['.facekit.json', 'edges.json', 'edges_0.parquet'])
+      if (status === 0) break
+    }
+  })
+
+  it('are joined by one of several labels at once', async () => {
+    await search(inFolder('one'))
+    const parts = changed('at-once', () => {})
+    const outcomes = await Promise.all(
+      [0.5, 0.6, 0.7].map((threshold) =>
+        builtFacekit(
+          ['label', '--input', embeddings, '--edges', parts, '--save-groups', '0', '--cluster_thresh'].concat(
+            String(threshold),
+            '--output',
+            `${parts}-${threshold}`,
+          ),
+        ),
+      ),
+    )
+    for (const { status, stderr } of outcomes) expect(status, stderr).toBe(0)
+    expect(visible(parts)).toEqual(visible(inFolder('one')))
+  })
+
+  it('are not covered by a whole search, nor by edges that are damaged', async () => {
+    const parts = changed('whole-beside', () => {})
+    const whole = await facekit(['search', '--input', embeddings, '--output', parts])
+    expect([whole.status, whole.stderr]).toEqual([
+      3,
+      expect.stringMatching(/parts of them are there\. Give --part/),
+    ])
+    // Edges that were joined, and are damaged now, are made of new parts.
+    expect((await label(parts, inFolder('whole-beside-labels'))).status).toBe(0)
+    truncateSync(join(parts, 'edges_0.parquet'), 100)
+    await search(parts, '--part', '0/2', '--resume')
+    await search(parts, '--part', '1/2', '--resume')
+    const refusal = await label(parts, inFolder('whole-beside-labels'))
+    expect([refusal.status, refusal.stderr]).toEqual([
+      3,
+      expect.stringMatching(/edges_0\.parquet .*changed since/),
+    ])
+    rmSync(join(parts, 'edges_0.parquet'))
+    expect((await label(parts, inFolder('whole-beside-labels'))).status).toBe(0)
+    expect(visible(parts)).toEqual(visible(inFolder('one')))
+  })
+
+  it('of which a file was lost are made again', async () => {
+    const parts = changed('lost', (folder) => rmSync(join(folder, 'part_3_of_7.parquet')))
+    await search(parts, '--part', '3/7', '--resume')
+    expect(visible(parts).get('part_3_of_7.parquet')).toBe(visible(complete).get('part_3_of_7.parquet'))
   })
 
   it('are said to be that by what wants edges', async () => {

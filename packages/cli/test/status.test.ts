@@ -71,6 +71,12 @@ async function look(folder = run): Promise<Summary> {
   return JSON.parse(stdout) as Summary
 }
 
+/** While it changes, and from before there is a run. */
+async function peek(folder: string): Promise<Summary | undefined> {
+  const { stdout } = await facekit(['status', folder, '--json'])
+  return stdout ? (JSON.parse(stdout) as Summary) : undefined
+}
+
 async function table(folder = run): Promise<string> {
   return (await facekit(['status', folder])).stdout
 }
@@ -131,8 +137,7 @@ it('tells of parts that run and of those that were killed', { timeout: 120_000 }
   while (!state || state.stages.extract.count === 0) {
     expect(program.exitCode).toBe(null)
     await sleep(50)
-    const { stdout } = await facekit(['status', output, '--json'])
-    if (stdout) state = JSON.parse(stdout) as Summary
+    state = await peek(output)
   }
   expect(state.stages.extract).toMatchObject({
     parts: 2,
@@ -147,9 +152,34 @@ it('tells of parts that run and of those that were killed', { timeout: 120_000 }
   program.kill('SIGKILL')
   await ended
   expect((await look(output)).stages.extract).toMatchObject({ running: 0, failed: 1, missing: [0, 1] })
-  expect(await table(output)).toContain('extract 1/2 was killed, and goes on when it is submitted again')
+  expect(await table(output)).toContain('extract 1/2 was stopped, and goes on when it is submitted again')
+  // What was recorded is done, whoever looks; also where it was stopped in peace.
+  expect((await look(output)).stages.extract.count).toBeGreaterThan(0)
+  const stopped = startWith(env, ...extract('1/2', output, slow), '--resume')
+  const end = outcomeOf(stopped)
+  while ((await peek(output))?.stages.extract.running === 0) await sleep(20)
+  stopped.kill('SIGTERM')
+  expect((await end).status).toBe(143)
+  const afterStop = (await look(output)).stages.extract
+  expect(afterStop).toMatchObject({ running: 0, failed: 1 })
+  expect(afterStop.count).toBeGreaterThan(0)
   await succeed([...extract('1/2', output, slow), '--resume'])
   expect((await look(output)).stages.extract).toMatchObject({ done: 1, failed: 0, missing: [0], count: 20 })
+})
+
+it('does not take a slip for a failure, nor what cannot be read for what is there', async () => {
+  const copy = inFolder('slips')
+  await succeed(extract('0/2', copy))
+  expect((await facekit([...extract('0/2', copy), '--retry-failed'])).status).toBe(2)
+  expect((await facekit(extract('0/2', copy, inFolder('no.onnx')))).status).toBe(3)
+  expect((await look(copy)).stages.extract).toMatchObject({ done: 1, failed: 0 })
+  writeFileSync(join(copy, 'embeddings/part_0_of_2.json'), '')
+  expect((await look(copy)).stages.extract).toMatchObject({ done: 0, failed: 1, missing: [0, 1] })
+  expect(await table(copy)).toMatch(/extract 0\/2 failed: .*part_0_of_2\.json as its part made it/)
+  mkdirSync(join(copy, 'slurm'))
+  writeFileSync(join(copy, 'slurm/plan.json'), '{')
+  const { status, stderr } = await facekit(['status', copy])
+  expect([status, stderr]).toEqual([3, expect.stringMatching(/plan\.json .*RUN_FOLDER/)])
 })
 
 it('holds labels of an earlier search for none of this run', async () => {

@@ -1,5 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startSlurm, whyNoSlurm } from '@facekit/testing'
@@ -104,6 +112,26 @@ describe('submit slurm', () => {
     expect(submitAll).toContain('sbatch')
   })
 
+  it('refuses what is not that of which parts are there, but takes other thresholds', async () => {
+    const run = inFolder('begun')
+    const other = inFolder('begun-other.onnx')
+    copyFileSync(weights, other)
+    const words = (...more: string[]) => [...submitSlurm, '--dry-run', '--output', run, ...more]
+    expect((await facekit(words())).status).toBe(0)
+    // Nothing was made yet.
+    expect((await facekit(words('--batch-size', '8'))).status).toBe(0)
+    mkdirSync(join(run, 'embeddings'))
+    writeFileSync(join(run, 'embeddings/.facekit-part_0_of_2.json'), '{}')
+    expect((await facekit(words('--batch-size', '8', '--cluster_thresh', '0.8'))).status).toBe(0)
+    const { status, stderr } = await facekit(words('--top-k', '5'))
+    expect([status, stderr]).toEqual([
+      3,
+      expect.stringMatching(
+        /--batch-size was 8 and is not given; --top-k was not given and is 5.*RUN_DIFFERS/,
+      ),
+    ])
+  })
+
   it('says that it writes scripts anew where they had other lines', async () => {
     expect((await facekit(dry())).stderr).not.toContain('submit.sh anew')
     expect((await facekit(dry())).stderr).not.toContain('anew')
@@ -133,7 +161,11 @@ describe('submit slurm', () => {
     [dry('--partition', 'a\nb'), 'Expected one line for sbatch', 'OPTION'],
     [dry('--', 'faces'), 'Expected an option of sbatch after -- but received faces', 'OPTION'],
     [dry('--output', 'a%b').toSpliced(9, 2), 'Expected a path without % and \\ for --output', 'OPTION'],
-    [dry('--parts', '100001').toSpliced(6, 2), 'Expected a part from up to 100000 parts', 'OPTION'],
+    [
+      dry('--parts', '100001').toSpliced(6, 2),
+      'Expected 100000 at most for --parts but received 100001',
+      'OPTION',
+    ],
     [dry('--engine', 'faiss'), 'Expected --engine screened or tiles', 'OPTION'],
     [dry('--resume'), 'Unknown flag --resume', 'OPTION'],
   ])('refuses %j', async (args, message, code) => {

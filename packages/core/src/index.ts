@@ -29,14 +29,15 @@ export { identityDifferences, runDamaged, runDiffers } from './output/run-record
 export { checkMark, hashFile, isFileMark, MarkedFile } from './output/marked-file.js'
 export type { FileMark } from './output/marked-file.js'
 export type { Part } from './output/part.js'
-export { nameOfPart, sayPart } from './output/part.js'
+export { MOST_PARTS, nameOfPart, sayPart } from './output/part.js'
 export { partsIn } from './output/place.js'
 export type { PartFailure, PartState } from './output/part-states.js'
 export { forgetPartFailure, isWorkedOn, notePartFailure, partStates } from './output/part-states.js'
 export type { PartFile, Receipt } from './output/receipts.js'
 export {
-  checkPartFile,
   checkPartFits,
+  checkPartsAgree,
+  finishedPart,
   formatReceipt,
   identityIn,
   partDamaged,

@@ -39,7 +39,8 @@ it('are made side by side, each with a place and a record of its own', async () 
   const both = await Promise.all(
     [0, 1].map((number) => PendingFiles.in(output, 'edges', { part: part(number) })),
   )
-  const whole = await PendingFiles.in(output, 'edges')
+  await expect(PendingFiles.in(output, 'edges')).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' })
+  const whole = await PendingFiles.in(output, 'edges', { besideParts: true })
   expect(new Set([...both, whole].map(({ folder }) => folder)).size).toBe(3)
   await expect(PendingFiles.in(output, 'edges', { part: part(1) })).rejects.toMatchObject({
     code: 'OUTPUT_BUSY',

@@ -256,6 +256,16 @@ export class ShardSet {
   }
 }
 
+/** Names of the files of a set that is part of a larger one. */
+export function* namesOfShards(
+  { firstShard, shards }: NonNullable<ShardSetOptions['place']>,
+  normalized: boolean,
+): Generator<string> {
+  for (let number = firstShard; number < firstShard + shards; number++)
+    for (const file of SHARD_FILES)
+      yield memberName(file === 'embs' ? embeddingsPart(normalized) : file, number)
+}
+
 function logPath(pending: PendingFiles): string {
   return pending.scratchPath('shards.ndjson')
 }

@@ -141,38 +141,38 @@ async function readColumns({ file, metadata, rows }: Groups, names: string[]): P
     duplicate_of: new Float64Array(rows).fill(-1),
   }
   let filled = 0
+  let wrong: string | undefined
   await parquetRead({
     file,
     metadata,
     columns: names,
-    // A column of long values comes in several pages.
+    // A column of long values comes in several pages. What is thrown here is heard by nobody.
     onChunk: ({ columnName, columnData, rowStart }) => {
       filled += columnData.length
-      for (let i = 0; i < columnData.length; i++) {
-        const value: unknown = columnData[i] ?? undefined
-        const row = rowStart + i
-        if (columnName === 'path')
-          columns.path[row] = value === undefined ? missing('path', row) : String(value)
-        else if (columnName === 'index')
-          columns.index[row] = value === undefined ? missing('index', row) : Number(value)
-        else if (value === undefined) continue
-        else if (columnName === 'class') columns.class[row] = classNumberOf(String(value))
-        else columns.duplicate_of[row] = Number(value)
-      }
+      for (let i = 0; i < columnData.length; i++)
+        wrong ??= setValue(columns, columnName, rowStart + i, columnData[i])
     },
   })
+  if (wrong !== undefined) throw new Error(wrong)
   if (filled !== names.length * rows) throw new Error(`it lacks values of ${names.join(', ')}`)
   return columns
 }
 
-function missing(what: string, row: number): never {
-  throw new Error(`row ${row} of a part of it has no ${what}`)
-}
-
-function classNumberOf(name: string): number {
-  const number = classNumber(name)
-  if (!(number < 2 ** 31)) throw new Error(`it has a class of the name ${JSON.stringify(name)}`)
-  return number
+/** @returns what is wrong with the value */
+function setValue(columns: Columns, name: string, row: number, value: unknown): string | undefined {
+  if (name === 'path' || name === 'index') {
+    if (value === null || value === undefined) return `an image of it has no ${name}`
+    if (name === 'path') columns.path[row] = String(value)
+    else columns.index[row] = Number(value)
+  } else if (value !== null && value !== undefined) {
+    if (name === 'duplicate_of') columns.duplicate_of[row] = Number(value)
+    else {
+      const number = classNumber(String(value))
+      if (!(number < 2 ** 31)) return `it has a class of the name ${JSON.stringify(value)}`
+      columns.class[row] = number
+    }
+  }
+  return undefined
 }
 
 function toBatch(columns: Columns, { firstRow }: Groups): AssignedBatch {

@@ -1,5 +1,5 @@
 import { Readable, Writable, type Duplex } from 'node:stream'
-import { FacekitError, OptionError, partsIn, PendingFiles, WriterStream } from '@facekit/core'
+import { OptionError, PendingFiles, WriterStream } from '@facekit/core'
 import type { EmbeddingBatch, RunIdentity } from '@facekit/core'
 import type { Embedder } from '@facekit/embedder'
 import { writeArrow } from '@facekit/io-arrow'
@@ -65,7 +65,6 @@ export async function folderOutput(
   talk: Talk,
   signal: AbortSignal | undefined,
 ): Promise<ExtractOutput> {
-  if ((await partsIn(folder)).length > 0) throw partsThere(folder)
   const pending = await PendingFiles.in(folder, 'embeddings', { resume: options.resume })
   sayLeftover(pending, talk)
   let set: RecordedSet | undefined
@@ -103,13 +102,6 @@ export async function folderOutput(
       if (set) sayKept(pending, error, talk)
     },
   }
-}
-
-function partsThere(folder: string): FacekitError {
-  return new FacekitError(
-    'OUTPUT_EXISTS',
-    `Expected room for a set in ${folder} but parts of one are there. Give --part, or choose another folder.`,
-  )
 }
 
 export function shardSetOptions(

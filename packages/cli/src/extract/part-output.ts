@@ -1,18 +1,17 @@
+import { readdir } from 'node:fs/promises'
 import {
-  checkPartFile,
   checkPartFits,
+  checkPartsAgree,
   FacekitError,
   filesMadeIn,
-  identityDifferences,
+  finishedPart,
   OptionError,
   PendingFiles,
-  readReceipt,
   sayPart,
   WriterStream,
   type Part,
-  type Receipt,
-  type RunIdentity,
 } from '@facekit/core'
+import { namesOfShards } from '@facekit/io-npy'
 import { checkInput, readWrittenList } from '@facekit/preprocess'
 import { grouped } from '../progress.js'
 import { sayCommitted, sayKept, sayLeftover } from '../said-of-output.js'
@@ -34,19 +33,21 @@ export async function partOutput(
 ): Promise<ExtractOutput> {
   await checkInput(options.input, options.listColumn)
   await checkPartFits(folder, part)
-  if ((await filesMadeIn(folder, 'embeddings')).length > 0) throw wholeSet(folder)
+  if (await holdsWholeSet(folder)) throw wholeSet(folder)
   const list = await sharedList(folder, options, talk, signal)
   const pending = await PendingFiles.in(folder, 'embeddings', {
     resume: options.resume,
     part,
     onBusy: (error) => talk.warn(`Waiting: ${error.message}`),
+    signal,
   })
   sayLeftover(pending, talk)
   let set: RecordedSet | undefined
   return {
     async begin({ dim, normalized }, rest, batchSize) {
       const of = { 'the list': list.sha256, ...rest }
-      const finished = options.resume ? await finishedPart(folder, part, of) : undefined
+      await checkPartsAgree(folder, 'embeddings', part, of, !options.resume)
+      const finished = options.resume ? await finishedPart(folder, 'embeddings', part, of) : undefined
       if (finished) {
         talk.info(`Part ${sayPart(part)} is there already`)
         const { images = 0, failed = 0 } = finished.counts
@@ -55,6 +56,7 @@ export async function partOutput(
       const { splitThreshold, ...shardOptions } = shardSetOptions(options, dim, normalized)
       const share = shareOfPart(part, list.entries, batchSize, splitThreshold)
       const entries = share.end - share.first
+      await pending.checkRoomFor(namesOfShards(share, normalized))
       const checkpoints = pending.checkpoints({ ...of, '--part': sayPart(part) })
       const opened = (set = await RecordedSet.open(
         pending,
@@ -113,11 +115,11 @@ export function shareOfPart(
   return { first: first!, end: end!, firstShard: number * shards, shards }
 }
 
-async function finishedPart(folder: string, part: Part, of: RunIdentity): Promise<Receipt | undefined> {
-  const receipt = await readReceipt(folder, 'embeddings', part)
-  if (!receipt || identityDifferences(receipt.of, of).length > 0) return undefined
-  for (const file of receipt.files) await checkPartFile(folder, file)
-  return receipt
+/** By its record or, where others than facekit made it, by its name: shards of parts are numbered. */
+async function holdsWholeSet(folder: string): Promise<boolean> {
+  if ((await filesMadeIn(folder, 'embeddings')).length > 0) return true
+  const names = await readdir(folder).catch(() => [])
+  return names.some((name) => name.startsWith('final_'))
 }
 
 /** @throws OptionError for what a part cannot be combined with */

@@ -1,5 +1,13 @@
 import { dirname } from 'node:path'
-import { FacekitError, identityDifferences, PendingFiles, WriterStream } from '@facekit/core'
+import {
+  FacekitError,
+  identityDifferences,
+  partsIn,
+  PendingFiles,
+  sayPart,
+  WriterStream,
+  type Part,
+} from '@facekit/core'
 import { openFileSet } from '@facekit/io-npy'
 import { grouped } from '../progress.js'
 import { sayCommitted, sayLeftover } from '../said-of-output.js'
@@ -19,6 +27,8 @@ export async function retryOutput(
   options: FolderOutputOptions,
   talk: Talk,
 ): Promise<ExtractOutput> {
+  const [part] = await partsIn(folder)
+  if (part) throw ofParts(folder, part)
   const pending = await PendingFiles.in(folder, 'embeddings', { resume: options.resume })
   sayLeftover(pending, talk)
   try {
@@ -60,6 +70,13 @@ export async function retryOutput(
     await pending.discard()
     throw error
   }
+}
+
+function ofParts(folder: string, part: Part): FacekitError {
+  return new FacekitError(
+    'RETRY_UNKNOWN',
+    `Expected a whole set in ${folder} for --retry-failed but it is one of ${part.of} parts. Make those parts anew of which images failed: --part ${sayPart(part)} --no-resume, and so on.`,
+  )
 }
 
 function unknownRun(folder: string): FacekitError {

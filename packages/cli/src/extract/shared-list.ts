@@ -1,6 +1,13 @@
 import { statSync } from 'node:fs'
 import { isAbsolute, resolve } from 'node:path'
-import { FacekitError, identityDifferences, OptionError, PendingFiles, type RunIdentity } from '@facekit/core'
+import {
+  FacekitError,
+  hashFile,
+  identityDifferences,
+  OptionError,
+  PendingFiles,
+  type RunIdentity,
+} from '@facekit/core'
 import { imageList, openWrittenList, writeList, type WrittenList } from '@facekit/preprocess'
 import { grouped, Progress } from '../progress.js'
 import type { Talk } from '../talk.js'
@@ -27,16 +34,17 @@ export async function sharedList(
     throw new OptionError(
       `Expected a folder or a list for --part but received ${input}, which one part could read`,
     )
-  const source = sourceOf({ input, listColumn })
   const there = await openWrittenList(folder)
-  if (there) return checked(there, source)
+  if (there) return checked(there, { input, listColumn }, signal)
   await expectImages(input, signal)
   const pending = await PendingFiles.in(folder, 'list', {
     onBusy: () => talk.info('Waiting for another part, which writes the list of images'),
+    signal,
   })
   try {
     const meanwhile = await openWrittenList(folder)
-    if (meanwhile) return checked(meanwhile, source)
+    if (meanwhile) return checked(meanwhile, { input, listColumn }, signal)
+    const source = { ...sourceOf({ input, listColumn }), ...(await contentsOf(input, signal)) }
     let passedOver = ''
     const progress = new Progress('list', 'images')
     const batches = imageList(input, {
@@ -74,13 +82,31 @@ function sourceOf({ input, listColumn }: RunInput): RunIdentity {
     ...(listColumn !== undefined && { '--list-column': listColumn }),
     ...(stats.isFile() && {
       'the size of the list': stats.size,
-      'the time of its last change': stats.mtime.toISOString(),
+      [CHANGED]: stats.mtime.toISOString(),
     }),
   }
 }
 
-function checked(list: WrittenList, source: RunIdentity): WrittenList {
-  const differences = identityDifferences(list.source, source)
+const CHANGED = 'the time of its last change'
+
+/** A list that was touched, or copied, is the same. */
+async function contentsOf(input: string, signal: AbortSignal | undefined): Promise<RunIdentity> {
+  if (!statSync(input).isFile()) return {}
+  return { 'the list': (await hashFile(input, { signal })).hash.digest('hex') }
+}
+
+async function checked(
+  list: WrittenList,
+  input: RunInput,
+  signal: AbortSignal | undefined,
+): Promise<WrittenList> {
+  const { 'the list': contents, ...before } = list.source
+  const now = sourceOf(input)
+  if (identityDifferences(before, now).length === 0) return list
+  const differences = identityDifferences(
+    { ...before, [CHANGED]: '', 'the list': contents ?? '' },
+    { ...now, [CHANGED]: '', 'the list': '', ...(await contentsOf(input.input, signal)) },
+  )
   if (differences.length === 0) return list
   throw new FacekitError(
     'LIST_CHANGED',

@@ -8,7 +8,7 @@ import { sayLeftover, settleInput } from '../said-of-output.js'
 import { whyNotFrom, whyNotOf } from '../search/edges-fit.js'
 import { surveyEmbeddings } from '../search/survey.js'
 import type { Talk } from '../talk.js'
-import { joinParts } from './join-parts.js'
+import { findParts, joinParts } from './join-parts.js'
 import { labelEdges, lowestThreshold, warnOfThresholds, type LabelWish } from './label-edges.js'
 import { chooseMethod, type ChosenMethod } from './method.js'
 import { runStart } from './run-start.js'
@@ -38,24 +38,25 @@ export async function label(wish: LabelOptions, talk: Talk, signal?: AbortSignal
   const startMs = Date.now()
   await settleInput(wish.input, talk)
   const set = await orStopped(openFileSet(wish.input), signal)
-  await joinParts(wish.edges, wish.memoryLimit, talk, signal)
-  const edges = await orStopped(openEdges(wish.edges), signal)
-  const notOf = whyNotOf(set, edges)
+  const parts = await orStopped(findParts(wish.edges, talk), signal)
+  const there = parts ?? (await orStopped(openEdges(wish.edges), signal))
+  const notOf = whyNotOf(set, there)
   if (notOf) throw otherEdges(wish, notOf)
   const chosen = await chooseMethod(wish, set, talk, signal)
   const options = { ...wish, ...chosen }
   labelMemory(options.memoryLimit, set.rows, chosen.method)
   warnOfThresholds(options, talk)
-  const notFrom = whyNotFrom(lowestThreshold(options), edges)
+  const notFrom = whyNotFrom(lowestThreshold(options), there)
   if (notFrom) throw otherEdges(wish, notFrom)
   const pending = await openLabels(options.output, options.saveGroups)
   sayLeftover(pending, talk)
   try {
+    const survey = await surveyEmbeddings(set, talk, signal)
+    if (survey.fingerprint !== there.fingerprint)
+      throw otherEdges(options, 'they are of embeddings with other numbers')
+    const edges = parts ? await joinParts(parts, wish.memoryLimit, talk, signal) : await openEdges(wish.edges)
     talk.info(`${grouped(set.rows)} embeddings of ${set.dim} numbers, ${grouped(edges.edges)} edges`)
     await checkEdges(edges, signal)
-    const survey = await surveyEmbeddings(set, talk, signal)
-    if (survey.fingerprint !== edges.fingerprint)
-      throw otherEdges(options, 'they are of embeddings with other numbers')
     const run = runStart({ ...options, startMs }, set, survey)
     const summary = await labelEdges(set, edges, survey.unusable, options, pending, run, talk, signal)
     return {

@@ -1,7 +1,6 @@
 import {
-  checkPartFile,
+  finishedPart,
   identityDifferences,
-  readReceipt,
   type Part,
   type PendingFiles,
   type RunIdentity,
@@ -18,16 +17,14 @@ export async function finishedEdges(
   info: EdgesInfo,
   part: Part | undefined,
 ): Promise<{ edges: number; files: string[] } | undefined> {
-  if (part) return (await finishedPart(pending.output, info, part)) ?? (await joined(pending.output, info))
+  const { output } = pending
+  if (part) {
+    const receipt = await finishedPart(output, 'edges', part, identityOf(info))
+    if (!receipt) return joined(output, info)
+    return { edges: receipt.counts['edges'] ?? 0, files: receipt.files.map(({ name }) => name) }
+  }
   if (!pending.isFinishedRun(identity)) return undefined
-  return { edges: (await openEdges(pending.output)).edges, files: [...pending.earlierFiles.keys()] }
-}
-
-async function finishedPart(folder: string, info: EdgesInfo, part: Part) {
-  const receipt = await readReceipt(folder, 'edges', part)
-  if (!receipt || identityDifferences(receipt.of, identityOf(info)).length > 0) return undefined
-  for (const file of receipt.files) await checkPartFile(folder, file)
-  return { edges: receipt.counts['edges'] ?? 0, files: receipt.files.map(({ name }) => name) }
+  return { edges: (await openEdges(output)).edges, files: [...pending.earlierFiles.keys()] }
 }
 
 /** Once they are joined there are no parts any more. */
@@ -37,10 +34,10 @@ async function joined(folder: string, info: EdgesInfo) {
   return { edges: edges.edges, files: edges.files.map(({ name }) => name) }
 }
 
-/** @returns undefined where there are none */
+/** @returns undefined where there are none that can be read: they are made again then */
 export async function openEdgesIfThere(folder: string): Promise<EdgeSet | undefined> {
   return openEdges(folder).catch((error: unknown) => {
-    if (error instanceof EdgeError && error.code === 'EDGES_FOLDER') return undefined
+    if (error instanceof EdgeError) return undefined
     throw error
   })
 }

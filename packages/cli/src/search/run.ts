@@ -56,6 +56,7 @@ export async function search(
     resume: options.resume,
     part,
     ...(part && { onBusy: (error) => talk.warn(`Waiting: ${error.message}`) }),
+    signal,
   })
   sayLeftover(pending, talk)
   try {

@@ -1,4 +1,5 @@
 import {
+  checkPartsAgree,
   OptionError,
   sayPart,
   type EdgeBatch,
@@ -6,7 +7,7 @@ import {
   type Part,
   type PendingFiles,
 } from '@facekit/core'
-import { EmbeddingsFingerprint, writeEdges } from '@facekit/edges'
+import { EmbeddingsFingerprint, identityOf, writeEdges } from '@facekit/edges'
 import {
   filesOfProgress,
   Gallery,
@@ -97,6 +98,7 @@ export async function searchEdges(
     '--topK': topK === Infinity ? 'all' : topK,
     ...(part && { '--part': sayPart(part) }),
   }
+  if (part) await checkPartsAgree(pending.output, 'edges', part, identityOf(info), !resume)
   const finished = resume ? await finishedEdges(pending, identity, info, part) : undefined
   if (finished) return { ...finished, survey, gpus: 0, removed: [] }
   const checkpoints = pending.checkpoints(identity)

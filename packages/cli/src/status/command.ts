@@ -2,7 +2,7 @@ import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
 import { EXIT } from '../exit-codes.js'
 import type { CommandContext } from '../standard-streams.js'
 import { print, printSummary } from '../summary.js'
-import { STAGES } from './run-layout.js'
+import { STAGES } from '../run-layout.js'
 
 export const name = 'status'
 export const usage = 'status <run>'

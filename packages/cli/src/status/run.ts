@@ -1,18 +1,22 @@
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   FacekitError,
   filesMadeIn,
+  identityDifferences,
   isWorkedOn,
   partsIn,
   partStates,
+  readReceipts,
   sayPart,
   type OutputKind,
   type PartState,
 } from '@facekit/core'
+import { identityOf } from '@facekit/edges'
 import { openEdgesIfThere } from '../search/finished-edges.js'
 import { openWrittenList } from '@facekit/preprocess'
-import { PLAN_NAME, runFolders, SUBMIT_NAME, type Stage } from './run-layout.js'
+import { readPlan } from '../run-plan.js'
+import { runFolders, SUBMIT_NAME, type Stage } from '../run-layout.js'
 
 export interface StageStatus {
   parts: number
@@ -34,7 +38,7 @@ export interface StageStatus {
 
 export interface StageFailure {
   part: string
-  /** Undefined for one that was killed. */
+  /** Undefined for one that was stopped, or killed. */
   message: string | undefined
   host: string
 }
@@ -53,7 +57,7 @@ export interface RunStatus {
  */
 export async function lookAtRun(run: string): Promise<RunStatus> {
   const folders = runFolders(run)
-  const parts = (await plannedParts(run)) ?? (await partsThere(folders))
+  const parts = (await readPlan(run))?.parts ?? (await partsThere(folders))
   if (parts === undefined) {
     throw new FacekitError(
       'RUN_FOLDER',
@@ -71,14 +75,6 @@ export async function lookAtRun(run: string): Promise<RunStatus> {
   const isMissing = Object.values(stages).some(({ missing }) => missing.length > 0)
   const submit = join(folders.slurm, SUBMIT_NAME)
   return { run, stages, submit: isMissing && (await isThere(submit)) ? submit : undefined }
-}
-
-async function plannedParts(run: string): Promise<number | undefined> {
-  const path = join(runFolders(run).slurm, PLAN_NAME)
-  const text = await readFile(path, 'utf8').catch(() => undefined)
-  if (text === undefined) return undefined
-  const { parts } = JSON.parse(text) as { parts?: unknown }
-  return Number.isSafeInteger(parts) && (parts as number) >= 1 ? (parts as number) : undefined
 }
 
 async function partsThere(folders: ReturnType<typeof runFolders>): Promise<number | undefined> {
@@ -124,17 +120,23 @@ async function lookAtParts(folder: string, kind: OutputKind, parts: number): Pro
 }
 
 /** Edges of parts that were joined are there, and the parts are not. */
-async function lookAtSearch(folder: string, parts: number): Promise<Counted> {
+async function lookAtSearch(folder: string, planned: number): Promise<Counted> {
+  const parts = (await partsIn(folder))[0]?.of ?? planned
   const status = await lookAtParts(folder, 'edges', parts)
-  if (status.done + status.running + status.failed > 0) return status
   const edges = await openEdgesIfThere(folder)
-  if (!edges) return status
+  const receipts = await readReceipts(folder, 'edges').catch(() => undefined)
+  const areJoined = receipts?.every(
+    ({ of }) => edges && identityDifferences(of, identityOf(edges)).length === 0,
+  )
+  // Parts of another search may have begun.
+  if (!edges || !areJoined || (receipts!.length === 0 && status.running + status.failed > 0)) return status
   const pairs = pairsOf(edges.rows)!
   return { ...status, done: parts, missing: [], count: pairs, total: pairs }
 }
 
 async function lookAtLabels(folder: string, edges: string): Promise<StageStatus> {
-  const isRunning = await isWorkedOn(folder)
+  // It joins edges first.
+  const isRunning = (await isWorkedOn(folder)) || (await isWorkedOn(edges))
   const made = (await filesMadeIn(folder, 'labels')).find((name) => name === 'clustering_result.txt')
   const [labelled, searched] = [
     made && (await timeOf(join(folder, made))),

@@ -2,7 +2,7 @@ import { printable } from '@facekit/core'
 import { aligned } from '../aligned.js'
 import { duration, grouped } from '../progress.js'
 import { shellWord } from '../submit/quote.js'
-import { STAGES } from './run-layout.js'
+import { STAGES } from '../run-layout.js'
 import type { RunStatus, StageStatus } from './run.js'
 
 /** Failures that are named of each stage. */
@@ -60,7 +60,7 @@ function* failureLines(stage: string, { failures }: StageStatus): Generator<stri
   for (const { part, message, host } of failures.slice(0, MOST_FAILURES)) {
     const where = host ? ` on ${host}` : ''
     yield printable(
-      `${stage} ${part} ${message === undefined ? 'was killed, and goes on when it is submitted again' : `failed${where}: ${message}`}`,
+      `${stage} ${part} ${message === undefined ? 'was stopped, and goes on when it is submitted again' : `failed${where}: ${message}`}`,
     )
   }
   const more = failures.length - MOST_FAILURES

@@ -3,6 +3,7 @@ import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
 import { EXIT } from '../exit-codes.js'
 import * as extractCommand from '../extract/command.js'
 import { COMMON_FLAGS, count } from '../flags.js'
+import { partCount } from '../part-flags.js'
 import type { CommandContext } from '../standard-streams.js'
 import { createTalk } from '../talk.js'
 import { TASK_FLAGS } from './tasks.js'
@@ -27,7 +28,7 @@ const RUN_FLAGS = {
   parts: {
     type: 'string',
     demandOption: true,
-    coerce: count('parts'),
+    coerce: partCount('parts'),
     describe: 'Tasks that extract is dealt to, and search',
   },
   'dry-run': { type: 'boolean', default: false, describe: 'Write the scripts and submit nothing' },

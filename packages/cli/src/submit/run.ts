@@ -3,13 +3,14 @@ import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { FacekitError, writeAtomically } from '@facekit/core'
+import { FacekitError, identityDifferences, partsIn, writeAtomically } from '@facekit/core'
 import { orStopped } from '../interruption.js'
-import { runFolders, SUBMIT_NAME } from '../status/run-layout.js'
+import { runFolders, SUBMIT_NAME } from '../run-layout.js'
+import { readPlan } from '../run-plan.js'
 import type { Talk } from '../talk.js'
 import { shellWord } from './quote.js'
 import { planRun, type PlanOptions } from './plan.js'
-import { scriptsOf } from './scripts.js'
+import { planOf, scriptsOf, type ClusterRun } from './scripts.js'
 
 export interface SubmitOptions extends PlanOptions {
   /** Whether scripts are all that is made. */
@@ -24,6 +25,7 @@ export async function submit(
 ): Promise<void> {
   const run = await planRun(options, signal)
   if (!options.dryRun) await checkSlurm()
+  await checkPlan(run)
   const folder = runFolders(run.run).slurm
   const script = join(folder, SUBMIT_NAME)
   const again = shellWord(script)
@@ -42,6 +44,24 @@ export async function submit(
   throw new FacekitError(
     'SLURM',
     `Expected Slurm to take all jobs but received: ${linesOf(stderr).join('; ')}. What it took stays in the queue. Give other flags, or edit the scripts, and submit the rest: ${again}`,
+  )
+}
+
+/**
+ * What is there of a run is not made again: it must be of the same.
+ *
+ * @throws FacekitError `RUN_DIFFERS`
+ */
+async function checkPlan(run: ClusterRun): Promise<void> {
+  const { extract, search } = runFolders(run.run)
+  const before = await readPlan(run.run)
+  const isBegun = (await partsIn(extract)).length + (await partsIn(search)).length > 0
+  if (!before || !isBegun) return
+  const differences = identityDifferences(before.of, planOf(run).of)
+  if (differences.length === 0) return
+  throw new FacekitError(
+    'RUN_DIFFERS',
+    `Expected the run in ${run.run} to be of what its parts are but ${differences.join('; ')}. Choose another folder for --output, or remove the parts: ${extract}, ${search}.`,
   )
 }
 

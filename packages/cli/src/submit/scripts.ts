@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { ownVersion } from '../own-version.js'
-import { PLAN_NAME, runFolders, STAGES, SUBMIT_NAME, type Stage } from '../status/run-layout.js'
+import { formatPlan, type RunPlan } from '../run-plan.js'
+import { PLAN_NAME, runFolders, STAGES, SUBMIT_NAME, type Stage } from '../run-layout.js'
 import { directiveWord, shellWord } from './quote.js'
 
 /** A run on a cluster: what its scripts say. All paths are absolute. */
@@ -26,10 +27,19 @@ const NOTICE_S = 120
 /** A task that is killed has most likely too little memory, and will not have more. */
 const RESTARTS_AFTER_KILL = 5
 
+/** Labels may be made again by other flags. */
+export function planOf({ parts, input, words }: ClusterRun): RunPlan {
+  const flags = [...words.extract, ...words.search].map((word) => {
+    const [name = word, ...value] = word.split('=')
+    return [name, value.join('=')] as const
+  })
+  return { parts, of: { '--input': input, ...Object.fromEntries(flags) } }
+}
+
 /** Files that are kept beside the output: by their names, what is in them. */
 export function scriptsOf(run: ClusterRun): Map<string, string> {
   return new Map([
-    [PLAN_NAME, `${JSON.stringify({ parts: run.parts })}\n`],
+    [PLAN_NAME, formatPlan(planOf(run))],
     ...STAGES.map((stage) => [`${stage}.sh`, batchScript(stage, run)] as const),
     [SUBMIT_NAME, submitScript(run)],
   ])
@@ -118,6 +128,19 @@ afterok() {
   fi
 }
 
+# ranges NUMBER...: ascending, as sbatch has them: 0-3,7
+ranges() {
+  local list='' first=$1 last=$1 number
+  shift
+  for number in "$@" ''; do
+    if [[ $number ]] && ((number == last + 1)); then last=$number && continue; fi
+    list+=\${list:+,}$first
+    if ((last > first)); then list+=-$last; fi
+    first=$number last=$number
+  done
+  echo "$list"
+}
+
 # submit STAGE DEPENDENCY OPTION...: the number of the job
 submit() {
   local stage=$1 dependency=$2 job
@@ -142,7 +165,7 @@ submit_parts() {
     echo "$stage: nothing to submit, \${#tasks[@]} tasks in the queue"
     return
   fi
-  list=$(IFS=, && echo "\${missing[*]}")
+  list=$(ranges "\${missing[@]}")
   job=$(submit "$stage" "$dependency" --array="$list")
   for part in "\${missing[@]}"; do tasks+=("\${job}_$part"); done
   echo "$stage: job $job, \${#missing[@]} of ${parts} parts"

@@ -3,7 +3,7 @@ import * as extractCommand from '../extract/command.js'
 import type { Flags } from '../flags.js'
 import * as labelCommand from '../label/command.js'
 import * as searchCommand from '../search/command.js'
-import { STAGES, type Stage } from '../status/run-layout.js'
+import { STAGES, type Stage } from '../run-layout.js'
 
 const FLAGS_OF: Readonly<Record<Stage, Flags>> = {
   extract: extractCommand.flags,

@@ -19,6 +19,8 @@ interface Journal {
   earlier: MadeFiles
   /** What is to come: names in the hidden folder and, later, in the output. */
   names: readonly string[]
+  /** Whether nothing is recorded any more then. */
+  removesRecord: boolean
 }
 
 /** What a commit did beside bringing the files. */
@@ -47,10 +49,11 @@ export async function commitSet(
   output: string,
   claim: Claim,
   place: Place,
-  journal: Journal,
+  made: Omit<Journal, 'removesRecord'>,
   record: OutputRecord,
 ): Promise<Committed> {
   const hidden = claim.folder
+  const journal = { ...made, removesRecord: record.size === 0 }
   for (const name of journal.names) await syncTree(join(hidden, name))
   await writeSynced(join(hidden, place.record), formatRecord(record))
   const draft = join(hidden, `${JOURNAL_NAME}-draft`)
@@ -109,6 +112,7 @@ class Moves {
   readonly #place: Place
   readonly #kind: OutputKind
   readonly #names: readonly string[]
+  readonly #removesRecord: boolean
   /** Names right in the output that the earlier run made, and its files: under their own names, or of a folder. */
   readonly #earlier = new Map<string, Map<string, number>>()
   /** What is not in its place yet. */
@@ -117,12 +121,13 @@ class Moves {
   readonly #kept: string[] = []
   hasBegun = false
 
-  constructor(output: string, claim: Claim, place: Place, { kind, earlier, names }: Journal) {
+  constructor(output: string, claim: Claim, place: Place, { kind, earlier, names, removesRecord }: Journal) {
     this.#output = output
     this.#claim = claim
     this.#place = place
     this.#kind = kind
     this.#names = names
+    this.#removesRecord = removesRecord
     for (const [path, size] of earlier) {
       const [name, file = name] = path.split('/') as [string, string?]
       const files = this.#earlier.get(name) ?? new Map<string, number>()
@@ -145,7 +150,8 @@ class Moves {
       await this.#move(join(hidden, name), join(this.#output, name))
     }
     const { record } = this.#place
-    await this.#move(join(hidden, record), join(this.#output, record))
+    if (this.#removesRecord) await unlink(join(this.#output, record)).catch(ignoreMissing)
+    else await this.#move(join(hidden, record), join(this.#output, record))
     await sync(this.#output)
     // While the journal is there: what the record of the run speaks of has been moved away.
     await removeRunRecord(hidden)
@@ -226,11 +232,16 @@ function ignoreMissing(error: unknown): undefined {
 
 /** As hostile as any file: only names that facekit gives are moved, and only what is recorded is removed. */
 function parseJournal(text: string): Journal {
-  const { kind, earlier, names } = JSON.parse(text) as Record<string, unknown>
+  const { kind, earlier, names, removesRecord } = JSON.parse(text) as Record<string, unknown>
   if (typeof kind !== 'string' || !isOutputKind(kind) || !Array.isArray(names))
     throw new Error('it holds no journal')
   const isName = (name: unknown): name is string => typeof name === 'string' && isNameOf(kind, name)
   const odd = names.findIndex((name) => !isName(name))
   if (odd >= 0) throw new Error(`it holds ${JSON.stringify(names[odd])}, which is no name of ${kind}`)
-  return { kind, earlier: parseMade(kind, earlier), names: names.filter(isName) }
+  return {
+    kind,
+    earlier: parseMade(kind, earlier),
+    names: names.filter(isName),
+    removesRecord: removesRecord === true,
+  }
 }

@@ -16,7 +16,7 @@ export interface Owner {
 /** What is said of a process of elsewhere only by what it touches: it does so this often. */
 export const SIGN_OF_LIFE_MS = 15_000
 /** Longer than a main thread is busy with one thing. */
-export const SILENCE_MS = 5 * 60_000
+const SILENCE_MS = 5 * 60_000
 
 export function thisProcess(): Owner {
   return { pid: process.pid, host: hostname(), place: HERE, started: startOf(process.pid) }

@@ -5,7 +5,7 @@ import { lookForOwner } from './claim.js'
 import type { OutputKind } from './output-kinds.js'
 import { nameOfPart, type Part } from './part.js'
 import { failureNameOf, partsFailedIn, partsIn, placeOf } from './place.js'
-import { readReceipt, type Receipt } from './receipts.js'
+import { checkPartFile, readReceipt, type Receipt } from './receipts.js'
 import { readRunRecord } from './run-record.js'
 import { writeAtomically } from './write-atomically.js'
 
@@ -23,7 +23,7 @@ export type PartState = { part: Part } & (
   | { state: 'done'; receipt: Receipt }
   /** A process is at it, which had recorded `progress` after `seconds` of work. */
   | { state: 'running'; host: string; progress: unknown; seconds: number }
-  /** An error ended it, or it was killed; of what it had recorded it goes on. */
+  /** An error ended it, or it was stopped or killed; of what it had recorded it goes on. */
   | { state: 'failed'; failure: PartFailure | undefined; progress: unknown; seconds: number }
 )
 
@@ -33,20 +33,32 @@ export async function partStates(folder: string, kind: OutputKind): Promise<Part
   const parts = [...new Map(all.map((part) => [nameOfPart(part), part])).values()].sort(
     (a, b) => a.of - b.of || a.number - b.number,
   )
-  const states = await Promise.all(parts.map(async (part) => stateOf(folder, kind, part)))
-  return states.filter((state) => state !== undefined)
+  const states: PartState[] = []
+  for (const part of parts) {
+    const state = await stateOf(folder, kind, part)
+    if (state) states.push(state)
+  }
+  return states
 }
 
 async function stateOf(folder: string, kind: OutputKind, part: Part): Promise<PartState | undefined> {
   const hidden = join(folder, placeOf(part).hidden)
   const owner = await lookForOwner(hidden)
-  const record = owner ? await readRunRecord(hidden).catch(() => undefined) : undefined
+  const record = await readRunRecord(hidden).catch(() => undefined)
   const { progress, seconds } = { progress: record?.progress, seconds: record?.seconds ?? 0 }
   if (owner?.isThere) return { part, state: 'running', host: owner.host, progress, seconds }
+  try {
+    const receipt = await readReceipt(folder, kind, part)
+    if (receipt) {
+      for (const file of receipt.files) await checkPartFile(folder, file)
+      return { part, state: 'done', receipt }
+    }
+  } catch (error) {
+    const failure = { message: (error as Error).message, host: '', at: '' }
+    return { part, state: 'failed', failure, progress, seconds }
+  }
   const failure = await readFailure(folder, part)
-  if (owner || failure) return { part, state: 'failed', failure, progress, seconds }
-  const receipt = await readReceipt(folder, kind, part)
-  return receipt && { part, state: 'done', receipt }
+  return owner || record || failure ? { part, state: 'failed', failure, progress, seconds } : undefined
 }
 
 /** Whether something is made in a folder right now that is no part. */
@@ -56,6 +68,8 @@ export async function isWorkedOn(folder: string): Promise<boolean> {
 
 /** Leaves word of why a part was not made, for whoever looks at all of them. */
 export async function notePartFailure(folder: string, part: Part, message: string): Promise<void> {
+  // There is no run where there is no folder.
+  if (!(await lstat(folder).catch(() => undefined))?.isDirectory()) return
   const failure: PartFailure = { message, host: hostname(), at: new Date().toISOString() }
   await writeAtomically(failurePath(folder, part), async ({ path }) =>
     writeFile(path, JSON.stringify(failure)),

@@ -4,6 +4,9 @@ export interface Part {
   of: number
 }
 
+/** Of a result: files and arrays of jobs hold more, but nobody looks at so many. */
+export const MOST_PARTS = 100_000
+
 const PART_NAME = /^part_(\d+)_of_(\d+)$/
 
 export function nameOfPart({ number, of }: Part): string {
@@ -14,7 +17,8 @@ export function nameOfPart({ number, of }: Part): string {
 export function parsePartName(name: string): Part | undefined {
   const [, number, of] = PART_NAME.exec(name) ?? []
   const part = { number: Number(number), of: Number(of) }
-  return number !== undefined && nameOfPart(part) === name ? part : undefined
+  const isPart = number !== undefined && part.number < part.of && part.of <= MOST_PARTS
+  return isPart && nameOfPart(part) === name ? part : undefined
 }
 
 /** Whether a file is of a part, by its name. */

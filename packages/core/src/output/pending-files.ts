@@ -1,14 +1,14 @@
-import { lstat, readdir, rm, rmdir, unlink } from 'node:fs/promises'
+import { lstat, readdir, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { FacekitError, OptionError } from '../errors.js'
 import { Claim } from './claim.js'
 import { commitSet, finishCommit, hasJournal, type Committed } from './commit.js'
 import { RunCheckpoints, type Checkpoints } from './checkpoints.js'
 import { isNameOf, type OutputKind } from './output-kinds.js'
-import { SILENCE_MS } from './owner.js'
 import { readRecord, whyForeign, type MadeFiles, type OutputRecord } from './output-record.js'
 import { isOfPart, nameOfPart, type Part } from './part.js'
-import { placeOf, placesIn, type Place } from './place.js'
+import { partsIn, placeOf, placesIn, type Place } from './place.js'
 import {
   checkIdentity,
   hasRunRecord,
@@ -45,6 +45,10 @@ export interface PendingOptions {
    * counts as gone. If left out it is refused at once.
    */
   onBusy?: ((error: FacekitError) => void) | undefined
+  /** Ends such waiting. */
+  signal?: AbortSignal | undefined
+  /** Whether a whole set may come where parts of one are, as when they are joined. */
+  besideParts?: boolean | undefined
 }
 
 /**
@@ -102,12 +106,16 @@ export class PendingFiles {
   static async in(
     folder: string,
     kind: OutputKind,
-    { mayWrite, resume, part, onBusy }: PendingOptions = {},
+    { mayWrite, resume, part, onBusy, signal, besideParts = false }: PendingOptions = {},
   ): Promise<PendingFiles> {
     if (folder === '') throw new OptionError('Expected a folder for the output but received an empty string')
+    if (!part && !besideParts && HAS_PARTS.has(kind) && (await partsIn(folder)).length > 0)
+      throw partsThere(folder, kind)
     const place = placeOf(part)
     const take = () => Claim.take(folder, place.hidden)
-    const claim = await (onBusy ? take().catch(async (error) => waitFor(take, error, onBusy)) : take())
+    const claim = await (onBusy
+      ? take().catch(async (error) => waitFor(take, error, onBusy, signal))
+      : take())
     try {
       const found = await clearAway(folder, claim, place, async () => {
         const unfinished = resume === false ? undefined : await readRunRecord(claim.folder)
@@ -189,6 +197,15 @@ export class PendingFiles {
     await this.#claim.clear((name) => !names.has(name) && !isOfRunRecord(name))
   }
 
+  /**
+   * Looks whether there is room for files as soon as their names are known.
+   *
+   * @throws FacekitError `OUTPUT_EXISTS`
+   */
+  async checkRoomFor(names: Iterable<string>): Promise<void> {
+    await this.#checkRoom(new Set(names))
+  }
+
   /** Where to write the file or folder that will be called `name`. */
   path(name: string): string {
     if (!isNameOf(this.kind, name)) throw new Error(`${name} is no name of ${this.kind}`)
@@ -253,9 +270,9 @@ export class PendingFiles {
   }
 
   /** What will be replaced must be what the earlier run made, to the byte count. */
-  async #checkRoom(): Promise<void> {
+  async #checkRoom(names: ReadonlySet<string> = this.#names): Promise<void> {
     for (const name of await readdir(this.output)) {
-      if (!this.#names.has(name) && !this.#mayWrite(name)) continue
+      if (!names.has(name) && !this.#mayWrite(name)) continue
       const path = join(this.output, name)
       const foreign = await whyForeign(this.kind, this.earlierFiles, name, path)
       if (foreign === undefined) continue
@@ -285,20 +302,31 @@ export async function filesMadeIn(folder: string, kind: OutputKind): Promise<str
   return [...((await readRecord(folder, placeOf())).get(kind)?.files.keys() ?? [])]
 }
 
-/** How often is looked whether a place came free, and for how long: longer than it takes to count as gone. */
-const BUSY_MS = 2000
-const MOST_WAITS = (SILENCE_MS + 60_000) / BUSY_MS
+/** Kinds that are made in parts, too. */
+const HAS_PARTS: ReadonlySet<OutputKind> = new Set(['embeddings', 'edges'])
 
+function partsThere(folder: string, kind: OutputKind): FacekitError {
+  return new FacekitError(
+    'OUTPUT_EXISTS',
+    `Expected room for all ${kind} in ${folder} but parts of them are there. Give --part, or choose another folder; facekit label joins parts of edges.`,
+  )
+}
+
+/** How often is looked whether a place came free. */
+const BUSY_MS = 1000
+
+/** As long as whoever has it lives: what it makes may be what is wanted. */
 async function waitFor(
   take: () => Promise<Claim>,
   error: unknown,
   onBusy: (error: FacekitError) => void,
+  signal: AbortSignal | undefined,
 ): Promise<Claim> {
   let last = error
-  for (let wait = 0; last instanceof FacekitError && last.code === 'OUTPUT_BUSY'; wait++) {
-    if (wait === 0) onBusy(last)
-    if (wait === MOST_WAITS) throw last
-    await new Promise((resolve) => setTimeout(resolve, BUSY_MS))
+  for (let isFirst = true; last instanceof FacekitError && last.code === 'OUTPUT_BUSY'; isFirst = false) {
+    if (isFirst) onBusy(last)
+    await sleep(BUSY_MS, undefined, { signal }).catch(() => {})
+    signal?.throwIfAborted()
     try {
       return await take()
     } catch (again) {
@@ -312,9 +340,6 @@ async function waitFor(
 export async function removeOutput(folder: string, kind: OutputKind, part?: Part): Promise<void> {
   const pending = await PendingFiles.in(folder, kind, { resume: false, part })
   await pending.commit()
-  const place = placeOf(part)
-  if ((await readRecord(folder, place)).size > 0) return
-  await unlink(join(folder, place.record))
   await rmdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOTEMPTY') throw error
   })

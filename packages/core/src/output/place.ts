@@ -1,6 +1,8 @@
-import { readdir } from 'node:fs/promises'
-import { HIDDEN_PREFIX } from './claim.js'
+import { lstat, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { HIDDEN_PREFIX, lookForOwner } from './claim.js'
 import { nameOfPart, parsePartName, type Part } from './part.js'
+import { hasRunRecord } from './run-record.js'
 
 /** Where in its output folder a run works, and where is said what it made. Those of parts do not know of one another. */
 export interface Place {
@@ -20,12 +22,26 @@ export function placeOf(part?: Part): Place {
 
 /** Places in a folder where something is, the one of a whole result among them. */
 export async function placesIn(folder: string): Promise<Place[]> {
-  return [WHOLE, ...(await partsIn(folder)).map(placeOf)]
+  return [WHOLE, ...(await partsNamed(folder)).map(placeOf)]
 }
 
-/** Parts that were made in a folder, or begun; in the order of their numbers. */
+/**
+ * Parts that were made in a folder, or begun, in the order of their numbers: those that are recorded, that have recorded
+ * progress, or at which a process is.
+ */
 export async function partsIn(folder: string): Promise<Part[]> {
-  return partsNamed(folder, '.json')
+  const parts: Part[] = []
+  for (const part of await partsNamed(folder)) {
+    const { hidden, record } = placeOf(part)
+    const path = join(folder, hidden)
+    if (
+      (await isThere(join(folder, record))) ||
+      (await hasRunRecord(path)) ||
+      (await lookForOwner(path))?.isThere
+    )
+      parts.push(part)
+  }
+  return parts
 }
 
 /** Those of which nothing may be there but word that they could not be made. */
@@ -41,7 +57,7 @@ export function failureNameOf(part: Part): string {
 }
 
 /** By hidden folders, and files that end in a suffix. */
-async function partsNamed(folder: string, suffix: string): Promise<Part[]> {
+async function partsNamed(folder: string, suffix = '.json'): Promise<Part[]> {
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return []
     throw error
@@ -54,4 +70,11 @@ async function partsNamed(folder: string, suffix: string): Promise<Part[]> {
     if (part) found.set(nameOfPart(part), part)
   }
   return [...found.values()].sort((a, b) => a.of - b.of || a.number - b.number)
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  )
 }

@@ -1,4 +1,4 @@
-import { lstat, readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FacekitError } from '../errors.js'
 import { isNameOf, isOutputKind, type OutputKind } from './output-kinds.js'
@@ -63,10 +63,12 @@ export async function readReceipts(folder: string, kind: OutputKind): Promise<Re
   const parts = names.flatMap((name) =>
     name.endsWith('.json') ? (parsePartName(name.slice(0, -5)) ?? []) : [],
   )
-  const receipts = await Promise.all(parts.map(async (part) => readReceipt(folder, kind, part)))
-  return receipts
-    .filter((receipt) => receipt !== undefined)
-    .sort((a, b) => a.part.of - b.part.of || a.part.number - b.part.number)
+  const receipts: Receipt[] = []
+  for (const part of parts) {
+    const receipt = await readReceipt(folder, kind, part)
+    if (receipt) receipts.push(receipt)
+  }
+  return receipts.sort((a, b) => a.part.of - b.part.of || a.part.number - b.part.number)
 }
 
 /** What was made in a folder is of, all at once or in parts; undefined where that is not said. */
@@ -82,10 +84,13 @@ export async function readReceipt(
   part: Part,
 ): Promise<Receipt | undefined> {
   const path = join(folder, receiptName(part))
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+  })
+  if (text === undefined) return undefined
   try {
-    return parse(await readFile(path, 'utf8'), kind, part)
+    return parse(text, kind, part)
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw partDamaged(path, (cause as Error).message, { cause })
   }
 }
@@ -125,10 +130,53 @@ export async function checkPartFits(folder: string, part: Part): Promise<void> {
   if (other) throw partOther(folder, `${sayPart(other)} is there, and ${sayPart(part)} is to be made`)
 }
 
+/**
+ * A part that is there, of what it is to be made of, with all of its files: there is nothing to do.
+ *
+ * @throws FacekitError `PART_DAMAGED` for a file that is not as the part made it
+ */
+export async function finishedPart(
+  folder: string,
+  kind: OutputKind,
+  part: Part,
+  of: RunIdentity,
+): Promise<Receipt | undefined> {
+  const receipt = await readReceipt(folder, kind, part)
+  if (!receipt || identityDifferences(receipt.of, of).length > 0) return undefined
+  for (const file of receipt.files) {
+    if (!(await stat(join(folder, file.name)).catch(() => undefined))) return undefined
+    await checkPartFile(folder, file)
+  }
+  return receipt
+}
+
+/**
+ * For a part that is about to be made: the others, and the part itself where it is not to be made anew, must be of the same.
+ *
+ * @throws FacekitError `PART_OTHER`
+ */
+export async function checkPartsAgree(
+  folder: string,
+  kind: OutputKind,
+  part: Part,
+  of: RunIdentity,
+  isAnew: boolean,
+): Promise<void> {
+  for (const receipt of await readReceipts(folder, kind)) {
+    if (isAnew && receipt.part.number === part.number) continue
+    const differences = identityDifferences(receipt.of, of)
+    if (differences.length === 0) continue
+    throw partOther(
+      folder,
+      `part ${sayPart(receipt.part)} is there, and for ${sayPart(part)} ${differences.join('; ')}`,
+    )
+  }
+}
+
 /** @throws FacekitError `PART_DAMAGED` */
 export async function checkPartFile(folder: string, { name, bytes }: PartFile): Promise<void> {
   const path = join(folder, name)
-  const stats = await lstat(path).catch((cause: Error) => {
+  const stats = await stat(path).catch((cause: Error) => {
     throw partDamaged(path, cause.message, { cause })
   })
   if (stats.size !== bytes) throw partDamaged(path, `it has ${stats.size} bytes of ${bytes}`)
@@ -137,7 +185,7 @@ export async function checkPartFile(folder: string, { name, bytes }: PartFile): 
 export function partDamaged(path: string, what: string, options?: ErrorOptions): FacekitError {
   return new FacekitError(
     'PART_DAMAGED',
-    `Expected ${path} as its part made it but ${what}. Remove that part, and make it again.`,
+    `Expected ${path} as its part made it but ${what}. Remove it, and make its part again with --resume.`,
     options,
   )
 }
