@@ -294,7 +294,8 @@ describe('parts', () => {
         expect(again.status, again.stderr).toBe(0)
       }
       expect(visible(parts)).toEqual(visible(inFolder('one')))
-      const left = readdirSync(parts).filter((name) => name !== '.facekit-run')
+      // A claim of one that died is nobody's.
+      const left = readdirSync(parts).filter((name) => !/^\.facekit-(?:run|part_\d_of_7)$/.test(name))
       expect(left.sort()).toEqual(['.facekit.json', 'edges.json', 'edges_0.parquet'])
       if (status === 0) break
     }
