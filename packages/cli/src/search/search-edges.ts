@@ -54,8 +54,8 @@ export interface SearchedEdges {
 }
 
 /**
- * Searches all pairs of embeddings, or a part of them, and stores the edges. A search that dies is gone on with where its progress was
- * recorded.
+ * Searches all pairs of embeddings, or a part of them, and stores the edges. A search that dies is gone on with where its
+ * progress was recorded.
  *
  * @param pending of edges; it is committed
  * @throws FacekitError

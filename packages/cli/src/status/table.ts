@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path'
 import { printable } from '@facekit/core'
 import { aligned } from '../aligned.js'
 import { duration, grouped } from '../progress.js'
@@ -17,7 +18,10 @@ export function describeRun({ stages, submit }: RunStatus): string {
   for (const stage of STAGES) lines.push(...failureLines(stage, stages[stage]))
   if (STAGES.every((stage) => stages[stage].missing.length + stages[stage].running === 0))
     lines.push('', 'All is done.')
-  if (submit) lines.push('', `Submit what is missing: bash ${shellWord(submit)}`)
+  if (submit) {
+    lines.push('', `What jobs said: ${join(dirname(submit), 'logs')}`)
+    lines.push(`Submit what is missing: bash ${shellWord(submit)}`)
+  }
   return `${lines.join('\n')}\n`
 }
 
