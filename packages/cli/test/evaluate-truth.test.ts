@@ -160,6 +160,13 @@ describe('the folder that an image is in', () => {
     expect(nameIn(root, path)).toBe(expected)
   })
 
+  it('is told of relative paths from where labels were made', () => {
+    const truth = new FolderTruth('/data/faces', '/data')
+    expect(truth.nameOf(truth.labelOf('faces/ada/1.jpg'))).toBe('ada')
+    expect(truth.nameOf(truth.labelOf('/data/faces/ada/2.jpg'))).toBe('ada')
+    expect(truth.labelOf('/data/others/ada/2.jpg')).toBe(NO_CLASS)
+  })
+
   it('is the same for all of its images', () => {
     const truth = new FolderTruth('/faces')
     const labels = ['/faces/a/1', '/faces/b/1', '/faces/a/2'].map((path) => truth.labelOf(path))

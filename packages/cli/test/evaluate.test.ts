@@ -8,6 +8,7 @@ import { evaluateClustering, readFollowed } from '@facekit/labels'
 import { HardFaces } from '@facekit/testing'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { EvaluateSummary } from '../src/evaluate/run.js'
+import { writePeople } from './people.js'
 import { facekit, temporaryFolder } from './program.js'
 
 const REAL_EMBEDDINGS = fileURLToPath(new URL('../../../../shared/fixtures/embeddings/', import.meta.url))
@@ -345,6 +346,19 @@ describe('the curve of evaluate', () => {
     expect(point.pairwise.recall).toBeCloseTo(expected['pairwiseRecall']!, 12)
     expect(point.bcubed.precision).toBeCloseTo(expected['bcubedPrecision']!, 12)
     expect(point.bcubed.recall).toBeCloseTo(expected['bcubedRecall']!, 12)
+  })
+
+  it('is of the embeddings of the labels', async () => {
+    const [other, edges] = [inFolder('others'), inFolder('other-edges')]
+    await writePeople(other, ROWS, 8)
+    const searched = await facekit(['search', '--input', other, '--output', edges])
+    expect(searched.status, searched.stderr).toBe(0)
+    const truth = ['--truth', '/faces', '--truth-kind', 'folders', '--edges', edges]
+    const refused = await facekit(['evaluate', labels, ...truth])
+    expect([refused.status, refused.stderr]).toEqual([
+      3,
+      expect.stringMatching(/of other embeddings.*EDGES_OTHER/),
+    ])
   })
 
   it('names the lowest threshold for a precision', async () => {

@@ -14,6 +14,7 @@ import {
 import { readEdgeFile } from './edge-file.js'
 import type { EdgesInfo } from './edge-set.js'
 import { mergePairs, type PairSource } from './merge-pairs.js'
+import { shortestDecimal } from './shortest-decimal.js'
 import { selectEdges } from './select-edges.js'
 
 /** The parts of edges in a folder: all of them, of one search. */
@@ -41,7 +42,14 @@ export function formatEdgeReceipt(
 
 /** What edges are of, as parts say it. */
 export function identityOf({ rows, dim, floor, topK, fingerprint, unusable }: EdgesInfo): Receipt['of'] {
-  return { embeddings: fingerprint, rows, dim, floor, topK: topK === Infinity ? 'all' : topK, unusable }
+  return {
+    embeddings: fingerprint,
+    rows,
+    dim,
+    floor: shortestDecimal(floor),
+    topK: topK === Infinity ? 'all' : topK,
+    unusable,
+  }
 }
 
 /**
@@ -68,7 +76,7 @@ export async function openEdgeParts(folder: string): Promise<EdgeParts | undefin
     files: files as Required<PartFile>[],
     rows: Number(rows),
     dim: Number(dim),
-    floor: Number(floor),
+    floor: Math.fround(Number(floor)),
     topK: topK === 'all' ? Infinity : Number(topK),
     fingerprint: embeddings,
     unusable: Number(unusable),

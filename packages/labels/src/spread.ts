@@ -53,17 +53,10 @@ export function mostSpread(table: Contingency, side: Side, most: number): Spread
   const [one, other] = side === 'predicted' ? [table.predicted, table.truth] : [table.truth, table.predicted]
   const { parts, main, mainImages } = spreadOf(table, side)
   const outside = (number: number) => one.sizes[number]! - mainImages[number]!
-  const isBefore = (a: number, b: number) =>
-    outside(a) > outside(b) || (outside(a) === outside(b) && one.labels[a]! < one.labels[b]!)
-  const chosen: number[] = []
-  for (let number = 0; number < parts.length; number++) {
-    if (parts[number]! < 2) continue
-    const after = chosen.findIndex((known) => isBefore(number, known))
-    if (after >= 0) chosen.splice(after, 0, number)
-    else chosen.push(number)
-    if (chosen.length > most) chosen.pop()
-  }
-  return chosen.map((number) => ({
+  const spread: number[] = []
+  for (let number = 0; number < parts.length; number++) if (parts[number]! > 1) spread.push(number)
+  spread.sort((a, b) => outside(b) - outside(a) || one.labels[a]! - one.labels[b]!)
+  return spread.slice(0, most).map((number) => ({
     label: one.labels[number]!,
     images: one.sizes[number]!,
     parts: parts[number]!,

@@ -80,7 +80,7 @@ export async function handler(
     const { describeEvaluation } = await import('./table.js')
     await print(describeEvaluation(summary), streams.stdout)
   }
-  if (args.forPrecision !== undefined) talk.info(describeChoice(args.forPrecision, summary.forPrecision))
+  if (args.forPrecision !== undefined) talk.info(describeChoice(args.forPrecision, summary))
   return EXIT.ok
 }
 
@@ -100,8 +100,10 @@ function describeCompared(summary: EvaluateSummary, withDuplicates: boolean): st
   return `${what}${notes.length > 0 ? `: ${notes.join(', ')}` : ''}; in ${summary.seconds.toFixed(1)} s`
 }
 
-function describeChoice(precision: number, point: EvaluateSummary['forPrecision']): string {
+function describeChoice(precision: number, { forPrecision: point, curve }: EvaluateSummary): string {
   if (!point) return `No threshold of the curve gives a pairwise precision of ${precision}`
   const { threshold, pairwise } = point
-  return `--cluster-thresh ${threshold} is the lowest with a pairwise precision of ${precision}: ${pairwise.precision.toFixed(4)}, with a recall of ${pairwise.recall.toFixed(4)}`
+  const isFirst = curve?.[0]?.threshold === threshold
+  const atFloor = isFirst ? ', and the lowest that these edges tell of: search with a lower --floor' : ''
+  return `--cluster-thresh ${threshold} is the lowest with a pairwise precision of ${precision}: ${pairwise.precision.toFixed(4)}, with a recall of ${pairwise.recall.toFixed(4)}${atFloor}`
 }

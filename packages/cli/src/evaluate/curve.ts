@@ -1,5 +1,5 @@
 import { EdgeError, checkEdges, openEdges, readEdges, type EdgeSet } from '@facekit/edges'
-import type { EdgeBatch } from '@facekit/core'
+import type { EdgeBatch, LabelRun } from '@facekit/core'
 import { sweepAgainstTruth } from '@facekit/graph'
 import { scores, type Scores } from '@facekit/labels'
 import { edgesFolder } from '../cluster/kept-edges.js'
@@ -20,21 +20,37 @@ export interface CurvePoint {
   bcubed: Scores
 }
 
-/** The edges in a folder or, where none is given, those beside the labels, if they are there. */
+/**
+ * The edges in a folder or, where none is given, those beside the labels, or that they were made of, if they are there.
+ *
+ * @param run what made the labels, where that is known
+ * @throws EdgeError `EDGES_OTHER` for edges of other embeddings than those of the labels
+ */
 export async function edgesFor(
   folder: string | undefined,
   labels: string,
+  run: LabelRun | undefined,
   talk: Talk,
   signal: AbortSignal | undefined,
 ): Promise<EdgeSet | undefined> {
-  const from = folder ?? edgesFolder(labels)
-  try {
-    await settleInput(from, talk)
-    return await orStopped(openEdges(from), signal)
-  } catch (error) {
-    if (folder === undefined && error instanceof EdgeError && error.code === 'EDGES_FOLDER') return undefined
-    throw error
+  const folders = folder === undefined ? [edgesFolder(labels), ...(run?.edges ? [run.edges] : [])] : [folder]
+  for (const from of folders) {
+    try {
+      await settleInput(from, talk)
+      const set = await orStopped(openEdges(from), signal)
+      if (run && run.embeddings !== set.fingerprint) {
+        throw new EdgeError(
+          'EDGES_OTHER',
+          `Expected the edges that the labels in ${labels} were made of but those in ${from} are of other embeddings. Name the right ones by --edges.`,
+        )
+      }
+      return set
+    } catch (error) {
+      const isMissing = error instanceof EdgeError && error.code === 'EDGES_FOLDER'
+      if (folder !== undefined || !isMissing) throw error
+    }
   }
+  return undefined
 }
 
 /**

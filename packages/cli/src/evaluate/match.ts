@@ -24,6 +24,8 @@ interface PairedLabels {
   withoutClass: number
   /** Of the others. */
   withoutTruth: number
+  /** The path of an image; undefined where there are none. */
+  example: string | undefined
 }
 
 /** Labels with the truth, however the two were brought together. */
@@ -36,6 +38,8 @@ export interface MatchedLabels extends PairedLabels {
 export interface MatchOptions {
   /** Whether removed duplicates count, in the class of the image that stays. */
   duplicates: boolean
+  /** What relative paths of the labels are meant from; the working directory if left out. */
+  folder?: string | undefined
   signal?: AbortSignal | undefined
 }
 
@@ -57,7 +61,7 @@ export async function matchTruth(
         `Expected paths in ${labels.path} to see from which folders of ${path} images are, but it has none. Give labels with paths, or the truth as an NPY or .meta file.`,
       )
     }
-    return pairByPath(labels, new FolderTruth(path), options)
+    return pairByPath(labels, new FolderTruth(path, options.folder), options)
   }
   const source = openLabels(kind, path)
   return labels.hasPaths && source.hasPaths
@@ -125,6 +129,7 @@ class ReadLabels {
   readonly #options: MatchOptions
   readonly #classOf = new Int32List()
   #duplicates = 0
+  #example: string | undefined
 
   constructor(options: MatchOptions) {
     this.#options = options
@@ -134,7 +139,8 @@ class ReadLabels {
     return this.#classOf.length
   }
 
-  add({ labels, isDuplicate }: LabelBatch): void {
+  add({ labels, isDuplicate, paths }: LabelBatch): void {
+    this.#example ??= paths?.[0]
     this.#classOf.append(
       labels.map((label, i) => {
         if (!isDuplicate?.[i]) return label === NO_CLASS ? WITHOUT_CLASS : label
@@ -156,6 +162,13 @@ class ReadLabels {
         truthOf[image] = NO_CLASS
       } else if (truthOf[image] === NO_CLASS) withoutTruth++
     }
-    return { classOf, truthOf, duplicates: this.#duplicates, withoutClass, withoutTruth }
+    return {
+      classOf,
+      truthOf,
+      duplicates: this.#duplicates,
+      withoutClass,
+      withoutTruth,
+      example: this.#example,
+    }
   }
 }

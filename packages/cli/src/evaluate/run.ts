@@ -3,6 +3,7 @@ import {
   contingency,
   measure,
   mostSpread,
+  readLabelRun,
   type Contingency,
   type Evaluation,
   type Side,
@@ -87,22 +88,31 @@ export async function evaluate(
   }
   if (labelsKind === 'labels') await settleInput(options.labels, talk)
   if (truthKind === 'labels') await settleInput(options.truth, talk)
-  const edges = await edgesFor(options.edges, options.labels, talk, signal)
+  const run = labelsKind === 'labels' ? await readLabelRun(options.labels) : undefined
+  const edges = await edgesFor(options.edges, options.labels, run, talk, signal)
+  if (edges && labelsKind !== 'labels')
+    talk.warn(`Taking the images of ${options.labels} for the rows of the edges, in their order`)
   if (!edges && options.forPrecision !== undefined)
     throw new OptionError(
       'Expected edges for --for-precision but there are none beside the labels. Give --edges.',
     )
 
   const labels = openLabels(labelsKind, options.labels)
-  const { classOf, truthOf, identityOf, ...counts } = await matchTruth(labels, truthKind, options.truth, {
-    duplicates: options.duplicates,
-    signal,
-  })
+  const { classOf, truthOf, identityOf, example, ...counts } = await matchTruth(
+    labels,
+    truthKind,
+    options.truth,
+    {
+      duplicates: options.duplicates,
+      folder: run?.folder,
+      signal,
+    },
+  )
   const table = comparedOf(classOf, truthOf)
   if (table.images === 0 && classOf.length > 0) {
     throw new TruthError(
       'TRUTH_MATCH',
-      `Expected images of ${options.labels} in ${options.truth} but of ${classOf.length} none has both a class and a truth. Paths must be the same on both sides.`,
+      `Expected images of ${options.labels} in ${options.truth} but of ${classOf.length} none has both a class and a truth${example === undefined ? '' : `, such as ${example}`}. Paths must be the same on both sides, and labels of the truth be there.`,
     )
   }
   const curve = edges && (await curveOf(edges, truthOf, step, talk, signal))

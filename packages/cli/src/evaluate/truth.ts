@@ -27,11 +27,16 @@ export interface OrderedTruth {
 export class FolderTruth implements PathTruth {
   readonly #names = new LabelNames()
   readonly #root: string
+  readonly #from: string
   readonly #start: string
 
-  constructor(root: string) {
+  /** @param from what relative paths of images are meant from */
+  constructor(root: string, from = process.cwd()) {
     this.#root = resolve(root)
-    this.#start = root.endsWith('/') ? root : `${root}/`
+    this.#from = from
+    // As paths are written that begin with it.
+    const written = from === process.cwd() ? root : this.#root
+    this.#start = written.endsWith('/') ? written : `${written}/`
   }
 
   labelOf(path: string): number {
@@ -52,7 +57,7 @@ export class FolderTruth implements PathTruth {
       const rest = path.slice(this.#start.length)
       if (!/(?:^|\/)(?:\/|\.)/.test(rest)) return rest
     }
-    return relative(this.#root, resolve(path))
+    return relative(this.#root, resolve(this.#from, path))
   }
 }
 

@@ -1,6 +1,5 @@
-import type { EdgesInfo } from '@facekit/edges'
+import { shortestDecimal, type EdgesInfo } from '@facekit/edges'
 import type { FileSet } from '@facekit/io-npy'
-import { shortestDecimal } from '../shortest-decimal.js'
 
 /** Why edges cannot be of these embeddings, by their shape. */
 export function whyNotOf({ rows, dim }: FileSet, edges: EdgesInfo): string | undefined {

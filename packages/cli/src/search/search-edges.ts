@@ -7,7 +7,7 @@ import {
   type Part,
   type PendingFiles,
 } from '@facekit/core'
-import { EmbeddingsFingerprint, identityOf, writeEdges } from '@facekit/edges'
+import { EmbeddingsFingerprint, identityOf, shortestDecimal, writeEdges } from '@facekit/edges'
 import {
   filesOfProgress,
   Gallery,
@@ -21,7 +21,6 @@ import { atEnd, flow, tap } from '../flow.js'
 import { shareMemory } from '../memory.js'
 import { grouped, Progress } from '../progress.js'
 import { sayCommitted } from '../said-of-output.js'
-import { shortestDecimal } from '../shortest-decimal.js'
 import type { Talk } from '../talk.js'
 import type { ChosenSearch } from './choose-search.js'
 import { finishedEdges } from './finished-edges.js'

@@ -1,5 +1,5 @@
+import { shortestDecimal } from '@facekit/edges'
 import { OptionError } from '@facekit/core'
-import { shortestDecimal } from '../shortest-decimal.js'
 
 /** A table of more lines is of no use. */
 const LEAST_STEP = 0.001
