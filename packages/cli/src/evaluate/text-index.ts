@@ -71,14 +71,27 @@ export class TextIndex {
   }
 }
 
-/** Two streams of multiplications and shifts over UTF-16 units, then the finalizer of MurmurHash3 over both. */
+/** UTF-8 of a text, 4 bytes at a time. */
+let bytes = new Uint8Array(2 ** 12)
+let words = new Uint32Array(bytes.buffer)
+const encoder = new TextEncoder()
+
+/** Two streams of multiplications and shifts over 32-bit words of UTF-8, then the finalizer of MurmurHash3 over both. */
 function hashInto(text: string, into: Uint32Array): void {
-  let a = 0x9e3779b1 ^ text.length
+  // Three bytes a unit, at most.
+  if (3 * text.length > bytes.length) {
+    bytes = new Uint8Array(4 * Math.ceil((3 * text.length) / 4))
+    words = new Uint32Array(bytes.buffer)
+  }
+  const { written } = encoder.encodeInto(text, bytes)
+  const count = Math.ceil(written / 4)
+  bytes.fill(0, written, 4 * count)
+  let a = 0x9e3779b1 ^ written
   let b = 0x85ebca6b
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i)
-    a = Math.imul(a ^ unit, 0x9e3779b1)
-    b = Math.imul(b ^ unit, 0x5f356495)
+  for (let i = 0; i < count; i++) {
+    const word = words[i]!
+    a = Math.imul(a ^ word, 0x9e3779b1)
+    b = Math.imul(b ^ word, 0x5f356495)
     a ^= a >>> 15
     b = (b << 13) | (b >>> 19)
   }
