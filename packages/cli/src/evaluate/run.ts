@@ -134,8 +134,14 @@ export async function evaluate(
 
 /** Counts the images that have both. */
 function comparedOf(classOf: Int32Array, truthOf: Int32Array): Contingency {
-  const isCompared = (_: number, image: number) => classOf[image] !== NO_CLASS && truthOf[image] !== NO_CLASS
-  return contingency(classOf.filter(isCompared), truthOf.filter(isCompared))
+  const [classes, truth] = [new Int32Array(classOf.length), new Int32Array(classOf.length)]
+  let compared = 0
+  for (let image = 0; image < classOf.length; image++) {
+    if (classOf[image] === NO_CLASS || truthOf[image] === NO_CLASS) continue
+    classes[compared] = classOf[image]!
+    truth[compared++] = truthOf[image]!
+  }
+  return contingency(classes.subarray(0, compared), truth.subarray(0, compared))
 }
 
 function worstOf(
