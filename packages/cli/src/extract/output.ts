@@ -84,22 +84,26 @@ export async function folderOutput(
         shardSetOptions(options, dim, normalized),
         sayResumed,
       ))
-      return {
-        resumed: opened.resumed,
-        listStages: [opened.list.stage()],
-        stages: [],
-        sink: new WriterStream(opened),
-        isCommitted: () => opened.result !== undefined,
-        async finish() {
-          const { files, ...committed } = opened.result!
-          sayCommitted(committed, talk)
-          return files
-        },
-      }
+      return flowInto(opened, talk)
     },
     async close(error) {
       await pending.discard()
       if (set) sayKept(pending, error, talk)
+    },
+  }
+}
+
+export function flowInto(set: RecordedSet, talk: Talk): OutputFlow {
+  return {
+    resumed: set.resumed,
+    listStages: [set.list.stage()],
+    stages: [],
+    sink: new WriterStream(set),
+    isCommitted: () => set.result !== undefined,
+    async finish() {
+      const { files, ...committed } = set.result!
+      sayCommitted(committed, talk)
+      return files
     },
   }
 }

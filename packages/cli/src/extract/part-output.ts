@@ -8,15 +8,20 @@ import {
   OptionError,
   PendingFiles,
   sayPart,
-  WriterStream,
   type Part,
 } from '@facekit/core'
 import { namesOfShards } from '@facekit/io-npy'
 import { checkInput, readWrittenList } from '@facekit/preprocess'
 import { grouped } from '../progress.js'
-import { sayCommitted, sayKept, sayLeftover } from '../said-of-output.js'
+import { sayKept, sayLeftover } from '../said-of-output.js'
 import type { Talk } from '../talk.js'
-import { nothingToDo, shardSetOptions, type ExtractOutput, type FolderOutputOptions } from './output.js'
+import {
+  flowInto,
+  nothingToDo,
+  shardSetOptions,
+  type ExtractOutput,
+  type FolderOutputOptions,
+} from './output.js'
 import { RecordedSet } from './recorded-set.js'
 import { sharedList } from './shared-list.js'
 
@@ -65,20 +70,8 @@ export async function partOutput(
         (images) => talk.info(`Going on after ${grouped(images)} images, once their files are checked`),
       ))
       talk.info(`Part ${sayPart(part)}: ${grouped(entries)} of ${grouped(list.entries)} images`)
-      return {
-        resumed: opened.resumed,
-        source: readWrittenList(list, { ...share, batchSize }),
-        total: entries,
-        listStages: [opened.list.stage()],
-        stages: [],
-        sink: new WriterStream(opened),
-        isCommitted: () => opened.result !== undefined,
-        async finish() {
-          const { files, ...committed } = opened.result!
-          sayCommitted(committed, talk)
-          return files
-        },
-      }
+      const source = readWrittenList(list, { ...share, batchSize })
+      return { ...flowInto(opened, talk), source, total: entries }
     },
     async close(error) {
       await pending.discard()
