@@ -10,6 +10,11 @@ export const LIMITS = {
   otherFaces: 16,
   /** Faces of a class that are read to tell which of them are typical. */
   comparedFaces: 256,
+  /** The least cohesive classes, of which faces are drawn to tell whether they are two groups. */
+  looseClasses: 256,
+  looseFaces: 32,
+  /** Classes larger than the lists of neighbors whose cohesion is told by drawn faces. */
+  largeClasses: 2000,
   bridges: 12,
   /** Beside the two that make the bridge. */
   halfFaces: 9,
@@ -47,6 +52,9 @@ export const LEAST_HALF = 3
 
 /** Rows from which on it says something how many of the possible edges a class has. */
 export const LEAST_COHESION_ROWS = 4
+
+/** Two persons of equal number have half of all pairs, and a few more by the faces that join them. */
+export const LOW_COHESION = 0.6
 
 /** Pixels of a side of a picture: sharp at the size of the page on a screen of any density. */
 export const PICTURE_SIDE = 112

@@ -1,8 +1,8 @@
-import { seededRandom } from '@facekit/testing'
+import { rounds, seededRandom } from '@facekit/testing'
 import { describe, expect, it } from 'vitest'
 import { gather } from '../src/gather/gather.js'
 import { LIMITS, MOST_PICTURES, ReportError } from '../src/index.js'
-import { Faces, madeUp } from './made-up.js'
+import { addBlended, Faces, madeUp } from './made-up.js'
 
 /** Persons with nothing the matter. */
 function addPersons(faces: Faces, persons: number, pictures: number): void {
@@ -64,8 +64,43 @@ describe('a report finds', () => {
 
     const { sheets } = await gather(sources, 1)
     expect(sheets.loose[0]!.class).toBe(number)
-    expect(sheets.loose[0]!.cohesion).toBeCloseTo(8 / 36)
-    for (const { cohesion } of sheets.loose.slice(1)) expect(cohesion).toBeGreaterThan(0.8)
+    expect(sheets.loose[0]!.cohesion!.share).toBeCloseTo(8 / 36)
+    for (const { cohesion } of sheets.loose.slice(1)) expect(cohesion!.share).toBeGreaterThan(0.8)
+  })
+
+  it.each([
+    ['all edges', 100],
+    // Each row lists none but its own person.
+    ['lists shorter than a person', 12],
+  ])('two persons whom blended faces join: %s', async (_what, topK) => {
+    const faces = new Faces(13)
+    addPersons(faces, 20, 8)
+    const rows = addBlended(faces, 30)
+    const sources = await madeUp(faces.rows, {}, topK)
+    const [number, ...others] = new Set(rows.map((row) => sources.classOf[row]!))
+    expect(others).toEqual([])
+
+    const { bridges, loose, sheets } = await gather(sources, 1)
+    expect(bridges!.classes).toBe(0)
+    expect(loose!.doubtful).toBe(1)
+    expect(sheets.loose[0]).toMatchObject({ class: number, cohesion: { of: topK > 62 ? 'pairs' : 'drawn' } })
+    expect(sheets.loose[0]!.cohesion!.share).toBeCloseTo(0.52, 1)
+    expect(sheets.loose[0]!.groups).toBeLessThan(0.3)
+    expect(sheets.loose.slice(1).map(({ groups }) => groups)).not.toContain(expect.any(Number))
+
+    const alone = await gather(await madeUp(faces.rows, { embeddings: undefined }, topK), 1)
+    expect([alone.loose!.by, alone.loose!.doubtful]).toEqual(['edges', topK > 62 ? 1 : 0])
+  })
+
+  it('no two persons in one whose faces are hardly alike', async () => {
+    const faces = new Faces(14)
+    for (let i = 0; i < rounds(10, 200); i++) {
+      const person = faces.person()
+      for (let picture = 0; picture < 12; picture++) faces.add([person], 0.98)
+    }
+    const { loose } = await gather(await madeUp(faces.rows), 1)
+    expect(loose!.count).toBeGreaterThan(0)
+    expect(loose!.doubtful).toBe(0)
   })
 
   it('duplicates beside what stayed, and pairs beside a threshold', async () => {

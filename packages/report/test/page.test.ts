@@ -8,7 +8,7 @@ import { writeReport, type ReportSources } from '../src/index.js'
 import { html } from '../src/page/html.js'
 import { justAbove, notAbove } from '../src/page/numbers.js'
 import { commandText } from '../src/page/summary.js'
-import { Faces, madeUp, type MadeUp } from './made-up.js'
+import { addBlended, Faces, madeUp, type MadeUp } from './made-up.js'
 
 const HOSTILE = [
   '</script><script>alert(1)</script>.jpg',
@@ -29,11 +29,14 @@ function rows(): Float32Array[] {
   return faces.rows
 }
 
-async function written(change: (sources: MadeUp) => Partial<ReportSources> = () => ({})): Promise<string> {
+async function written(
+  change: (sources: MadeUp) => Partial<ReportSources> = () => ({}),
+  of = rows(),
+): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'facekit-report-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const file = join(folder, 'report.html')
-  const sources = await madeUp(rows())
+  const sources = await madeUp(of)
   await writeReport(file, { ...sources, ...change(sources) }, { seed: 1 })
   return readFileSync(file, 'utf8')
 }
@@ -105,6 +108,20 @@ describe('a page', () => {
     for (const id of ['alike', 'cosines']) expect(intro(id)).toContain('--input')
     expect(intro('failures')).toContain('failed.ndjson')
     expect(document.querySelector('#summary')!.textContent).toContain('not recorded')
+  })
+
+  it('looks first at persons that ran together, however they are joined', async () => {
+    const faces = new Faces(3)
+    addBlended(faces, 30)
+    for (const embeddings of [true, false]) {
+      const { document } = parseHTML(
+        await written((sources) => (embeddings ? {} : { ...sources, embeddings: undefined }), faces.rows),
+      )
+      const intro = document.querySelector('#summary .intro')!
+      expect(intro.textContent).not.toContain('Nothing strikes the eye')
+      expect(intro.querySelector('a[href="#loose"]')!.textContent).toContain('1 class')
+      expect(document.querySelector('#loose .class h3')!.textContent).toContain('group_0000')
+    }
   })
 
   it('names its charts, and marks both thresholds', async () => {

@@ -6,10 +6,13 @@ import type { ReportSources } from '../sources.js'
 import { findAlike, type AlikeClasses } from './alike.js'
 import { Classes } from './classes.js'
 import { readEdgeFacts, type EdgeFacts, type Pair } from './edge-facts.js'
+import { drawnCohesion, edgeCohesion, type Cohesion } from './cohesion.js'
+import { Cosines } from './cosines.js'
 import { groupFailures, type Failures } from './failures.js'
+import { findLoose, type LooseClasses } from './loose.js'
 import { makePictures, type Picture } from './pictures.js'
 import { sample, sampleClasses } from './sample.js'
-import { chooseClasses, cohesionOf, facesOf, type Face, type Sheet, type SheetKind } from './sheets.js'
+import { chooseClasses, facesOf, type Face, type Sheet, type SheetKind } from './sheets.js'
 import { dot, readVectors } from './vectors.js'
 
 /** Of an image that stays, and one that was removed for it. */
@@ -44,6 +47,7 @@ export interface ReportFacts {
   classes: Classes
   edges: EdgeFacts | undefined
   sheets: Record<SheetKind, Sheet[]>
+  loose: LooseClasses | undefined
   bridges: { classes: number; bridges: BridgedClass[] } | undefined
   alike: AlikeClasses[] | undefined
   duplicates: Copies[]
@@ -73,14 +77,17 @@ export async function gather(
     (await readEdgeFacts(sources.edges, classes, clusterThresh, run?.duplicateThresh ?? undefined, signal))
   if (edges && embeddings) await checkEmbeddings(sources, edges)
   signal?.throwIfAborted()
-  const sheets = await makeSheets(sources, classes, edges, random)
+  const joins = Math.fround(clusterThresh ?? edges?.floor ?? ALIKE)
+  const loose = edges && (await findLoose(classes, embeddings, edges, joins, random))
+  signal?.throwIfAborted()
+  const sheets = await makeSheets(sources, classes, edges, loose, joins, random)
   signal?.throwIfAborted()
   const alike =
     embeddings && (await findAlike(classes, embeddings, edges?.between ?? [], clusterThresh ?? ALIKE, random))
   const bridges = await bridgesOf(sources, classes, random)
   const duplicates = await copiesOf(sources, classes, random)
   const failures = sources.failures && (await groupFailures(sources.failures))
-  const facts = { seed, classes, edges, sheets, bridges, alike, duplicates, failures }
+  const facts = { seed, classes, edges, loose, sheets, bridges, alike, duplicates, failures }
   return { ...facts, pictures: await makePictures(shownRows(facts), sources, signal) }
 }
 
@@ -117,14 +124,21 @@ async function makeSheets(
   { embeddings }: ReportSources,
   classes: Classes,
   edges: EdgeFacts | undefined,
+  loose: LooseClasses | undefined,
+  joins: number,
   random: () => number,
 ): Promise<Record<SheetKind, Sheet[]>> {
-  const chosen = chooseClasses(classes, edges, random)
+  const chosen = chooseClasses(classes, loose, random)
   const numbers = new Set(Object.values(chosen).flat())
   const compared = embeddings ? LIMITS.comparedFaces : LIMITS.largestFaces
   const limits = new Map([...numbers].map((number) => [number, compared]))
   const rowsOf = sampleClasses(classes.classOf, classes.sizes.length, limits, random)
   const vectors = embeddings && (await readVectors(embeddings, [...rowsOf.values()].flat()))
+  const cohesionOf = (number: number, size: number): Cohesion | undefined => {
+    if (!edges) return undefined
+    if (!vectors || size <= edges.topK) return edgeCohesion(number, size, edges)
+    return drawnCohesion(new Cosines(rowsOf.get(number)!.map((row) => vectors.get(row)!)), joins)
+  }
   const sheet = (shown: number) => (number: number) => {
     const rows = rowsOf.get(number)!
     const size = classes.sizes[number]!
@@ -133,7 +147,8 @@ async function makeSheets(
       size,
       faces: facesOf(rows, vectors, shown),
       compared: vectors ? rows.length : 0,
-      cohesion: edges && cohesionOf(number, size, edges),
+      cohesion: cohesionOf(number, size),
+      groups: loose?.groups.get(number),
     }
   }
   return {

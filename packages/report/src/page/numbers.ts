@@ -7,6 +7,11 @@ export function counted(value: number, one: string, many = `${one}s`): string {
   return `${grouped(value)} ${value === 1 ? one : many}`
 }
 
+/** How many of a kind are shown: `12 of 35`, or `3` where that is all. */
+export function shownOf(shown: number, all: number): string {
+  return shown < all ? `${grouped(shown)} of ${grouped(all)}` : grouped(all)
+}
+
 export function cosineText(cosine: number): string {
   return cosine.toFixed(3)
 }

@@ -1,7 +1,8 @@
 import type { ReportFacts } from '../gather/gather.js'
+import { LOW_COHESION } from '../limits.js'
 import type { ReportSources } from '../sources.js'
 import { Html, html } from './html.js'
-import { counted, duration, grouped } from './numbers.js'
+import { counted, duration, grouped, percent } from './numbers.js'
 import { facts, type Section } from './section.js'
 
 const UNKNOWN = html`<span class="unknown">not recorded</span>`
@@ -61,13 +62,19 @@ export function summarySection(sources: ReportSources, report: ReportFacts): Sec
 }
 
 /** The places where something is the matter, if anything is. */
-function lookFirst({ bridges, alike, failures }: ReportFacts, { sweep, run }: ReportSources): Html {
+function lookFirst({ bridges, loose, alike, failures }: ReportFacts, { sweep, run }: ReportSources): Html {
   const leap = sweep?.findLast(({ leaps }) => leaps)?.threshold
   const places = [
     bridges &&
       bridges.classes > 0 &&
       html`<a href="#bridges"
         >${counted(bridges.classes, 'class', 'classes')} that may hold several persons</a
+      >`,
+    loose &&
+      loose.doubtful > 0 &&
+      html`<a href="#loose"
+        >${counted(loose.doubtful, 'class', 'classes')}
+        ${loose.by === 'groups' ? 'whose faces fall into two groups' : `with fewer than ${percent(LOW_COHESION)} of the edges they could have`}</a
       >`,
     alike &&
       alike.length > 0 &&
