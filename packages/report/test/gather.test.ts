@@ -181,6 +181,38 @@ describe('a report', () => {
     await expect(gather(await madeUp(faces.rows, { embeddings: fewer }), 1)).rejects.toThrow('39 rows')
   })
 
+  it('refuses edges that begin above a threshold of the labels', async () => {
+    const faces = new Faces(9)
+    addPersons(faces, 10, 4)
+    const { run, edges } = await madeUp(faces.rows)
+    const withRun = async (more: object) =>
+      gather(await madeUp(faces.rows, { run: { ...run!, ...more }, edges }), 1)
+    await expect(withRun({ clusterThresh: 0.3 })).rejects.toThrow(/begin at 0.3 or below.*begin at 0.350/)
+    await expect(withRun({ duplicateThresh: 0.34 })).rejects.toThrow(ReportError)
+    await withRun({ clusterThresh: 0.35, duplicateThresh: null })
+  })
+
+  it.each([
+    ['a number beyond the images', [0, 0, 4], 'group_0004 among 3 images'],
+    ['a gap', [0, 0, 2], 'no image is in group_0001'],
+    ['a larger class after a smaller', [0, 1, 1], 'group_0001 is larger than group_0000'],
+  ])('refuses classes with %s', async (_what, classOf, message) => {
+    const labels = {
+      rows: 3,
+      async *batches() {
+        yield {
+          firstRow: 0,
+          indices: Uint32Array.of(0, 1, 2),
+          classOf: Int32Array.from(classOf),
+          duplicateOf: Float64Array.of(-1, -1, -1),
+        }
+      },
+      paths: async (rows: readonly number[]) => rows.map(String),
+    }
+    const alone = { labels, run: undefined, embeddings: undefined, edges: undefined }
+    await expect(gather(await madeUp([], alone), 1)).rejects.toThrow(message)
+  })
+
   it('is made of labels alone, if need be', async () => {
     const faces = new Faces(11)
     addPersons(faces, 5, 4)

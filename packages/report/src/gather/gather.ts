@@ -69,6 +69,7 @@ export async function gather(
 ): Promise<ReportFacts> {
   const { run, embeddings } = sources
   checkRows(sources)
+  checkFloor(sources)
   const random = seededRandom(seed)
   const classes = await Classes.read(sources.labels)
   const clusterThresh = run?.clusterThresh
@@ -102,6 +103,16 @@ function checkRows({ folder, labels, embeddings, edges }: ReportSources): void {
       )
     }
   }
+}
+
+/** Below the floor nobody knows which pairs joined classes, or were duplicates. */
+function checkFloor({ folder, run, edges }: ReportSources): void {
+  if (!run || !edges) return
+  const lowest = Math.min(run.clusterThresh, run.duplicateThresh ?? 1)
+  if (edges.floor <= Math.fround(lowest)) return
+  throw new ReportError(
+    `Expected the edges that the labels in ${folder} were made of, which begin at ${lowest} or below, but those in ${edges.folder} begin at ${edges.floor.toFixed(3)}. Name the right ones by --edges, or search with --floor ${lowest}.`,
+  )
 }
 
 /** Edges say what some cosines are. */
