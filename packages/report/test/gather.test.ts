@@ -48,9 +48,9 @@ describe('a report finds', () => {
     expect(numbers[0]).not.toBe(numbers[1])
 
     const { alike } = await gather(sources, 1)
-    expect(alike![0]!.classes).toEqual(numbers.sort())
-    expect(alike).toHaveLength(1)
-    const [nearest] = [alike![0]!.nearest]
+    expect(alike!.pairs[0]!.classes).toEqual(numbers.sort())
+    expect(alike).toMatchObject({ count: 1, largest: 22, compared: 22 })
+    const { nearest } = alike!.pairs[0]!
     expect(before.concat(after)).toEqual(expect.arrayContaining([nearest.source, nearest.target]))
   })
 

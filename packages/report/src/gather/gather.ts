@@ -3,7 +3,7 @@ import { readEdges } from '@facekit/edges'
 import { ReportError } from '../errors.js'
 import { LIMITS } from '../limits.js'
 import type { ReportSources } from '../sources.js'
-import { findAlike, type AlikeClasses } from './alike.js'
+import { findAlike, type Alike } from './alike.js'
 import { Classes } from './classes.js'
 import { readEdgeFacts, type EdgeFacts, type Pair } from './edge-facts.js'
 import { drawnCohesion, edgeCohesion, type Cohesion } from './cohesion.js'
@@ -49,7 +49,7 @@ export interface ReportFacts {
   sheets: Record<SheetKind, Sheet[]>
   loose: LooseClasses | undefined
   bridges: { classes: number; bridges: BridgedClass[] } | undefined
-  alike: AlikeClasses[] | undefined
+  alike: Alike | undefined
   duplicates: Copies[]
   failures: Failures | undefined
   pictures: ReadonlyMap<number, Picture>
@@ -227,7 +227,7 @@ function* shownRows(facts: Omit<ReportFacts, 'pictures'>): Generator<number> {
       yield end
       yield* rows
     }
-  for (const { rows } of facts.alike ?? []) yield* rows.flat()
+  for (const { rows } of facts.alike?.pairs ?? []) yield* rows.flat()
   for (const { stays, copies } of facts.duplicates) {
     yield stays
     for (const { row } of copies) yield row

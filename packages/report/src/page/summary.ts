@@ -1,8 +1,9 @@
 import type { ReportFacts } from '../gather/gather.js'
 import { LOW_COHESION } from '../limits.js'
 import type { ReportSources } from '../sources.js'
+import { runTogetherAt } from './distributions.js'
 import { Html, html } from './html.js'
-import { counted, duration, grouped, percent } from './numbers.js'
+import { cosineText, counted, duration, grouped, percent } from './numbers.js'
 import { facts, type Section } from './section.js'
 
 const UNKNOWN = html`<span class="unknown">not recorded</span>`
@@ -61,9 +62,16 @@ export function summarySection(sources: ReportSources, report: ReportFacts): Sec
   }
 }
 
+/** Where strangers end differs by less from one draw to another. */
+const DRAWN_ENDS = 0.01
+
 /** The places where something is the matter, if anything is. */
-function lookFirst({ bridges, loose, alike, failures }: ReportFacts, { sweep, run }: ReportSources): Html {
-  const leap = sweep?.findLast(({ leaps }) => leaps)?.threshold
+function lookFirst(
+  { bridges, loose, alike, failures }: ReportFacts,
+  { sweep, run, strangers }: ReportSources,
+): Html {
+  // The sweep is of components: communities part what chains.
+  const together = sweep && run?.method !== 'communities' ? runTogetherAt(sweep) : undefined
   const places = [
     bridges &&
       bridges.classes > 0 &&
@@ -77,12 +85,17 @@ function lookFirst({ bridges, loose, alike, failures }: ReportFacts, { sweep, ru
         ${loose.by === 'groups' ? 'whose faces fall into two groups' : `with fewer than ${percent(LOW_COHESION)} of the edges they could have`}</a
       >`,
     alike &&
-      alike.length > 0 &&
-      html`<a href="#alike">${counted(alike.length, 'pair')} of classes that may be one</a>`,
-    leap !== undefined &&
+      alike.count > 0 &&
+      html`<a href="#alike">${counted(alike.count, 'pair')} of classes that may be one</a>`,
+    together !== undefined &&
       run !== undefined &&
-      leap >= run.clusterThresh &&
-      html`<a href="#thresholds">a largest class that jumps at ${leap.toFixed(3)}</a>`,
+      together >= run.clusterThresh &&
+      html`<a href="#thresholds">persons that run together from ${cosineText(together)} down</a>`,
+    strangers &&
+      strangers.doubt === undefined &&
+      run !== undefined &&
+      run.clusterThresh < strangers.threshold - DRAWN_ENDS &&
+      html`<a href="#cosines">a threshold below ${cosineText(strangers.threshold)}, where strangers end</a>`,
     failures &&
       failures.count > 0 &&
       html`<a href="#failures">${counted(failures.count, 'image')} that failed</a>`,
