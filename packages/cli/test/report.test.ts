@@ -49,7 +49,7 @@ describe('facekit report', () => {
     const text = readFileSync(page, 'utf8')
     expect(text).toContain(`facekit cluster --input ${embeddings}`)
     expect(text).toContain('broken.bmp')
-    expect(text).toMatch(/<dt>the model<\/dt>\s*<dd>[0-9a-f]{64}<\/dd>/)
+    expect(text).toMatch(/<dt>Model<\/dt>\s*<dd>[0-9a-f]{64}<\/dd>/)
     expect(text).toContain('Strangers end at')
     const { images, pictures, missingPictures, bytes, file } = await summaryOf(labels)
     expect([images, missingPictures, file]).toEqual([60, 0, page])

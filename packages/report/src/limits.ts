@@ -1,5 +1,5 @@
 /**
- * What a page shows at most, so that it is as large for 5 million classes as for a thousand: 1,448 pictures of some 3 kB,
+ * What a page shows at most, so that it is as large for 5 million classes as for a thousand: 1,320 pictures of some 3 kB,
  * under 10 MB. `MOST_PICTURES` is their sum.
  */
 export const LIMITS = {
@@ -36,8 +36,9 @@ export const LIMITS = {
   reasons: 24,
   /** Paths of images that failed, for each reason. */
   failedPaths: 8,
-  /** Characters of a path that are shown. */
-  pathLength: 240,
+  /** Characters of a path or a reason that are shown, and of the name under a picture. */
+  textLength: 240,
+  nameLength: 40,
 } as const
 
 export const MOST_PICTURES =

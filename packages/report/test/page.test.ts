@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseHTML } from 'linkedom'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { writeReport, type ReportSources, type SweptThreshold } from '../src/index.js'
+import { MOST_PICTURES, writeReport, type ReportSources, type SweptThreshold } from '../src/index.js'
 import { html } from '../src/page/html.js'
 import { justAbove, notAbove } from '../src/page/numbers.js'
 import { commandText } from '../src/page/summary.js'
@@ -210,6 +210,40 @@ describe('a page', () => {
     expect(document.querySelector('#summary a[href="#alike"]')!.textContent).toContain('21 pairs')
   })
 
+  it('cuts reasons and paths in the middle, and names what has no picture', async () => {
+    const long = '🙂'.repeat(300)
+    async function* failures() {
+      yield { index: 0, path: `${long}.jpg`, reason: `begins ${long} ends` }
+    }
+    const { document } = parseHTML(
+      await written(({ labels }) => ({
+        folder: long,
+        failures: failures(),
+        labels: { ...labels, paths: async (rows) => rows.map((row) => `${long}/person/${row}.jpg`) },
+        thumbnail: async () => {
+          throw new Error(`begins ${long} ends`)
+        },
+      })),
+    )
+    const missing = document.querySelector('.missing')!
+    expect(missing.querySelector('.name')!.textContent).toMatch(/^person\/\d+\.jpg$/)
+    for (const cut of [missing, document.querySelector('#failures dt')!])
+      expect(cut.textContent).toMatch(/begins (🙂)+ … (🙂)+ ends/u)
+    const shown = [document.querySelector('h1')!, document.querySelector('#failures dl')!, missing]
+    for (const { textContent } of shown) expect([...textContent!].length).toBeLessThan(600)
+  })
+
+  it.each([0, 1])('is made of %i images', async (count) => {
+    const { document } = parseHTML(await written(() => ({}), rows().slice(0, count)))
+    const text = (selector: string) => document.querySelector(selector)!.textContent!
+    expect(text('#alike .intro')).toContain('no two classes')
+    expect(text('#summary .intro')).toContain(
+      count === 0 ? 'There are no images.' : 'Nothing strikes the eye.',
+    )
+    if (count === 1)
+      expect(text('#chart-sizes-description')).toContain('From 1 class of 1 image to one of 1;')
+  })
+
   it('names its charts, and marks both thresholds', async () => {
     const { document } = parseHTML(await written())
     const charts = [...document.querySelectorAll('svg')]
@@ -248,4 +282,9 @@ it('a command is shown as a shell reads it', () => {
   expect(commandText(['cluster', '--input', 'my faces', `it's`])).toBe(
     `facekit cluster --input 'my faces' 'it'\\''s'`,
   )
+})
+
+it('the README says how many pictures a page has at most', () => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+  expect(readme).toContain(`shows ${MOST_PICTURES.toLocaleString('en-US')} pictures at most`)
 })

@@ -15,8 +15,12 @@ export function sizesSection({ classes: { sizes, labelled, singletons } }: Repor
     id: 'sizes',
     title: 'Class sizes',
     intro: html`${counted(labelled, 'image')} in ${counted(sizes.length, 'class', 'classes')},
-      ${grouped(singletons)} of them of one image. Persons make a smooth slope; a dot far to the right of all
-      others is a class that swallowed others: see <a href="#bridges">Several persons</a>.`,
+    ${grouped(singletons)} of them of one image.
+    ${
+      sizes.length > 1 &&
+      html`Persons make a smooth slope; a dot far to the right of all others is a class that swallowed others:
+        see <a href="#bridges">Several persons</a>.`
+    }`,
     body: sizes.length > 0 && html`<figure>${classSizesChart(sizes)}${sizesTable(sizes)}</figure>`,
   }
 }

@@ -31,7 +31,8 @@ export function bridgesSection(
       ? html`There are no edges beside these labels to look for bridges in; name them by
           <code>--edges</code>.`
       : found.length === 0
-        ? `No class falls into two parts of ${LEAST_HALF} images or more when one edge is taken out.`
+        ? html`No class falls into two parts of ${LEAST_HALF} images or more when one edge is taken out.
+            Persons that more pairs join are among the <a href="#loose">least cohesive classes</a>.`
         : html`${counted(bridges.classes, 'class', 'classes')} would fall into two parts of ${LEAST_HALF}
             images or more if a single pair were not similar enough. That pair stands between the two parts:
             where these are two persons, the threshold that parts them is named. (Persons that more pairs join
@@ -98,18 +99,20 @@ export function alikeSection(
     count: alike && shownOf(found.length, alike.count),
     intro: !embeddings
       ? html`Without embeddings nothing is known of how alike classes are; name them by <code>--input</code>.`
-      : html`Compared are the ${counted(alike?.largest ?? 0, 'largest class', 'largest classes')} of two
-        images or more with one
-        another${edges && ', and those that the most similar pairs of images are between'}${others > 0 && `; ${counted(others, 'class was', 'classes were')} not compared`}.
-        ${
-          found.length === 0
-            ? 'No two of them have mean faces that are as alike as the threshold asks.'
-            : html`Those below have the mean faces that are most
-                alike${found.length < alike!.count && `, ${found.length} of ${grouped(alike!.count)} pairs that are as alike as the threshold asks`}.
-                Where they are one person, a lower threshold
-                ${run?.method === 'communities' ? 'may join' : 'joins'} them;
-                <a href="#thresholds">Other thresholds</a> tells what else it joins.`
-        }`,
+      : alike!.compared < 2
+        ? 'There are no two classes of two images or more to compare.'
+        : html`Compared are the ${counted(alike?.largest ?? 0, 'largest class', 'largest classes')} of two
+          images or more with one
+          another${edges && ', and those that the most similar pairs of images are between'}${others > 0 && `; ${counted(others, 'class was', 'classes were')} not compared`}.
+          ${
+            found.length === 0
+              ? 'No two of them have mean faces that are as alike as the threshold asks.'
+              : html`Those below have the mean faces that are most
+                  alike${found.length < alike!.count && `, ${found.length} of ${grouped(alike!.count)} pairs that are as alike as the threshold asks`}.
+                  Where they are one person, a lower threshold
+                  ${run?.method === 'communities' ? 'may join' : 'joins'} them;
+                  <a href="#thresholds">Other thresholds</a> tells what else it joins.`
+          }`,
     body: found.map((pair) => alikeMarkup(pair, classes.sizes, run?.method, face)),
   }
 }

@@ -2,7 +2,7 @@ import type { Pair } from '../gather/edge-facts.js'
 import type { Copies, ReportFacts } from '../gather/gather.js'
 import { LIMITS } from '../limits.js'
 import type { ReportSources } from '../sources.js'
-import { sheet, shortPath, type FaceTemplate } from './face.js'
+import { sheet, shortText, type FaceTemplate } from './face.js'
 import { html, type Html } from './html.js'
 import { cosineText, counted, grouped, pairCosine } from './numbers.js'
 import type { Section } from './section.js'
@@ -111,7 +111,7 @@ export function failuresSection({ failures }: ReportFacts): Section {
     title: 'Failed images',
     count: failures && grouped(failures.count),
     intro: !failures
-      ? 'Nobody noted which images failed: there is no failed.ndjson beside the embeddings.'
+      ? html`Nobody noted which images failed: there is no <code>failed.ndjson</code> beside the embeddings.`
       : failures.count === 0
         ? 'None: every image has an embedding.'
         : html`${counted(failures.count, 'image')} with no embedding, by reason. Mended ones are tried again
@@ -123,8 +123,8 @@ export function failuresSection({ failures }: ReportFacts): Section {
         ${failures.groups.map(
           ({ reason, count, paths }) =>
             html`<div>
-              <dt>${reason} <span class="count">${grouped(count)}</span></dt>
-              ${paths.map((path) => html`<dd><code>${shortPath(path)}</code></dd>`)}
+              <dt>${shortText(reason)} <span class="count">${grouped(count)}</span></dt>
+              ${paths.map((path) => html`<dd><code>${shortText(path)}</code></dd>`)}
               ${count > paths.length && html`<dd class="note">and ${grouped(count - paths.length)} more</dd>`}
             </div>`,
         )}

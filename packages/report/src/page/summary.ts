@@ -1,6 +1,7 @@
 import type { ReportFacts } from '../gather/gather.js'
 import { LOW_COHESION } from '../limits.js'
 import type { ReportSources } from '../sources.js'
+import { shortText } from './face.js'
 import { runTogetherAt } from './distributions.js'
 import { Html, html } from './html.js'
 import { cosineText, counted, duration, grouped, percent } from './numbers.js'
@@ -54,7 +55,7 @@ export function summarySection(sources: ReportSources, report: ReportFacts): Sec
         </div>
         <div>
           <h3>Embeddings</h3>
-          ${recorded.size > 0 ? facts([...recorded]) : UNKNOWN}
+          ${recorded.size > 0 ? facts([...recorded].map(([name, value]) => [name, shortText(value)] as const)) : UNKNOWN}
         </div>
       </div>
       <h3>Command</h3>
@@ -67,9 +68,10 @@ const DRAWN_ENDS = 0.01
 
 /** The places where something is the matter, if anything is. */
 function lookFirst(
-  { bridges, loose, alike, failures }: ReportFacts,
+  { classes, bridges, loose, alike, failures }: ReportFacts,
   { sweep, run, strangers }: ReportSources,
 ): Html {
+  if (classes.rows === 0) return html`There are no images.`
   // The sweep is of components: communities part what chains.
   const together = sweep && run?.method !== 'communities' ? runTogetherAt(sweep) : undefined
   const places = [
