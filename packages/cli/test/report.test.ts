@@ -49,7 +49,7 @@ describe('facekit report', () => {
     const text = readFileSync(page, 'utf8')
     expect(text).toContain(`facekit cluster --input ${embeddings}`)
     expect(text).toContain('broken.bmp')
-    expect(text).toMatch(/<dt>the model<\/dt>\s*<dd>[0-9a-f]{64}<\/dd>/)
+    expect(text).toMatch(/<dt>Model<\/dt>\s*<dd>[0-9a-f]{64}<\/dd>/)
     expect(text).toContain('Strangers end at')
     const { images, pictures, missingPictures, bytes, file } = await summaryOf(labels)
     expect([images, missingPictures, file]).toEqual([60, 0, page])
@@ -139,12 +139,28 @@ describe('facekit report', () => {
   it.each([
     ['a folder without labels', () => [inFolder('album')], 'LABELS_FOLDER'],
     ['embeddings of other rows', () => [labels, '--input', inFolder('others')], 'REPORT_OTHER'],
+    [
+      'embeddings of as many rows, where no edges tell',
+      () => [inFolder('without-edges'), '--input', inFolder('as-many')],
+      'REPORT_OTHER',
+    ],
+    [
+      'edges that begin above the threshold',
+      () => [inFolder('without-edges'), '--edges', inFolder('higher-edges')],
+      'REPORT_OTHER',
+    ],
     ['edges of other embeddings', () => [labels, '--edges', inFolder('other-edges')], 'EDGES_OTHER'],
     ['edges that are not there', () => [labels, '--edges', inFolder('album')], 'EDGES_FOLDER'],
   ])('refuses %s', async (_what, args, code) => {
     if (!existsSync(inFolder('others'))) {
       await writePeople(inFolder('others'), 61, 192)
       await succeed('search', '--input', inFolder('others'), '--output', inFolder('other-edges'))
+      await writePeople(inFolder('as-many'), 60, 192)
+      const higher = inFolder('higher-edges')
+      await succeed('search', '--input', embeddings, '--output', higher, '--floor', '0.9')
+      const without = inFolder('without-edges')
+      await succeed('cluster', '--input', embeddings, '--output', without)
+      rmSync(inFolder('without-edges', 'edges'), { recursive: true, force: true })
     }
     const { status, stderr } = await facekit(['report', ...args()])
     expect(stderr).toContain(`[${code}]`)

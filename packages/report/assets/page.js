@@ -67,7 +67,21 @@
   })
 
   // One stop for each row of faces: a page of a thousand buttons could not be left by the tabulator.
-  const STEPS = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 1, ArrowUp: -1 }
+  const STEPS = { ArrowRight: 1, ArrowLeft: -1 }
+  const LINES = { ArrowDown: 1, ArrowUp: -1 }
+
+  // The face below or above, where the row of faces is wrapped; none beyond its lines, and the page scrolls.
+  const across = (faces, at, step) => {
+    const place = (face) => face.getBoundingClientRect()
+    const here = place(faces[at])
+    let to = at
+    while (faces[to] && place(faces[to]).top === here.top) to += step
+    if (!faces[to]) return undefined
+    const aside = (i) => Math.abs(place(faces[i]).left - here.left)
+    const { top } = place(faces[to])
+    for (let i = to; faces[i] && place(faces[i]).top === top; i += step) if (aside(i) < aside(to)) to = i
+    return to
+  }
   for (const sheet of document.querySelectorAll('.sheet')) {
     const faces = [...sheet.querySelectorAll('.face')]
     faces.forEach((face, i) => (face.tabIndex = i === 0 ? 0 : -1))
@@ -77,7 +91,11 @@
     sheet.addEventListener('focusin', (event) => enter(faceOf(event)))
     sheet.addEventListener('keydown', (event) => {
       const at = faces.indexOf(faceOf(event))
-      const to = { Home: 0, End: faces.length - 1 }[event.key] ?? at + (STEPS[event.key] ?? NaN)
+      const line = LINES[event.key]
+      const to =
+        line === undefined
+          ? ({ Home: 0, End: faces.length - 1 }[event.key] ?? at + (STEPS[event.key] ?? NaN))
+          : across(faces, at, line)
       if (!faces[to]) return
       event.preventDefault()
       faces[to].focus()
@@ -87,23 +105,30 @@
   // The navigation says where one is.
   const links = new Map([...document.querySelectorAll('nav a')].map((link) => [link.hash.slice(1), link]))
   const seen = new Set()
+  const nav = document.querySelector('nav')
+  const mark = () => {
+    const ids = [...links.keys()]
+    // The last sections may be too short to come up as far as the others.
+    const isEnd = scrollY > 0 && scrollY + innerHeight >= document.documentElement.scrollHeight - 1
+    const current = isEnd ? ids.at(-1) : ids.find((id) => seen.has(id))
+    const link = links.get(current)
+    if (link?.hasAttribute('aria-current')) return
+    for (const other of links.values()) other.removeAttribute('aria-current')
+    if (!link) return
+    link.setAttribute('aria-current', 'true')
+    if (nav.scrollWidth > nav.clientWidth)
+      nav.scrollLeft = link.offsetLeft - (nav.clientWidth - link.offsetWidth) / 2
+  }
   const reading = new IntersectionObserver(
     (entries) => {
       for (const { isIntersecting, target } of entries) {
         if (isIntersecting) seen.add(target.id)
         else seen.delete(target.id)
       }
-      const current = [...links.keys()].find((id) => seen.has(id))
-      for (const [id, link] of links) {
-        if (id === current) link.setAttribute('aria-current', 'true')
-        else link.removeAttribute('aria-current')
-      }
-      const nav = document.querySelector('nav')
-      const link = links.get(current)
-      if (link && nav.scrollWidth > nav.clientWidth)
-        nav.scrollLeft = link.offsetLeft - (nav.clientWidth - link.offsetWidth) / 2
+      mark()
     },
     { rootMargin: '-25% 0px -60% 0px' },
   )
+  addEventListener('scroll', mark, { passive: true })
   for (const id of links.keys()) reading.observe(document.getElementById(id))
 }

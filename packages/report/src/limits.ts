@@ -1,5 +1,5 @@
 /**
- * What a page shows at most, so that it is as large for 5 million classes as for a thousand: 1,448 pictures of some 3 kB,
+ * What a page shows at most, so that it is as large for 5 million classes as for a thousand: 1,320 pictures of some 3 kB,
  * under 10 MB. `MOST_PICTURES` is their sum.
  */
 export const LIMITS = {
@@ -10,6 +10,11 @@ export const LIMITS = {
   otherFaces: 16,
   /** Faces of a class that are read to tell which of them are typical. */
   comparedFaces: 256,
+  /** The least cohesive classes, of which faces are drawn to tell whether they are two groups. */
+  looseClasses: 256,
+  looseFaces: 32,
+  /** Classes larger than the lists of neighbors whose cohesion is told by drawn faces. */
+  largeClasses: 2000,
   bridges: 12,
   /** Beside the two that make the bridge. */
   halfFaces: 9,
@@ -31,8 +36,9 @@ export const LIMITS = {
   reasons: 24,
   /** Paths of images that failed, for each reason. */
   failedPaths: 8,
-  /** Characters of a path that are shown. */
-  pathLength: 240,
+  /** Characters of a path or a reason that are shown, and of the name under a picture. */
+  textLength: 240,
+  nameLength: 40,
 } as const
 
 export const MOST_PICTURES =
@@ -47,6 +53,9 @@ export const LEAST_HALF = 3
 
 /** Rows from which on it says something how many of the possible edges a class has. */
 export const LEAST_COHESION_ROWS = 4
+
+/** Two persons of equal number have half of all pairs, and a few more by the faces that join them. */
+export const LOW_COHESION = 0.6
 
 /** Pixels of a side of a picture: sharp at the size of the page on a screen of any density. */
 export const PICTURE_SIDE = 112

@@ -1,8 +1,8 @@
-import { seededRandom } from '@facekit/testing'
+import { rounds, seededRandom } from '@facekit/testing'
 import { describe, expect, it } from 'vitest'
 import { gather } from '../src/gather/gather.js'
 import { LIMITS, MOST_PICTURES, ReportError } from '../src/index.js'
-import { Faces, madeUp } from './made-up.js'
+import { addBlended, Faces, madeUp } from './made-up.js'
 
 /** Persons with nothing the matter. */
 function addPersons(faces: Faces, persons: number, pictures: number): void {
@@ -48,9 +48,9 @@ describe('a report finds', () => {
     expect(numbers[0]).not.toBe(numbers[1])
 
     const { alike } = await gather(sources, 1)
-    expect(alike![0]!.classes).toEqual(numbers.sort())
-    expect(alike).toHaveLength(1)
-    const [nearest] = [alike![0]!.nearest]
+    expect(alike!.pairs[0]!.classes).toEqual(numbers.sort())
+    expect(alike).toMatchObject({ count: 1, largest: 22, compared: 22 })
+    const { nearest } = alike!.pairs[0]!
     expect(before.concat(after)).toEqual(expect.arrayContaining([nearest.source, nearest.target]))
   })
 
@@ -64,8 +64,43 @@ describe('a report finds', () => {
 
     const { sheets } = await gather(sources, 1)
     expect(sheets.loose[0]!.class).toBe(number)
-    expect(sheets.loose[0]!.cohesion).toBeCloseTo(8 / 36)
-    for (const { cohesion } of sheets.loose.slice(1)) expect(cohesion).toBeGreaterThan(0.8)
+    expect(sheets.loose[0]!.cohesion!.share).toBeCloseTo(8 / 36)
+    for (const { cohesion } of sheets.loose.slice(1)) expect(cohesion!.share).toBeGreaterThan(0.8)
+  })
+
+  it.each([
+    ['all edges', 100],
+    // Each row lists none but its own person.
+    ['lists shorter than a person', 12],
+  ])('two persons whom blended faces join: %s', async (_what, topK) => {
+    const faces = new Faces(13)
+    addPersons(faces, 20, 8)
+    const rows = addBlended(faces, 30)
+    const sources = await madeUp(faces.rows, {}, topK)
+    const [number, ...others] = new Set(rows.map((row) => sources.classOf[row]!))
+    expect(others).toEqual([])
+
+    const { bridges, loose, sheets } = await gather(sources, 1)
+    expect(bridges!.classes).toBe(0)
+    expect(loose!.doubtful).toBe(1)
+    expect(sheets.loose[0]).toMatchObject({ class: number, cohesion: { of: topK > 62 ? 'pairs' : 'drawn' } })
+    expect(sheets.loose[0]!.cohesion!.share).toBeCloseTo(0.52, 1)
+    expect(sheets.loose[0]!.groups).toBeLessThan(0.3)
+    expect(sheets.loose.slice(1).map(({ groups }) => groups)).not.toContain(expect.any(Number))
+
+    const alone = await gather(await madeUp(faces.rows, { embeddings: undefined }, topK), 1)
+    expect([alone.loose!.by, alone.loose!.doubtful]).toEqual(['edges', topK > 62 ? 1 : 0])
+  })
+
+  it('no two persons in one whose faces are hardly alike', async () => {
+    const faces = new Faces(14)
+    for (let i = 0; i < rounds(10, 200); i++) {
+      const person = faces.person()
+      for (let picture = 0; picture < 12; picture++) faces.add([person], 0.98)
+    }
+    const { loose } = await gather(await madeUp(faces.rows), 1)
+    expect(loose!.count).toBeGreaterThan(0)
+    expect(loose!.doubtful).toBe(0)
   })
 
   it('duplicates beside what stayed, and pairs beside a threshold', async () => {
@@ -144,6 +179,38 @@ describe('a report', () => {
     await expect(gather(await madeUp(faces.rows, { embeddings }), 1)).rejects.toThrow(ReportError)
     const { embeddings: fewer } = await madeUp(others.rows.slice(1))
     await expect(gather(await madeUp(faces.rows, { embeddings: fewer }), 1)).rejects.toThrow('39 rows')
+  })
+
+  it('refuses edges that begin above a threshold of the labels', async () => {
+    const faces = new Faces(9)
+    addPersons(faces, 10, 4)
+    const { run, edges } = await madeUp(faces.rows)
+    const withRun = async (more: object) =>
+      gather(await madeUp(faces.rows, { run: { ...run!, ...more }, edges }), 1)
+    await expect(withRun({ clusterThresh: 0.3 })).rejects.toThrow(/begin at 0.3 or below.*begin at 0.350/)
+    await expect(withRun({ duplicateThresh: 0.34 })).rejects.toThrow(ReportError)
+    await withRun({ clusterThresh: 0.35, duplicateThresh: null })
+  })
+
+  it.each([
+    ['a number beyond the images', [0, 0, 4], 'group_0004 among 3 images'],
+    ['a gap', [0, 0, 2], 'no image is in group_0001'],
+    ['a larger class after a smaller', [0, 1, 1], 'group_0001 is larger than group_0000'],
+  ])('refuses classes with %s', async (_what, classOf, message) => {
+    const labels = {
+      rows: 3,
+      async *batches() {
+        yield {
+          firstRow: 0,
+          indices: Uint32Array.of(0, 1, 2),
+          classOf: Int32Array.from(classOf),
+          duplicateOf: Float64Array.of(-1, -1, -1),
+        }
+      },
+      paths: async (rows: readonly number[]) => rows.map(String),
+    }
+    const alone = { labels, run: undefined, embeddings: undefined, edges: undefined }
+    await expect(gather(await madeUp([], alone), 1)).rejects.toThrow(message)
   })
 
   it('is made of labels alone, if need be', async () => {

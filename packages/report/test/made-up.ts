@@ -58,12 +58,21 @@ export interface MadeUp extends ReportSources {
   classOf: Int32Array
 }
 
+/** Two persons whom faces of both join, each to many: no edge is a bridge. */
+export function addBlended(faces: Faces, pictures: number): number[] {
+  const [one, other] = [faces.person(), faces.person()]
+  const rows = [one, other].flatMap((person) => Array.from({ length: pictures }, () => faces.add([person])))
+  for (let i = 0; i < 2; i++) rows.push(faces.add([one, other], 0.25))
+  return rows
+}
+
 /** What a report is made of, from rows: classes are components at the threshold. */
 export async function madeUp(
   rows: readonly Float32Array[],
   more: Partial<ReportSources> = {},
+  topK = 100,
 ): Promise<MadeUp> {
-  const edges = edgesOf(rows)
+  const edges = listed(edgesOf(rows), rows.length, topK)
   const removed = new UnionFind(rows.length)
   for (const [a, b, cosine] of edges) if (cosine >= DUPLICATE) removed.union(a, b)
   const stays = (row: number) => removed.find(row) === row
@@ -73,7 +82,7 @@ export async function madeUp(
     rows.map((_, row) => components.find(row)),
     stays,
   )
-  const set = await written(edges, rows.length)
+  const set = await written(edges, rows.length, topK)
   const embeddings: EmbeddingReader = {
     rows: rows.length,
     dim: DIM,
@@ -139,6 +148,14 @@ function edgesOf(rows: readonly Float32Array[]): Edge[] {
   return edges
 }
 
+/** Edges that are in the list of either end. */
+function listed(edges: readonly Edge[], rows: number, topK: number): Edge[] {
+  const lists = Array.from({ length: rows }, () => [] as Edge[])
+  for (const edge of edges) for (const end of edge.slice(0, 2)) lists[end]!.push(edge)
+  const kept = new Set(lists.flatMap((list) => list.sort((a, b) => b[2] - a[2]).slice(0, topK - 1)))
+  return edges.filter((edge) => kept.has(edge))
+}
+
 /** Classes by size, those of equal size by their smallest row. */
 function numbered(roots: readonly number[], stays: (row: number) => boolean): Int32Array {
   const sizes = new Map<number, number>()
@@ -150,7 +167,7 @@ function numbered(roots: readonly number[], stays: (row: number) => boolean): In
   return Int32Array.from(roots, (root, row) => (stays(row) ? numbers.get(root)! : NO_CLASS))
 }
 
-async function written(edges: readonly Edge[], rows: number): Promise<EdgeSet> {
+async function written(edges: readonly Edge[], rows: number, topK: number): Promise<EdgeSet> {
   const output = mkdtempSync(join(tmpdir(), 'facekit-report-'))
   onTestFinished(() => rmSync(output, { recursive: true }))
   const batch: EdgeBatch = {
@@ -159,7 +176,7 @@ async function written(edges: readonly Edge[], rows: number): Promise<EdgeSet> {
     similarity: Float32Array.from(edges, ([, , cosine]) => cosine),
   }
   const fingerprint = new EmbeddingsFingerprint().finish()
-  const info = { rows, dim: DIM, floor: Math.fround(FLOOR), topK: 100, fingerprint, unusable: 0 }
+  const info = { rows, dim: DIM, floor: Math.fround(FLOOR), topK, fingerprint, unusable: 0 }
   await pipeline(Readable.from(edges.length > 0 ? [batch] : []), writeEdges({ output, ...info }))
   return openEdges(output)
 }

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseHTML } from 'linkedom'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { writeReport, type ReportSources } from '../src/index.js'
+import { MOST_PICTURES, writeReport, type ReportSources, type SweptThreshold } from '../src/index.js'
 import { html } from '../src/page/html.js'
 import { justAbove, notAbove } from '../src/page/numbers.js'
 import { commandText } from '../src/page/summary.js'
-import { Faces, madeUp, type MadeUp } from './made-up.js'
+import { addBlended, Faces, madeUp, type MadeUp } from './made-up.js'
 
 const HOSTILE = [
   '</script><script>alert(1)</script>.jpg',
@@ -29,13 +29,35 @@ function rows(): Float32Array[] {
   return faces.rows
 }
 
-async function written(change: (sources: MadeUp) => Partial<ReportSources> = () => ({})): Promise<string> {
+async function written(
+  change: (sources: MadeUp) => Partial<ReportSources> = () => ({}),
+  of = rows(),
+): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'facekit-report-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const file = join(folder, 'report.html')
-  const sources = await madeUp(rows())
+  const sources = await madeUp(of)
   await writeReport(file, { ...sources, ...change(sources) }, { seed: 1 })
   return readFileSync(file, 'utf8')
+}
+
+function labelsOf(classOf: Int32Array): ReportSources['labels'] {
+  return {
+    rows: classOf.length,
+    async *batches() {
+      yield {
+        firstRow: 0,
+        indices: Uint32Array.from(classOf, (_, row) => row),
+        classOf,
+        duplicateOf: new Float64Array(classOf.length).fill(-1),
+      }
+    },
+    paths: async (wanted) => wanted.map((row) => `faces/${row}.jpg`),
+  }
+}
+
+function swept(threshold: number, more: Partial<SweptThreshold>): SweptThreshold {
+  return { threshold, classes: 10, singletons: 1, largest: 5, leaps: false, chained: 0, ...more }
 }
 
 /** A page on which nothing has a harmless name. */
@@ -107,6 +129,121 @@ describe('a page', () => {
     expect(document.querySelector('#summary')!.textContent).toContain('not recorded')
   })
 
+  it('looks first at persons that ran together, however they are joined', async () => {
+    const faces = new Faces(3)
+    addBlended(faces, 30)
+    for (const embeddings of [true, false]) {
+      const { document } = parseHTML(
+        await written((sources) => (embeddings ? {} : { ...sources, embeddings: undefined }), faces.rows),
+      )
+      const intro = document.querySelector('#summary .intro')!
+      expect(intro.textContent).not.toContain('Nothing strikes the eye')
+      expect(intro.querySelector('a[href="#loose"]')!.textContent).toContain('1 class')
+      expect(document.querySelector('#loose .class h3')!.textContent).toContain('group_0000')
+    }
+  })
+
+  it('says that communities decide, where they made the classes', async () => {
+    const faces = new Faces(2)
+    const [one, other, between] = [faces.person(), faces.person(), faces.person()]
+    for (const person of [one, other]) {
+      for (let i = 0; i < 6; i++) faces.add([person])
+      faces.add([person, between], 0.1, [4, 5])
+    }
+    const textsOf = async (method: string, classOf = (of: Int32Array) => of) => {
+      const { document } = parseHTML(
+        await written(
+          (sources) => ({
+            run: { ...sources.run!, method },
+            labels: labelsOf(classOf(sources.classOf)),
+            sweep: [swept(0.55, { chained: 1 })],
+          }),
+          faces.rows,
+        ),
+      )
+      return (selector: string) =>
+        [...document.querySelectorAll(selector)].map((element) => element.textContent.replaceAll(/\s+/g, ' '))
+    }
+    const components = await textsOf('components')
+    expect(components('#bridges .advice')[0]).toMatch(/--cluster_thresh 0\.\d+ parts them/)
+    expect(components('#borderline .about')[0]).toBe('just above, in one class')
+    expect(components('#borderline .note').join()).not.toContain('two classes')
+    expect(components('#summary .intro')[0]).toContain('persons that run together from 0.550 down')
+
+    const communities = await textsOf('communities', (of) => of.map((_, row) => row % 2))
+    expect(communities('#borderline .about')[0]).toBe('just above, joined unless communities part it')
+    expect(communities('#borderline .note').join()).toContain('in two classes')
+    expect(communities('#summary .intro')[0]).not.toContain('run together')
+    const whole = await textsOf('communities')
+    expect(whole('#bridges .advice')[0]).toContain('the communities decide')
+  })
+
+  it('names the highest threshold at which persons run together, and a threshold among strangers', async () => {
+    const textOf = async (change: Partial<ReportSources>, id: string) =>
+      parseHTML(await written(() => change)).document.querySelector(`#${id} .intro`)!.textContent!
+    const sweep = [swept(0.4, { leaps: true }), swept(0.45, { chained: 2 }), swept(0.5, {})]
+    expect(await textOf({ sweep }, 'thresholds')).toContain('stay above 0.450')
+    // The threshold in use is above.
+    expect(await textOf({ sweep }, 'summary')).not.toContain('run together')
+
+    const strangersTo = (threshold: number, doubt?: string) => ({
+      strangers: { threshold, median: 0, spread: 0.1, pairs: 100, histogram: new Uint32Array(200), doubt },
+    })
+    const warning = 'a threshold below 0.560, where strangers end'
+    expect(await textOf(strangersTo(0.56), 'summary')).toContain(warning)
+    expect(await textOf(strangersTo(0.56, 'Few'), 'summary')).not.toContain(warning)
+    expect(await textOf(strangersTo(0.505), 'summary')).not.toContain('strangers end')
+  })
+
+  it('says how many pairs of classes are alike, and how many it shows', async () => {
+    const faces = new Faces(4)
+    const person = faces.person()
+    // Far from one another, and all near their mean.
+    for (let i = 0; i < 7; i++) {
+      const self = faces.person()
+      for (let picture = 0; picture < 4; picture++) faces.add([person, self], 0.3)
+    }
+    const labels = labelsOf(Int32Array.from(faces.rows, (_, row) => Math.floor(row / 4)))
+    const run = (sources: MadeUp) => ({ ...sources.run!, clusterThresh: 0.4 })
+    const { document } = parseHTML(await written((sources) => ({ labels, run: run(sources) }), faces.rows))
+    expect(document.querySelector('nav a[href="#alike"] .count')!.textContent).toBe('12 of 21')
+    expect(document.querySelector('#summary a[href="#alike"]')!.textContent).toContain('21 pairs')
+  })
+
+  it('cuts reasons and paths in the middle, and names what has no picture', async () => {
+    const long = '🙂'.repeat(300)
+    async function* failures() {
+      yield { index: 0, path: `${long}.jpg`, reason: `begins ${long} ends` }
+    }
+    const { document } = parseHTML(
+      await written(({ labels }) => ({
+        folder: long,
+        failures: failures(),
+        labels: { ...labels, paths: async (rows) => rows.map((row) => `${long}/person/${row}.jpg`) },
+        thumbnail: async () => {
+          throw new Error(`begins ${long} ends`)
+        },
+      })),
+    )
+    const missing = document.querySelector('.missing')!
+    expect(missing.querySelector('.name')!.textContent).toMatch(/^person\/\d+\.jpg$/)
+    for (const cut of [missing, document.querySelector('#failures dt')!])
+      expect(cut.textContent).toMatch(/begins (🙂)+ … (🙂)+ ends/u)
+    const shown = [document.querySelector('h1')!, document.querySelector('#failures dl')!, missing]
+    for (const { textContent } of shown) expect([...textContent!].length).toBeLessThan(600)
+  })
+
+  it.each([0, 1])('is made of %i images', async (count) => {
+    const { document } = parseHTML(await written(() => ({}), rows().slice(0, count)))
+    const text = (selector: string) => document.querySelector(selector)!.textContent!
+    expect(text('#alike .intro')).toContain('no two classes')
+    expect(text('#summary .intro')).toContain(
+      count === 0 ? 'There are no images.' : 'Nothing strikes the eye.',
+    )
+    if (count === 1)
+      expect(text('#chart-sizes-description')).toContain('From 1 class of 1 image to one of 1;')
+  })
+
   it('names its charts, and marks both thresholds', async () => {
     const { document } = parseHTML(await written())
     const charts = [...document.querySelectorAll('svg')]
@@ -130,15 +267,24 @@ it('html escapes what it is given, also within attributes', () => {
 })
 
 it('thresholds of three digits part and join', () => {
-  for (const cosine of [0.7, 0.71163, 0.5, Math.fround(0.7), Math.fround(0.61)]) {
-    expect(Number(justAbove(cosine))).toBeGreaterThan(cosine)
-    expect(Number(justAbove(cosine)) - cosine).toBeLessThanOrEqual(0.00101)
-    expect(Number(notAbove(cosine))).toBeLessThanOrEqual(cosine)
+  const thousandths = Array.from({ length: 1000 }, (_, i) => i / 1000)
+  for (const cosine of [...thousandths, 0.71163, 0.99951].map(Math.fround)) {
+    const [above, below] = [Number(justAbove(cosine)), Number(notAbove(cosine))]
+    expect(Math.fround(above)).toBeGreaterThan(cosine)
+    expect(Math.fround(below)).toBeLessThanOrEqual(cosine)
+    expect(above - below).toBeCloseTo(0.001, 9)
   }
+  expect(justAbove(1)).toBeUndefined()
+  expect(notAbove(1)).toBe('1.000')
 })
 
 it('a command is shown as a shell reads it', () => {
   expect(commandText(['cluster', '--input', 'my faces', `it's`])).toBe(
     `facekit cluster --input 'my faces' 'it'\\''s'`,
   )
+})
+
+it('the README says how many pictures a page has at most', () => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+  expect(readme).toContain(`shows ${MOST_PICTURES.toLocaleString('en-US')} pictures at most`)
 })

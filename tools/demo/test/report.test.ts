@@ -175,10 +175,33 @@ describe.skipIf(executablePath === undefined)('the report in Chromium (skipped w
     expect(await page.evaluate(STATUS)).toBe(second.path)
     await page.keyboard.press('Home')
     expect(await focused()).toEqual(first)
+    // Down a line, and back.
+    const place = `(() => {
+      const { left, top } = document.activeElement.getBoundingClientRect()
+      return { left: Math.round(left), top: Math.round(top + scrollY) }
+    })()`
+    await page.setViewportSize({ width: 500, height: 1000 })
+    const above = await page.evaluate<{ left: number; top: number }>(place)
+    await page.keyboard.press('ArrowDown')
+    const below = await page.evaluate<{ left: number; top: number }>(place)
+    expect(below.left).toBe(above.left)
+    expect(below.top).toBeGreaterThan(above.top)
+    await page.keyboard.press('ArrowUp')
+    expect(await focused()).toEqual(first)
     // Past all other faces of the class, to the next class.
     await page.keyboard.press('Tab')
     const before = `document.activeElement.closest('.class').previousElementSibling.className`
     expect(await page.evaluate(before)).toBe('class')
+    await page.close()
+  })
+
+  it('says where one is, to the end of the page', async () => {
+    const { page } = await open()
+    const current = () => page.locator('nav a[aria-current]').getAttribute('href')
+    await expect.poll(current).toBe('#summary')
+    await readThrough(page)
+    await page.evaluate('scrollTo(0, document.documentElement.scrollHeight)')
+    await expect.poll(current).toBe('#failures')
     await page.close()
   })
 
@@ -209,12 +232,16 @@ describe.skipIf(executablePath === undefined)('the report in Chromium (skipped w
     await page.close()
   })
 
-  it('prints with all pictures, and without what is for the screen', async () => {
+  it('prints with all pictures, names where they matter, and without what is for the screen', async () => {
     const { page } = await open()
     await page.emulateMedia({ media: 'print' })
     await page.evaluate(`dispatchEvent(new Event('beforeprint'))`)
     await expect.poll(() => page.evaluate(ALL_SHOWN)).toBe(true)
     expect(await page.locator('header').isVisible()).toBe(false)
+    const name = (id: string) => page.locator(`#${id} .name`).first()
+    expect(await name('borderline').isVisible()).toBe(true)
+    expect(await name('borderline').innerText()).toMatch(/\.jpg$/)
+    expect(await name('largest').isVisible()).toBe(false)
     await page.close()
   })
 })

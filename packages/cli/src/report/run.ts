@@ -15,6 +15,7 @@ import type { Talk } from '../talk.js'
 import { openEdgesIn } from '../thresholds/open-edges.js'
 import { sweepEdges } from '../thresholds/sweep-edges.js'
 import { failuresIn, notesFailures } from '../extract/failures-in.js'
+import { checkInput } from './check-input.js'
 import { recordedOf } from './recorded.js'
 
 export interface ReportOptions {
@@ -71,6 +72,8 @@ export async function report(
   const embeddings = set && new UnitRows(set)
   try {
     const edges = await edgesOf(options, run, talk, signal)
+    // Edges tell some cosines, which are quicker to compare.
+    if (run && input !== undefined && !edges?.edges) await checkInput(set!, input, folder, run, talk, signal)
     talk.info(
       `Reading ${grouped(labels.rows)} images${edges ? ` and ${grouped(edges.edges)} edges` : ''} of ${folder}`,
     )

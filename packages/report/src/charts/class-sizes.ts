@@ -22,7 +22,7 @@ export function classSizesChart(sizes: Uint32Array): Html {
     {
       id: 'chart-sizes',
       title: 'Classes by their size',
-      description: `From ${counted(counts[0]?.classes ?? 0, 'class', 'classes')} of ${counted(counts[0]?.size ?? 0, 'image')} to one of ${grouped(largest)}; both axes are logarithmic.`,
+      description: `From ${counted(counts[0]?.classes ?? 0, 'class', 'classes')} of ${counted(counts[0]?.size ?? 0, 'image')} to one of ${grouped(sizes[0] ?? 0)}; both axes are logarithmic.`,
     },
     {
       ...MARGINS,

@@ -17,6 +17,17 @@ export interface AlikeClasses {
   rows: [number[], number[]]
 }
 
+export interface Alike {
+  /** The most alike first. */
+  pairs: AlikeClasses[]
+  /** Of all that were compared, how many are as alike as that. */
+  count: number
+  /** Classes that were compared with every other of these. */
+  largest: number
+  /** Classes that were compared with any. */
+  compared: number
+}
+
 /**
  * Pairs of classes whose mean faces are alike: means of many faces of one person are nearer to one another than any two
  * faces. Compared are the largest classes with one another, and those that the most similar pairs of rows are between.
@@ -31,7 +42,7 @@ export async function findAlike(
   between: readonly Pair[],
   least: number,
   random: () => number,
-): Promise<AlikeClasses[]> {
+): Promise<Alike> {
   let largest = 0
   while (largest < Math.min(LIMITS.alikeClasses, sizes.length) && sizes[largest]! > 1) largest++
   const candidates = between
@@ -43,9 +54,12 @@ export async function findAlike(
   const means = await meansOf(embeddings, classOf, rowsOf)
 
   const best = new Best<[number, number]>(LIMITS.alike)
+  let count = 0
   const offer = (a: number, b: number) => {
     const cosine = dot(means.get(a)!, means.get(b)!)
-    if (cosine >= least && best.takes(cosine)) best.offer(cosine, [a, b])
+    if (!(cosine >= least)) return
+    count++
+    if (best.takes(cosine)) best.offer(cosine, [a, b])
   }
   for (let a = 0; a < largest; a++) for (let b = a + 1; b < largest; b++) offer(a, b)
   const seen = new Set<string>()
@@ -58,7 +72,7 @@ export async function findAlike(
   const found = best.items()
   const shown = (number: number) => rowsOf.get(number)!.slice(0, LIMITS.alikeFaces)
   const vectors = await readVectors(embeddings, found.flat().flatMap(shown))
-  return found.map(([a, b]) => {
+  const pairs = found.map(([a, b]): AlikeClasses => {
     const rows: [number[], number[]] = [shown(a), shown(b)]
     return {
       classes: [a, b],
@@ -67,6 +81,7 @@ export async function findAlike(
       rows,
     }
   })
+  return { pairs, count, largest, compared: numbers.size }
 }
 
 function inOrder(a: number, b: number): [number, number] {

@@ -1,4 +1,6 @@
 import { NO_CLASS } from '@facekit/core'
+import { ReportError } from '../errors.js'
+import { className, counted } from '../page/numbers.js'
 import type { LabelledRows } from '../sources.js'
 
 /** No index of an image: one more than there can be. */
@@ -21,15 +23,13 @@ export class Classes {
     this.classOf = classOf
     this.#indexOf = indexOf
     this.#staysOf = staysOf
-    let classes = 0
-    for (const number of classOf) classes = Math.max(classes, number + 1)
-    this.sizes = new Uint32Array(classes)
-    for (const number of classOf) if (number !== NO_CLASS) this.sizes[number]!++
+    this.sizes = sizesOf(classOf)
     let duplicates = 0
     for (const index of staysOf) if (index !== NONE) duplicates++
     this.duplicates = duplicates
   }
 
+  /** @throws ReportError for classes that are not numbered from the largest on */
   static async read(labels: LabelledRows): Promise<Classes> {
     const classOf = new Int32Array(labels.rows)
     const indexOf = new Uint32Array(labels.rows)
@@ -81,4 +81,28 @@ export class Classes {
     }
     return new Map([...stays].map(([index, row]) => [row, copies.get(index)!]))
   }
+}
+
+function sizesOf(classOf: Int32Array): Uint32Array {
+  const sizes = new Uint32Array(classOf.length)
+  let classes = 0
+  for (const number of classOf) {
+    if (number === NO_CLASS) continue
+    if (number >= sizes.length)
+      throw damaged(`there is ${className(number)} among ${counted(classOf.length, 'image')}`)
+    sizes[number]!++
+    classes = Math.max(classes, number + 1)
+  }
+  for (let number = 0; number < classes; number++) {
+    if (sizes[number] === 0) throw damaged(`no image is in ${className(number)}`)
+    if (number > 0 && sizes[number]! > sizes[number - 1]!)
+      throw damaged(`${className(number)} is larger than ${className(number - 1)}`)
+  }
+  return sizes.slice(0, classes)
+}
+
+function damaged(what: string): ReportError {
+  return new ReportError(
+    `Expected classes that are numbered from the largest on, without gaps, but ${what}: the labels are damaged. Make them again by facekit cluster or label.`,
+  )
 }

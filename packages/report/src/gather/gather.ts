@@ -3,13 +3,16 @@ import { readEdges } from '@facekit/edges'
 import { ReportError } from '../errors.js'
 import { LIMITS } from '../limits.js'
 import type { ReportSources } from '../sources.js'
-import { findAlike, type AlikeClasses } from './alike.js'
+import { findAlike, type Alike } from './alike.js'
 import { Classes } from './classes.js'
 import { readEdgeFacts, type EdgeFacts, type Pair } from './edge-facts.js'
+import { drawnCohesion, edgeCohesion, type Cohesion } from './cohesion.js'
+import { Cosines } from './cosines.js'
 import { groupFailures, type Failures } from './failures.js'
+import { findLoose, type LooseClasses } from './loose.js'
 import { makePictures, type Picture } from './pictures.js'
 import { sample, sampleClasses } from './sample.js'
-import { chooseClasses, cohesionOf, facesOf, type Face, type Sheet, type SheetKind } from './sheets.js'
+import { chooseClasses, facesOf, type Face, type Sheet, type SheetKind } from './sheets.js'
 import { dot, readVectors } from './vectors.js'
 
 /** Of an image that stays, and one that was removed for it. */
@@ -44,8 +47,9 @@ export interface ReportFacts {
   classes: Classes
   edges: EdgeFacts | undefined
   sheets: Record<SheetKind, Sheet[]>
+  loose: LooseClasses | undefined
   bridges: { classes: number; bridges: BridgedClass[] } | undefined
-  alike: AlikeClasses[] | undefined
+  alike: Alike | undefined
   duplicates: Copies[]
   failures: Failures | undefined
   pictures: ReadonlyMap<number, Picture>
@@ -65,6 +69,7 @@ export async function gather(
 ): Promise<ReportFacts> {
   const { run, embeddings } = sources
   checkRows(sources)
+  checkFloor(sources)
   const random = seededRandom(seed)
   const classes = await Classes.read(sources.labels)
   const clusterThresh = run?.clusterThresh
@@ -73,14 +78,17 @@ export async function gather(
     (await readEdgeFacts(sources.edges, classes, clusterThresh, run?.duplicateThresh ?? undefined, signal))
   if (edges && embeddings) await checkEmbeddings(sources, edges)
   signal?.throwIfAborted()
-  const sheets = await makeSheets(sources, classes, edges, random)
+  const joins = Math.fround(clusterThresh ?? edges?.floor ?? ALIKE)
+  const loose = edges && (await findLoose(classes, embeddings, edges, joins, random))
+  signal?.throwIfAborted()
+  const sheets = await makeSheets(sources, classes, edges, loose, joins, random)
   signal?.throwIfAborted()
   const alike =
     embeddings && (await findAlike(classes, embeddings, edges?.between ?? [], clusterThresh ?? ALIKE, random))
   const bridges = await bridgesOf(sources, classes, random)
   const duplicates = await copiesOf(sources, classes, random)
   const failures = sources.failures && (await groupFailures(sources.failures))
-  const facts = { seed, classes, edges, sheets, bridges, alike, duplicates, failures }
+  const facts = { seed, classes, edges, loose, sheets, bridges, alike, duplicates, failures }
   return { ...facts, pictures: await makePictures(shownRows(facts), sources, signal) }
 }
 
@@ -95,6 +103,16 @@ function checkRows({ folder, labels, embeddings, edges }: ReportSources): void {
       )
     }
   }
+}
+
+/** Below the floor nobody knows which pairs joined classes, or were duplicates. */
+function checkFloor({ folder, run, edges }: ReportSources): void {
+  if (!run || !edges) return
+  const lowest = Math.min(run.clusterThresh, run.duplicateThresh ?? 1)
+  if (edges.floor <= Math.fround(lowest)) return
+  throw new ReportError(
+    `Expected the edges that the labels in ${folder} were made of, which begin at ${lowest} or below, but those in ${edges.folder} begin at ${edges.floor.toFixed(3)}. Name the right ones by --edges, or search with --floor ${lowest}.`,
+  )
 }
 
 /** Edges say what some cosines are. */
@@ -117,14 +135,21 @@ async function makeSheets(
   { embeddings }: ReportSources,
   classes: Classes,
   edges: EdgeFacts | undefined,
+  loose: LooseClasses | undefined,
+  joins: number,
   random: () => number,
 ): Promise<Record<SheetKind, Sheet[]>> {
-  const chosen = chooseClasses(classes, edges, random)
+  const chosen = chooseClasses(classes, loose, random)
   const numbers = new Set(Object.values(chosen).flat())
   const compared = embeddings ? LIMITS.comparedFaces : LIMITS.largestFaces
   const limits = new Map([...numbers].map((number) => [number, compared]))
   const rowsOf = sampleClasses(classes.classOf, classes.sizes.length, limits, random)
   const vectors = embeddings && (await readVectors(embeddings, [...rowsOf.values()].flat()))
+  const cohesionOf = (number: number, size: number): Cohesion | undefined => {
+    if (!edges) return undefined
+    if (!vectors || size <= edges.topK) return edgeCohesion(number, size, edges)
+    return drawnCohesion(new Cosines(rowsOf.get(number)!.map((row) => vectors.get(row)!)), joins)
+  }
   const sheet = (shown: number) => (number: number) => {
     const rows = rowsOf.get(number)!
     const size = classes.sizes[number]!
@@ -133,7 +158,8 @@ async function makeSheets(
       size,
       faces: facesOf(rows, vectors, shown),
       compared: vectors ? rows.length : 0,
-      cohesion: edges && cohesionOf(number, size, edges),
+      cohesion: cohesionOf(number, size),
+      groups: loose?.groups.get(number),
     }
   }
   return {
@@ -201,7 +227,7 @@ function* shownRows(facts: Omit<ReportFacts, 'pictures'>): Generator<number> {
       yield end
       yield* rows
     }
-  for (const { rows } of facts.alike ?? []) yield* rows.flat()
+  for (const { rows } of facts.alike?.pairs ?? []) yield* rows.flat()
   for (const { stays, copies } of facts.duplicates) {
     yield stays
     for (const { row } of copies) yield row

@@ -1,4 +1,4 @@
-import { LIMITS, PICTURE_SIDE } from '../limits.js'
+import { PICTURE_SIDE } from '../limits.js'
 import type { ReportSources } from '../sources.js'
 
 /** An image that is shown, or the reason why it is not. */
@@ -35,7 +35,7 @@ export async function makePictures(
         pictures.set(row, { path, data: Buffer.from(bytes).toString('base64') })
       } catch (error) {
         const { reason, message } = error as Error & { reason?: string }
-        pictures.set(row, { path, reason: (reason ?? message).slice(0, LIMITS.pathLength) })
+        pictures.set(row, { path, reason: reason ?? message })
       }
     }
   }

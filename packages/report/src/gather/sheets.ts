@@ -1,7 +1,7 @@
-import { LEAST_COHESION_ROWS, LIMITS } from '../limits.js'
-import { Best } from './best.js'
+import { LIMITS } from '../limits.js'
 import type { Classes } from './classes.js'
-import type { EdgeFacts } from './edge-facts.js'
+import type { Cohesion } from './cohesion.js'
+import type { LooseClasses } from './loose.js'
 import { sample } from './sample.js'
 import { add, dot } from './vectors.js'
 
@@ -19,8 +19,10 @@ export interface Sheet {
   faces: Face[]
   /** Faces that were compared; 0 without embeddings. */
   compared: number
-  /** Edges of the class as a share of those that it could have; undefined without edges. */
-  cohesion: number | undefined
+  /** Undefined without edges. */
+  cohesion: Cohesion | undefined
+  /** Cosine of the means of two groups that its faces fall into. */
+  groups: number | undefined
 }
 
 export type SheetKind = 'largest' | 'loose' | 'random'
@@ -28,7 +30,7 @@ export type SheetKind = 'largest' | 'loose' | 'random'
 /** Classes for contact sheets. Classes are numbered from the largest on. */
 export function chooseClasses(
   { sizes }: Classes,
-  edges: EdgeFacts | undefined,
+  loose: LooseClasses | undefined,
   random: () => number,
 ): Record<SheetKind, number[]> {
   const several = sizes.findIndex((size) => size < 2)
@@ -39,26 +41,9 @@ export function chooseClasses(
   const shown = Math.min(LIMITS.sheetClasses, largest)
   return {
     largest: Array.from({ length: shown }, (_, number) => number),
-    loose: edges ? leastCohesive(sizes, edges) : [],
+    loose: loose?.shown ?? [],
     random: sample(numbers(), LIMITS.sheetClasses, random),
   }
-}
-
-/** Those whose faces know fewest of one another: chains, and persons that ran together. */
-function leastCohesive(sizes: Uint32Array, edges: EdgeFacts): number[] {
-  const loosest = new Best<number>(LIMITS.sheetClasses)
-  for (const [number, size] of sizes.entries()) {
-    if (size < LEAST_COHESION_ROWS) continue
-    const cohesion = cohesionOf(number, size, edges)
-    if (cohesion < 1) loosest.offer(-cohesion, number)
-  }
-  return loosest.items()
-}
-
-export function cohesionOf(number: number, size: number, { edgesOf, topK }: EdgeFacts): number {
-  // Each row lists so many others at most.
-  const possible = Math.min((size * (size - 1)) / 2, (size * (topK - 1)) / 2)
-  return possible > 0 ? Math.min(1, edgesOf[number]! / possible) : 1
 }
 
 /**

@@ -15,8 +15,12 @@ export function sizesSection({ classes: { sizes, labelled, singletons } }: Repor
     id: 'sizes',
     title: 'Class sizes',
     intro: html`${counted(labelled, 'image')} in ${counted(sizes.length, 'class', 'classes')},
-      ${grouped(singletons)} of them of one image. Persons make a smooth slope; a dot far to the right of all
-      others is a class that swallowed others: see <a href="#bridges">Several persons</a>.`,
+    ${grouped(singletons)} of them of one image.
+    ${
+      sizes.length > 1 &&
+      html`Persons make a smooth slope; a dot far to the right of all others is a class that swallowed others:
+        see <a href="#bridges">Several persons</a>.`
+    }`,
     body: sizes.length > 0 && html`<figure>${classSizesChart(sizes)}${sizesTable(sizes)}</figure>`,
   }
 }
@@ -51,13 +55,14 @@ export function cosinesSection({ run, strangers, edges: set }: ReportSources, fa
     intro: html`The hump on the right is pairs of one person.
     ${
       strangers &&
+      strangers.pairs > 0 &&
       html`The dotted slope is strangers, by ${grouped(strangers.pairs)} random pairs: a threshold that lies
       on it joins as many of them as the slope is high, and chains what they join. Beyond
       ${cosineText(strangers.threshold)} lie two of a million.`
     }
     ${strangers?.doubt && html`<strong>${strangers.doubt}.</strong>`}
-    ${!set && 'There are no edges beside these labels; name them by --edges.'}
-    ${!strangers && 'Without embeddings nothing is known of strangers; name them by --input.'}`,
+    ${!set && html`There are no edges beside these labels; name them by <code>--edges</code>.`}
+    ${!strangers && html`Without embeddings nothing is known of strangers; name them by <code>--input</code>.`}`,
     body:
       (edges || strangers) &&
       html`<figure>
@@ -78,8 +83,14 @@ export function cosinesSection({ run, strangers, edges: set }: ReportSources, fa
   }
 }
 
+/** The highest threshold at which classes of several persons became one. */
+export function runTogetherAt(sweep: readonly SweptThreshold[]): number | undefined {
+  return sweep.findLast(({ leaps, chained }) => leaps || chained > 0)?.threshold
+}
+
 export function thresholdsSection({ sweep, run }: ReportSources): Section {
   const used = run?.clusterThresh
+  const together = sweep && runTogetherAt(sweep)
   const leaps = sweep?.filter(({ leaps: isLeap }) => isLeap) ?? []
   return {
     id: 'thresholds',
@@ -88,13 +99,16 @@ export function thresholdsSection({ sweep, run }: ReportSources): Section {
       ? html`What method components would give at each threshold from the floor of the edges up, without
           another search: <code>facekit label --cluster_thresh …</code>.
           ${
-            leaps.length > 0 &&
-            html`The largest class jumps at ${leaps.map(({ threshold }) => cosineText(threshold)).join(', ')}:
-            persons run together there, so stay above ${cosineText(leaps.at(-1)!.threshold)}.`
+            leaps.length > 0
+              ? `The largest class jumps at ${leaps.map(({ threshold }) => cosineText(threshold)).join(', ')}.`
+              : 'The largest class jumps nowhere.'
           }
-          ${leaps.length === 0 && 'The largest class jumps nowhere.'} Lower thresholds than the floor need a
-          search with a lower --floor.`
-      : 'There are no edges beside these labels to try thresholds on; name them by --edges.',
+          ${
+            together !== undefined &&
+            `Persons run together from ${cosineText(together)} down${run?.method === 'communities' ? ', where communities may part them' : `: stay above ${cosineText(together)}`}.`
+          }
+          Lower thresholds than the floor need a search with a lower <code>--floor</code>.`
+      : html`There are no edges beside these labels to try thresholds on; name them by <code>--edges</code>.`,
     body:
       sweep &&
       sweep.length > 0 &&

@@ -1,10 +1,19 @@
 import type { AlikeClasses } from '../gather/alike.js'
 import type { BridgedClass, Half, ReportFacts } from '../gather/gather.js'
-import { LEAST_HALF, LIMITS } from '../limits.js'
+import { LEAST_HALF } from '../limits.js'
 import type { ReportSources } from '../sources.js'
 import { sheet, type FaceTemplate } from './face.js'
 import { html, type Html } from './html.js'
-import { className, cosineText, counted, grouped, justAbove, notAbove, pairCosine } from './numbers.js'
+import {
+  className,
+  cosineText,
+  counted,
+  grouped,
+  justAbove,
+  notAbove,
+  pairCosine,
+  shownOf,
+} from './numbers.js'
 import type { Section } from './section.js'
 
 /** Classes that one edge holds together. */
@@ -19,9 +28,11 @@ export function bridgesSection(
     title: 'Several persons in a class?',
     count: bridges && grouped(bridges.classes),
     intro: !bridges
-      ? 'There are no edges beside these labels to look for bridges in; name them by --edges.'
+      ? html`There are no edges beside these labels to look for bridges in; name them by
+          <code>--edges</code>.`
       : found.length === 0
-        ? `No class falls into two parts of ${LEAST_HALF} images or more when one edge is taken out.`
+        ? html`No class falls into two parts of ${LEAST_HALF} images or more when one edge is taken out.
+            Persons that more pairs join are among the <a href="#loose">least cohesive classes</a>.`
         : html`${counted(bridges.classes, 'class', 'classes')} would fall into two parts of ${LEAST_HALF}
             images or more if a single pair were not similar enough. That pair stands between the two parts:
             where these are two persons, the threshold that parts them is named. (Persons that more pairs join
@@ -61,41 +72,55 @@ function bridgeMarkup(bridge: BridgedClass, method: string | undefined, face: Fa
       </div>
       ${part(halves[1], 'The other')}
     </div>
-    <p class="advice">
-      Two persons? ${method === 'communities' ? 'Communities keep them together; raise' : 'Raise'}
-      <code>--cluster_thresh</code> to <code>${justAbove(similarity)}</code> to part them.
-    </p>
+    <p class="advice">Two persons? ${partingAdvice(similarity, method)}</p>
   </article>`
+}
+
+function partingAdvice(similarity: number, method: string | undefined): Html {
+  const threshold = justAbove(similarity)
+  if (threshold === undefined) return html`No threshold parts them: the pair has a cosine of 1.`
+  const flag = html`<code>--cluster_thresh ${threshold}</code>`
+  return method === 'communities'
+    ? html`${flag} leaves out the pair; whether that parts them the communities decide, which weigh all pairs.`
+    : html`${flag} parts them.`
 }
 
 /** Pairs of classes whose means are alike. */
 export function alikeSection(
-  { embeddings, edges }: ReportSources,
+  { run, embeddings, edges }: ReportSources,
   { alike, classes }: ReportFacts,
   face: FaceTemplate,
 ): Section {
-  const compared = Math.min(LIMITS.alikeClasses, classes.sizes.length - classes.singletons)
+  const found = alike?.pairs ?? []
+  const others = classes.sizes.length - (alike?.compared ?? 0)
   return {
     id: 'alike',
     title: 'One person in two classes?',
-    count: alike && String(alike.length),
+    count: alike && shownOf(found.length, alike.count),
     intro: !embeddings
-      ? 'Without embeddings nothing is known of how alike classes are; name them by --input.'
-      : html`Compared are the ${grouped(compared)} largest classes with one
-        another${edges && ', and those that the most similar pairs of images are between'}.
-        ${
-          alike?.length === 0
-            ? 'No two of them have mean faces that are as alike as the threshold asks.'
-            : html`Those below have the mean faces that are most alike. Where they are one person, a lower
-                threshold joins them; <a href="#thresholds">Other thresholds</a> tells what else it joins.`
-        }`,
-    body: alike?.map((pair) => alikeMarkup(pair, classes.sizes, face)),
+      ? html`Without embeddings nothing is known of how alike classes are; name them by <code>--input</code>.`
+      : alike!.compared < 2
+        ? 'There are no two classes of two images or more to compare.'
+        : html`Compared are the ${counted(alike?.largest ?? 0, 'largest class', 'largest classes')} of two
+          images or more with one
+          another${edges && ', and those that the most similar pairs of images are between'}${others > 0 && `; ${counted(others, 'class was', 'classes were')} not compared`}.
+          ${
+            found.length === 0
+              ? 'No two of them have mean faces that are as alike as the threshold asks.'
+              : html`Those below have the mean faces that are most
+                  alike${found.length < alike!.count && `, ${found.length} of ${grouped(alike!.count)} pairs that are as alike as the threshold asks`}.
+                  Where they are one person, a lower threshold
+                  ${run?.method === 'communities' ? 'may join' : 'joins'} them;
+                  <a href="#thresholds">Other thresholds</a> tells what else it joins.`
+          }`,
+    body: found.map((pair) => alikeMarkup(pair, classes.sizes, run?.method, face)),
   }
 }
 
 function alikeMarkup(
   { classes, cosine, nearest, rows }: AlikeClasses,
   sizes: Uint32Array,
+  method: string | undefined,
   face: FaceTemplate,
 ): Html {
   const names = classes.map(className)
@@ -114,8 +139,12 @@ function alikeMarkup(
       )}
     </div>
     <p class="advice">
-      One person? <code>--cluster_thresh</code> <code>${notAbove(nearest.similarity)}</code> joins the two of
-      these faces that are most alike, if the edges reach as low.
+      One person? <code>--cluster_thresh ${notAbove(nearest.similarity)}</code>
+      ${
+        method === 'communities'
+          ? 'takes in the two of these faces that are most alike, if the edges reach as low; whether that joins the classes the communities decide.'
+          : 'joins the two of these faces that are most alike, if the edges reach as low.'
+      }
     </p>
   </article>`
 }

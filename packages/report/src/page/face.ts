@@ -17,11 +17,13 @@ export type FaceTemplate = (row: number, note?: FaceNote) => Html
 export function faceTemplate(pictures: ReadonlyMap<number, Picture>): FaceTemplate {
   return (row, { text, isOdd = false } = {}) => {
     const { path, data, reason } = pictures.get(row)!
-    const shown = shortPath(path)
+    const shown = shortText(path)
+    const name = html`<span class="name">${shortName(path)}</span>`
+    // Paper has no pointer to ask for the path, so that the name is printed where it matters.
     const picture =
       data === undefined
-        ? html`<span class="missing"><span class="hidden">${shown}: </span>${reason}</span>`
-        : html`<img data-row="${row}" alt="${shown}" width="84" height="84" decoding="async" />`
+        ? html`<span class="missing">${name} <span>${reason !== undefined && shortText(reason)}</span></span>`
+        : html`<img data-row="${row}" alt="${shown}" width="84" height="84" decoding="async" />${name}`
     return html`<li>
       <button type="button" class="face${isOdd && ' odd'}" data-row="${row}" data-path="${shown}">
         ${picture}${text !== undefined && html`<span class="note">${text}</span>`}
@@ -38,9 +40,14 @@ export function sheet(label: string, faces: Content): Html {
 }
 
 /** The middle is left out: folders begin alike, and names end differently. */
-export function shortPath(path: string): string {
-  const characters = [...path]
-  if (characters.length <= LIMITS.pathLength) return path
-  const half = LIMITS.pathLength / 2
+export function shortText(text: string, most: number = LIMITS.textLength): string {
+  const characters = [...text]
+  if (characters.length <= most) return text
+  const half = most / 2
   return `${characters.slice(0, half).join('')} … ${characters.slice(-half).join('')}`
+}
+
+/** The name of a file and of the folder that it is in: many albums number the pictures of each person. */
+function shortName(path: string): string {
+  return shortText(path.split(/[/\\]/).slice(-2).join('/'), LIMITS.nameLength)
 }

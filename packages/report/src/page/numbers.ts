@@ -7,6 +7,11 @@ export function counted(value: number, one: string, many = `${one}s`): string {
   return `${grouped(value)} ${value === 1 ? one : many}`
 }
 
+/** How many of a kind are shown: `12 of 35`, or `3` where that is all. */
+export function shownOf(shown: number, all: number): string {
+  return shown < all ? `${grouped(shown)} of ${grouped(all)}` : grouped(all)
+}
+
 export function cosineText(cosine: number): string {
   return cosine.toFixed(3)
 }
@@ -20,14 +25,20 @@ export function percent(share: number): string {
   return `${Math.round(share * 100)} %`
 }
 
-/** The least cosine of three digits above. */
-export function justAbove(cosine: number): string {
-  return cosineText(Math.floor(cosine * 1000 + 1) / 1000)
+/** The least threshold of three digits, held as float32 like the cosine, that a pair does not reach; none above 1. */
+export function justAbove(cosine: number): string | undefined {
+  const above = thousandthsWithin(cosine) + 1
+  return above > 1000 ? undefined : cosineText(above / 1000)
 }
 
-/** The largest cosine of three digits that is not above. */
+/** The largest threshold of three digits, held as float32 like the cosine, that a pair reaches. */
 export function notAbove(cosine: number): string {
-  return cosineText(Math.floor(cosine * 1000) / 1000)
+  return cosineText(thousandthsWithin(cosine) / 1000)
+}
+
+function thousandthsWithin(cosine: number): number {
+  const next = Math.floor(cosine * 1000) + 1
+  return Math.fround(next / 1000) <= cosine ? next : next - 1
 }
 
 /** As the label files name classes. */

@@ -6,7 +6,7 @@ import { LIMITS, MOST_PICTURES } from '../limits.js'
 import type { ReportSources } from '../sources.js'
 import { cosinesSection, sizesSection, thresholdsSection } from './distributions.js'
 import { alikeSection, bridgesSection } from './doubts.js'
-import { faceTemplate } from './face.js'
+import { faceTemplate, shortText } from './face.js'
 import { Html, html, jsonMarkup } from './html.js'
 import { grouped } from './numbers.js'
 import { borderlineSection, duplicatesSection, failuresSection } from './pairs.js'
@@ -29,6 +29,7 @@ const POLICY = [
 
 export function page(sources: ReportSources, facts: ReportFacts, madeAt: Date): string {
   const face = faceTemplate(facts.pictures)
+  const folder = shortText(sources.folder)
   const sections = [
     summarySection(sources, facts),
     sizesSection(facts),
@@ -48,7 +49,7 @@ export function page(sources: ReportSources, facts: ReportFacts, madeAt: Date): 
         <meta http-equiv="Content-Security-Policy" content="${new Html(POLICY)}" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
-        <title>facekit report of ${sources.folder}</title>
+        <title>facekit report of ${folder}</title>
         <link rel="icon" href="data:," />
         ${STYLE.element}
       </head>
@@ -59,7 +60,7 @@ export function page(sources: ReportSources, facts: ReportFacts, madeAt: Date): 
           ${navigation(sections)}
         </header>
         <main>
-          <h1>Report of <span class="folder">${sources.folder}</span></h1>
+          <h1>Report of <span class="folder">${folder}</span></h1>
           <noscript
             ><p class="intro">
               The pictures of this page are shown by its script, which is switched off.
@@ -73,9 +74,9 @@ export function page(sources: ReportSources, facts: ReportFacts, madeAt: Date): 
             <time datetime="${madeAt.toISOString()}"
               >${madeAt.toISOString().slice(0, 16).replace('T', ' ')} UTC</time
             >
-            from files alone, with --seed ${facts.seed}. It shows ${grouped(facts.pictures.size)} images, of
-            ${grouped(MOST_PICTURES)} at most: ${LIMITS.sheetClasses} classes of each kind, whatever the
-            number of images.
+            from files alone, with <code>--seed ${facts.seed}</code>. It shows ${grouped(facts.pictures.size)}
+            images, of ${grouped(MOST_PICTURES)} at most: ${LIMITS.sheetClasses} classes of each kind,
+            whatever the number of images.
           </p>
         </footer>
         <p class="status" role="status" aria-live="polite" hidden></p>

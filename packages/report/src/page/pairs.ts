@@ -2,7 +2,7 @@ import type { Pair } from '../gather/edge-facts.js'
 import type { Copies, ReportFacts } from '../gather/gather.js'
 import { LIMITS } from '../limits.js'
 import type { ReportSources } from '../sources.js'
-import { sheet, shortPath, type FaceTemplate } from './face.js'
+import { sheet, shortText, type FaceTemplate } from './face.js'
 import { html, type Html } from './html.js'
 import { cosineText, counted, grouped, pairCosine } from './numbers.js'
 import type { Section } from './section.js'
@@ -22,8 +22,8 @@ export function duplicatesSection(
           ? 'Duplicates were kept.'
           : 'No image was removed as a duplicate.'
         : html`The first of each row stayed, the others were removed for it; the number is their cosine to it.
-            ${duplicates.length < classes.duplicates && `Drawn with --seed ${seed}.`} Where they are different
-            pictures worth keeping, raise <code>--duplicate_thresh</code>, or give
+            ${duplicates.length < classes.duplicates && html`Drawn with <code>--seed ${seed}</code>.`} Where
+            they are different pictures worth keeping, raise <code>--duplicate_thresh</code>, or give
             <code>--no-remove_duplicates</code>.`,
     body: html`<div class="grid">${duplicates.map((copies) => copiesMarkup(copies, face))}</div>`,
   }
@@ -45,14 +45,17 @@ function copiesMarkup({ stays, count, copies }: Copies, face: FaceTemplate): Htm
 /** Pairs of images just below and just above the thresholds. */
 export function borderlineSection(
   { run }: ReportSources,
-  { edges }: ReportFacts,
+  { edges, classes: { classOf } }: ReportFacts,
   face: FaceTemplate,
 ): Section {
+  const joined = run?.method === 'communities' ? 'joined unless communities part it' : 'in one class'
+  /** Communities part pairs above the threshold too. */
+  const inTwo = ({ source, target }: Pair) => classOf[source] !== classOf[target] && 'in two classes'
   const threshold = run?.clusterThresh
   const duplicate = run?.duplicateThresh ?? undefined
   const lists = edges
     ? [
-        pairList(threshold, 'One person', 'just above, in one class', edges.nearClass.above, face),
+        pairList(threshold, 'One person', `just above, ${joined}`, edges.nearClass.above, face, inTwo),
         pairList(threshold, 'One person', 'just below, and not joined by it', edges.nearClass.below, face),
         pairList(duplicate, 'Duplicates', 'just above, one of them removed', edges.nearDuplicate.above, face),
         pairList(
@@ -68,14 +71,14 @@ export function borderlineSection(
     id: 'borderline',
     title: 'Borderline pairs',
     intro: !edges
-      ? 'There are no edges beside these labels; name them by --edges.'
+      ? html`There are no edges beside these labels; name them by <code>--edges</code>.`
       : !run
         ? 'The thresholds of these labels are not recorded.'
         : html`The pairs nearest to each threshold, up to ${LIMITS.borderline} on either side, no image twice.
           Where those just above are wrong, raise it; where those just below are right, lower it.
           ${
             edges.floor >= Math.fround(run.clusterThresh) &&
-            'The search ended at the threshold: a lower --floor would show what is below.'
+            'The search ended at the threshold: a lower floor would show what is below.'
           }`,
     body: lists,
   }
@@ -87,15 +90,16 @@ function pairList(
   where: string,
   pairs: readonly Pair[],
   face: FaceTemplate,
+  remark: (pair: Pair) => string | false = () => false,
 ): Html | undefined {
   if (threshold === undefined || pairs.length === 0) return undefined
   return html`<h3>${of} from ${threshold} <span class="about">${where}</span></h3>
     <div class="grid">
       ${pairs.map(
-        ({ source, target, similarity }) =>
+        (pair) =>
           html`<div class="copies">
-            ${sheet(`A pair with a cosine of ${cosineText(similarity)}`, [face(source), face(target)])}
-            <p class="note">${pairCosine(similarity)}</p>
+            ${sheet(`A pair with a cosine of ${cosineText(pair.similarity)}`, [face(pair.source), face(pair.target)])}
+            <p class="note">${[pairCosine(pair.similarity), remark(pair)].filter(Boolean).join(' · ')}</p>
           </div>`,
       )}
     </div>`
@@ -107,7 +111,7 @@ export function failuresSection({ failures }: ReportFacts): Section {
     title: 'Failed images',
     count: failures && grouped(failures.count),
     intro: !failures
-      ? 'Nobody noted which images failed: there is no failed.ndjson beside the embeddings.'
+      ? html`Nobody noted which images failed: there is no <code>failed.ndjson</code> beside the embeddings.`
       : failures.count === 0
         ? 'None: every image has an embedding.'
         : html`${counted(failures.count, 'image')} with no embedding, by reason. Mended ones are tried again
@@ -119,8 +123,8 @@ export function failuresSection({ failures }: ReportFacts): Section {
         ${failures.groups.map(
           ({ reason, count, paths }) =>
             html`<div>
-              <dt>${reason} <span class="count">${grouped(count)}</span></dt>
-              ${paths.map((path) => html`<dd><code>${shortPath(path)}</code></dd>`)}
+              <dt>${shortText(reason)} <span class="count">${grouped(count)}</span></dt>
+              ${paths.map((path) => html`<dd><code>${shortText(path)}</code></dd>`)}
               ${count > paths.length && html`<dd class="note">and ${grouped(count - paths.length)} more</dd>`}
             </div>`,
         )}

@@ -1,63 +1,91 @@
 import type { ReportFacts } from '../gather/gather.js'
+import type { Cohesion } from '../gather/cohesion.js'
+import type { LooseClasses } from '../gather/loose.js'
 import type { Sheet } from '../gather/sheets.js'
 import type { ReportSources } from '../sources.js'
 import { sheet, type FaceTemplate } from './face.js'
 import { html, type Content, type Html } from './html.js'
-import { className, cosineText, counted, percent } from './numbers.js'
+import { className, cosineText, counted, grouped, percent, shownOf } from './numbers.js'
 import type { Section } from './section.js'
 
 export function sheetSections(
   { run }: ReportSources,
-  { sheets, classes, seed, edges }: ReportFacts,
+  { sheets, loose, classes, seed }: ReportFacts,
   face: FaceTemplate,
 ): Section[] {
   const several = classes.sizes.length - classes.singletons
   const low = run?.clusterThresh
-  const section = (id: string, title: string, intro: Content, of: readonly Sheet[]): Section => ({
+  const section = (
+    id: string,
+    title: string,
+    intro: Content,
+    of: readonly Sheet[],
+    all: number,
+  ): Section => ({
     id,
     title,
-    count: String(of.length),
-    intro: of.length > 0 ? intro : noneOf(id, edges !== undefined),
+    count: shownOf(of.length, all),
+    intro: of.length > 0 ? intro : noneOf(id, loose !== undefined),
     body: of.map((one) => sheetMarkup(one, low, face)),
   })
   return [
     section(
       'largest',
       'Largest classes',
-      'The number under a face is its mean cosine to the others of its class; the least typical come last, and so does somebody else. ▾ marks those that are lower than the threshold by 0.1 or more.',
+      'The number under a face is its mean cosine to the others of its class; the least typical come last, where a face of somebody else would be. ▾ marks those that are lower than the threshold by 0.1 or more.',
       sheets.largest,
+      several,
     ),
     section(
       'loose',
       'Least cohesive classes',
-      'Classes in which the fewest pairs of faces are similar enough to be joined directly: chains, blurred faces, persons that ran together. Where the faces are different persons, raise --cluster_thresh, or try --method communities, which does not chain.',
+      looseIntro(loose, run?.method),
       sheets.loose,
+      loose?.count ?? 0,
     ),
     section(
       'random',
       'Random classes',
-      `${sheets.random.length} of ${counted(several, 'class', 'classes')} of two images or more, drawn with --seed ${seed}: what the clustering looks like where nothing is the matter.`,
+      html`${
+        sheets.random.length < several
+          ? html`${sheets.random.length} of the ${grouped(several)} classes of two images or more, drawn with
+              <code>--seed ${seed}</code>: `
+          : 'All classes of two images or more: '
+      }what
+      most of the clustering looks like, good or bad.`,
       sheets.random,
+      several,
     ),
   ]
 }
 
-function noneOf(id: string, hasEdges: boolean): string {
+function looseIntro(loose: LooseClasses | undefined, method: string | undefined): Content {
+  const other =
+    method === 'communities' ? '' : html`, or try <code>--method communities</code>, which does not chain`
+  return html`Classes in which the fewest pairs of faces are similar enough to be joined directly: chains,
+    blurred faces, persons that ran together.
+    ${loose && loose.groups.size > 0 && `First come those whose faces fall into two groups that are less alike than the threshold asks.`}
+    Where the faces are different persons, raise <code>--cluster_thresh</code>${other}.`
+}
+
+function noneOf(id: string, hasEdges: boolean): Content {
   if (id === 'loose' && !hasEdges)
-    return 'There are no edges beside these labels to tell cohesion by; name them by --edges.'
+    return html`There are no edges beside these labels to tell cohesion by; name them by
+      <code>--edges</code>.`
   if (id === 'loose') return 'Every class of four images or more has all its edges.'
   return 'There is no class of two images or more.'
 }
 
 function sheetMarkup(
-  { class: number, size, faces, compared, cohesion }: Sheet,
+  { class: number, size, faces, compared, cohesion, groups }: Sheet,
   low: number | undefined,
   face: FaceTemplate,
 ): Html {
   const name = className(number)
   const about = [
     counted(size, 'image'),
-    cohesion !== undefined && size > 2 && `${percent(cohesion)} of its pairs are edges`,
+    cohesion !== undefined && size > 2 && cohesionText(cohesion),
+    groups !== undefined && `two groups with a cosine of ${cosineText(groups)}`,
     faces.length < size && `${faces.length} shown`,
     compared > 0 && compared < size && `of ${compared} drawn`,
   ].filter(Boolean)
@@ -73,6 +101,12 @@ function sheetMarkup(
       ),
     )}
   </article>`
+}
+
+function cohesionText({ share, of }: Cohesion): string {
+  if (of === 'pairs') return `${percent(share)} of its pairs are edges`
+  if (of === 'drawn') return `${percent(share)} of the pairs of drawn faces reach the threshold`
+  return `${percent(share)} of the edges that its lists of neighbors could hold`
 }
 
 /** Well below the threshold: another person, or a picture of little use. */

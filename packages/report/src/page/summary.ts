@@ -1,7 +1,10 @@
 import type { ReportFacts } from '../gather/gather.js'
+import { LOW_COHESION } from '../limits.js'
 import type { ReportSources } from '../sources.js'
+import { shortText } from './face.js'
+import { runTogetherAt } from './distributions.js'
 import { Html, html } from './html.js'
-import { counted, duration, grouped } from './numbers.js'
+import { cosineText, counted, duration, grouped, percent } from './numbers.js'
 import { facts, type Section } from './section.js'
 
 const UNKNOWN = html`<span class="unknown">not recorded</span>`
@@ -52,7 +55,7 @@ export function summarySection(sources: ReportSources, report: ReportFacts): Sec
         </div>
         <div>
           <h3>Embeddings</h3>
-          ${recorded.size > 0 ? facts([...recorded]) : UNKNOWN}
+          ${recorded.size > 0 ? facts([...recorded].map(([name, value]) => [name, shortText(value)] as const)) : UNKNOWN}
         </div>
       </div>
       <h3>Command</h3>
@@ -60,22 +63,41 @@ export function summarySection(sources: ReportSources, report: ReportFacts): Sec
   }
 }
 
+/** Where strangers end differs by less from one draw to another. */
+const DRAWN_ENDS = 0.01
+
 /** The places where something is the matter, if anything is. */
-function lookFirst({ bridges, alike, failures }: ReportFacts, { sweep, run }: ReportSources): Html {
-  const leap = sweep?.findLast(({ leaps }) => leaps)?.threshold
+function lookFirst(
+  { classes, bridges, loose, alike, failures }: ReportFacts,
+  { sweep, run, strangers }: ReportSources,
+): Html {
+  if (classes.rows === 0) return html`There are no images.`
+  // The sweep is of components: communities part what chains.
+  const together = sweep && run?.method !== 'communities' ? runTogetherAt(sweep) : undefined
   const places = [
     bridges &&
       bridges.classes > 0 &&
       html`<a href="#bridges"
         >${counted(bridges.classes, 'class', 'classes')} that may hold several persons</a
       >`,
+    loose &&
+      loose.doubtful > 0 &&
+      html`<a href="#loose"
+        >${counted(loose.doubtful, 'class', 'classes')}
+        ${loose.by === 'groups' ? 'whose faces fall into two groups' : `with fewer than ${percent(LOW_COHESION)} of the edges they could have`}</a
+      >`,
     alike &&
-      alike.length > 0 &&
-      html`<a href="#alike">${counted(alike.length, 'pair')} of classes that may be one</a>`,
-    leap !== undefined &&
+      alike.count > 0 &&
+      html`<a href="#alike">${counted(alike.count, 'pair')} of classes that may be one</a>`,
+    together !== undefined &&
       run !== undefined &&
-      leap >= run.clusterThresh &&
-      html`<a href="#thresholds">a largest class that jumps at ${leap.toFixed(3)}</a>`,
+      together >= run.clusterThresh &&
+      html`<a href="#thresholds">persons that run together from ${cosineText(together)} down</a>`,
+    strangers &&
+      strangers.doubt === undefined &&
+      run !== undefined &&
+      run.clusterThresh < strangers.threshold - DRAWN_ENDS &&
+      html`<a href="#cosines">a threshold below ${cosineText(strangers.threshold)}, where strangers end</a>`,
     failures &&
       failures.count > 0 &&
       html`<a href="#failures">${counted(failures.count, 'image')} that failed</a>`,
