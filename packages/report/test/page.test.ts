@@ -219,7 +219,7 @@ describe('a page', () => {
       await written(({ labels }) => ({
         folder: long,
         failures: failures(),
-        labels: { ...labels, paths: async (rows) => rows.map((row) => `${long}/person/${row}.jpg`) },
+        labels: { ...labels, paths: async (wanted) => wanted.map((row) => `${long}/person/${row}.jpg`) },
         thumbnail: async () => {
           throw new Error(`begins ${long} ends`)
         },
