@@ -78,15 +78,15 @@ async function open(options: Parameters<Browser['newPage']>[0] = {}): Promise<Op
 const ALL_SHOWN = `[...document.querySelectorAll('img')].every(({ naturalWidth }) => naturalWidth > 0)`
 const STATUS = `document.querySelector('.status').textContent`
 
-/** Goes down to the end, as a reader does. */
+/** Goes down to the end, as a reader does: each step is seen, however long a frame takes. */
 async function readThrough(page: Page): Promise<void> {
   await page.evaluate(`(async () => {
     for (let y = 0; y < document.body.scrollHeight; y += 500) {
       scrollTo(0, y)
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))
     }
   })()`)
-  await expect.poll(() => page.evaluate(ALL_SHOWN)).toBe(true)
+  await expect.poll(() => page.evaluate(ALL_SHOWN), { timeout: 10_000 }).toBe(true)
 }
 
 async function pathsOf(page: Page): Promise<string[]> {
