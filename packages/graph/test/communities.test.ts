@@ -279,7 +279,7 @@ describe('what cannot be done', () => {
       stage.end()
       stage.resume()
       await once(stage, 'close')
-      await expect.poll(() => readdirSync(folder)).toEqual([])
+      await expect.poll(() => readdirSync(folder), { timeout: 30_000 }).toEqual([])
     }
   })
 })

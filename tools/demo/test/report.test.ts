@@ -86,7 +86,12 @@ async function readThrough(page: Page): Promise<void> {
       await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))
     }
   })()`)
-  await expect.poll(() => page.evaluate(ALL_SHOWN), { timeout: 10_000 }).toBe(true)
+  await soon(() => page.evaluate(ALL_SHOWN), { timeout: 10_000 }).toBe(true)
+}
+
+/** A machine that is busy takes its time. */
+function soon<T>(look: () => T | Promise<T>) {
+  return expect.poll(look, { timeout: 30_000 })
 }
 
 async function pathsOf(page: Page): Promise<string[]> {
@@ -145,9 +150,9 @@ describe.skipIf(executablePath === undefined)('the report in Chromium (skipped w
       const at = paths.findIndex((path) => path.endsWith(shown))
       const face = page.locator('.face').nth(at)
       await face.hover()
-      await expect.poll(() => page.evaluate(STATUS)).toBe(paths[at])
+      await soon(() => page.evaluate(STATUS)).toBe(paths[at])
       await face.click()
-      await expect.poll(() => page.evaluate(STATUS)).toBe(`Copied ${paths[at]}`)
+      await soon(() => page.evaluate(STATUS)).toBe(`Copied ${paths[at]}`)
       expect(await page.evaluate<string>('navigator.clipboard.readText()')).toContain(` ${name}`)
     }
     await page.close()
@@ -198,10 +203,10 @@ describe.skipIf(executablePath === undefined)('the report in Chromium (skipped w
   it('says where one is, to the end of the page', async () => {
     const { page } = await open()
     const current = () => page.locator('nav a[aria-current]').getAttribute('href')
-    await expect.poll(current).toBe('#summary')
+    await soon(current).toBe('#summary')
     await readThrough(page)
     await page.evaluate('scrollTo(0, document.documentElement.scrollHeight)')
-    await expect.poll(current).toBe('#failures')
+    await soon(current).toBe('#failures')
     await page.close()
   })
 
@@ -236,7 +241,7 @@ describe.skipIf(executablePath === undefined)('the report in Chromium (skipped w
     const { page } = await open()
     await page.emulateMedia({ media: 'print' })
     await page.evaluate(`dispatchEvent(new Event('beforeprint'))`)
-    await expect.poll(() => page.evaluate(ALL_SHOWN)).toBe(true)
+    await soon(() => page.evaluate(ALL_SHOWN)).toBe(true)
     expect(await page.locator('header').isVisible()).toBe(false)
     const name = (id: string) => page.locator(`#${id} .name`).first()
     expect(await name('borderline').isVisible()).toBe(true)
