@@ -86,7 +86,7 @@ async function readThrough(page: Page): Promise<void> {
       await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))
     }
   })()`)
-  await soon(() => page.evaluate(ALL_SHOWN), { timeout: 10_000 }).toBe(true)
+  await soon(() => page.evaluate(ALL_SHOWN)).toBe(true)
 }
 
 /** A machine that is busy takes its time. */
