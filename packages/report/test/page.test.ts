@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { MOST_PICTURES, writeReport, type ReportSources, type SweptThreshold } from '../src/index.js'
 import { html } from '../src/page/html.js'
 import { justAbove, notAbove } from '../src/page/numbers.js'
-import { commandText } from '../src/page/summary.js'
+import { commandMarkup } from '../src/page/summary.js'
 import { addBlended, Faces, madeUp, type MadeUp } from './made-up.js'
 
 const HOSTILE = [
@@ -279,9 +279,10 @@ it('thresholds of three digits part and join', () => {
 })
 
 it('a command is shown as a shell reads it', () => {
-  expect(commandText(['cluster', '--input', 'my faces', `it's`])).toBe(
-    `facekit cluster --input 'my faces' 'it'\\''s'`,
-  )
+  const { markup } = commandMarkup(['cluster', '--input', 'my faces', `it's`])
+  const { document } = parseHTML(`<html><body>${markup}</body></html>`)
+  expect(document.body.textContent).toBe(`facekit cluster --input 'my faces' 'it'\\''s'`)
+  expect(document.querySelector('.flag')!.textContent).toBe('--input')
 })
 
 it('the README says how many pictures a page has at most', () => {

@@ -59,7 +59,7 @@ export function summarySection(sources: ReportSources, report: ReportFacts): Sec
         </div>
       </div>
       <h3>Command</h3>
-      ${run && run.command.length > 0 ? html`<pre><code>${commandText(run.command)}</code></pre>` : UNKNOWN}`,
+      ${run && run.command.length > 0 ? html`<pre><code>${commandMarkup(run.command)}</code></pre>` : UNKNOWN}`,
   }
 }
 
@@ -112,10 +112,13 @@ function dateText(iso: string): string {
   return iso.replace('T', ' ').replace(/:\d\d\.\d+Z$/, ' UTC')
 }
 
-/** As it is typed: words are quoted where a shell would read them otherwise. */
-export function commandText(words: readonly string[]): string {
+/** As it is typed: words are quoted where a shell would read them otherwise. Lines break between flags, not within. */
+export function commandMarkup(words: readonly string[]): Html {
   const typed = words.map((word) =>
     /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`,
   )
-  return ['facekit', ...typed].join(' ')
+  return html`facekit${typed.map((word) => [
+    ' ',
+    /^--[\w-]+$/.test(word) ? html`<span class="flag">${word}</span>` : word,
+  ])}`
 }
