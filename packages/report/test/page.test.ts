@@ -127,6 +127,7 @@ describe('a page', () => {
     for (const id of ['alike', 'cosines']) expect(intro(id)).toContain('--input')
     expect(intro('failures')).toContain('failed.ndjson')
     expect(document.querySelector('#summary')!.textContent).toContain('not recorded')
+    expect(intro('summary')).toContain('embeddings and edges are not there')
   })
 
   it('looks first at persons that ran together, however they are joined', async () => {
@@ -235,7 +236,7 @@ describe('a page', () => {
 
   it.each([0, 1])('is made of %i images', async (count) => {
     const { document } = parseHTML(await written(() => ({}), rows().slice(0, count)))
-    const text = (selector: string) => document.querySelector(selector)!.textContent!
+    const text = (selector: string) => document.querySelector(selector)!.textContent!.replaceAll(/\s+/g, ' ')
     expect(text('#alike .intro')).toContain('no two classes')
     expect(text('#summary .intro')).toContain(
       count === 0 ? 'There are no images.' : 'Nothing strikes the eye.',

@@ -69,7 +69,7 @@ const DRAWN_ENDS = 0.01
 /** The places where something is the matter, if anything is. */
 function lookFirst(
   { classes, bridges, loose, alike, failures }: ReportFacts,
-  { sweep, run, strangers }: ReportSources,
+  { sweep, run, strangers, embeddings, edges }: ReportSources,
 ): Html {
   if (classes.rows === 0) return html`There are no images.`
   // The sweep is of components: communities part what chains.
@@ -102,9 +102,12 @@ function lookFirst(
       failures.count > 0 &&
       html`<a href="#failures">${counted(failures.count, 'image')} that failed</a>`,
   ].filter((place) => place instanceof Html)
+  const unseen = [!embeddings && 'embeddings', !edges && 'edges'].filter(Boolean)
   if (places.length === 0)
-    return html`Nothing strikes the eye. <a href="#random">Random classes</a> and
-      <a href="#borderline">borderline pairs</a> show what the thresholds do.`
+    return html`Nothing strikes the
+      eye${unseen.length > 0 && html`, but ${unseen.join(' and ')} are not there, and persons that ran together may go unseen`}.
+      <a href="#random">Random classes</a> and <a href="#borderline">borderline pairs</a> show what the
+      thresholds do.`
   return html`Look first at ${places.map((place, i) => html`${i > 0 && ', '}${place}`)}.`
 }
 
