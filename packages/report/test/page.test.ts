@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { MOST_PICTURES, writeReport, type ReportSources, type SweptThreshold } from '../src/index.js'
 import { html } from '../src/page/html.js'
 import { justAbove, notAbove } from '../src/page/numbers.js'
-import { commandText } from '../src/page/summary.js'
+import { commandMarkup } from '../src/page/summary.js'
 import { addBlended, Faces, madeUp, type MadeUp } from './made-up.js'
 
 const HOSTILE = [
@@ -127,6 +127,7 @@ describe('a page', () => {
     for (const id of ['alike', 'cosines']) expect(intro(id)).toContain('--input')
     expect(intro('failures')).toContain('failed.ndjson')
     expect(document.querySelector('#summary')!.textContent).toContain('not recorded')
+    expect(intro('summary')).toContain('embeddings and edges are not there')
   })
 
   it('looks first at persons that ran together, however they are joined', async () => {
@@ -235,7 +236,7 @@ describe('a page', () => {
 
   it.each([0, 1])('is made of %i images', async (count) => {
     const { document } = parseHTML(await written(() => ({}), rows().slice(0, count)))
-    const text = (selector: string) => document.querySelector(selector)!.textContent!
+    const text = (selector: string) => document.querySelector(selector)!.textContent!.replaceAll(/\s+/g, ' ')
     expect(text('#alike .intro')).toContain('no two classes')
     expect(text('#summary .intro')).toContain(
       count === 0 ? 'There are no images.' : 'Nothing strikes the eye.',
@@ -279,9 +280,10 @@ it('thresholds of three digits part and join', () => {
 })
 
 it('a command is shown as a shell reads it', () => {
-  expect(commandText(['cluster', '--input', 'my faces', `it's`])).toBe(
-    `facekit cluster --input 'my faces' 'it'\\''s'`,
-  )
+  const { markup } = commandMarkup(['cluster', '--input', 'my faces', `it's`])
+  const { document } = parseHTML(`<html><body>${markup}</body></html>`)
+  expect(document.body.textContent).toBe(`facekit cluster --input 'my faces' 'it'\\''s'`)
+  expect(document.querySelector('.flag')!.textContent).toBe('--input')
 })
 
 it('the README says how many pictures a page has at most', () => {

@@ -2,6 +2,7 @@ import type { ReportFacts } from '../gather/gather.js'
 import type { Cohesion } from '../gather/cohesion.js'
 import type { LooseClasses } from '../gather/loose.js'
 import type { Sheet } from '../gather/sheets.js'
+import { LIMITS } from '../limits.js'
 import type { ReportSources } from '../sources.js'
 import { sheet, type FaceTemplate } from './face.js'
 import { html, type Content, type Html } from './html.js'
@@ -64,7 +65,17 @@ function looseIntro(loose: LooseClasses | undefined, method: string | undefined)
     method === 'communities' ? '' : html`, or try <code>--method communities</code>, which does not chain`
   return html`Classes in which the fewest pairs of faces are similar enough to be joined directly: chains,
     blurred faces, persons that ran together.
-    ${loose && loose.groups.size > 0 && `First come those whose faces fall into two groups that are less alike than the threshold asks.`}
+    ${
+      loose &&
+      loose.groups.size > 0 &&
+      `First come those whose faces fall into two groups that are less alike than the threshold asks.`
+    }
+    ${
+      loose &&
+      loose.by === 'groups' &&
+      loose.count > LIMITS.looseClasses &&
+      `The ${LIMITS.looseClasses} least cohesive were looked at for such groups.`
+    }
     Where the faces are different persons, raise <code>--cluster_thresh</code>${other}.`
 }
 

@@ -59,7 +59,7 @@ export function summarySection(sources: ReportSources, report: ReportFacts): Sec
         </div>
       </div>
       <h3>Command</h3>
-      ${run && run.command.length > 0 ? html`<pre><code>${commandText(run.command)}</code></pre>` : UNKNOWN}`,
+      ${run && run.command.length > 0 ? html`<pre><code>${commandMarkup(run.command)}</code></pre>` : UNKNOWN}`,
   }
 }
 
@@ -69,7 +69,7 @@ const DRAWN_ENDS = 0.01
 /** The places where something is the matter, if anything is. */
 function lookFirst(
   { classes, bridges, loose, alike, failures }: ReportFacts,
-  { sweep, run, strangers }: ReportSources,
+  { sweep, run, strangers, embeddings, edges }: ReportSources,
 ): Html {
   if (classes.rows === 0) return html`There are no images.`
   // The sweep is of components: communities part what chains.
@@ -102,9 +102,12 @@ function lookFirst(
       failures.count > 0 &&
       html`<a href="#failures">${counted(failures.count, 'image')} that failed</a>`,
   ].filter((place) => place instanceof Html)
+  const unseen = [!embeddings && 'embeddings', !edges && 'edges'].filter(Boolean)
   if (places.length === 0)
-    return html`Nothing strikes the eye. <a href="#random">Random classes</a> and
-      <a href="#borderline">borderline pairs</a> show what the thresholds do.`
+    return html`Nothing strikes the
+      eye${unseen.length > 0 && html`, but ${unseen.join(' and ')} are not there, and persons that ran together may go unseen`}.
+      <a href="#random">Random classes</a> and <a href="#borderline">borderline pairs</a> show what the
+      thresholds do.`
   return html`Look first at ${places.map((place, i) => html`${i > 0 && ', '}${place}`)}.`
 }
 
@@ -112,10 +115,13 @@ function dateText(iso: string): string {
   return iso.replace('T', ' ').replace(/:\d\d\.\d+Z$/, ' UTC')
 }
 
-/** As it is typed: words are quoted where a shell would read them otherwise. */
-export function commandText(words: readonly string[]): string {
+/** As it is typed: words are quoted where a shell would read them otherwise. Lines break between flags, not within. */
+export function commandMarkup(words: readonly string[]): Html {
   const typed = words.map((word) =>
     /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`,
   )
-  return ['facekit', ...typed].join(' ')
+  return html`facekit${typed.map((word) => [
+    ' ',
+    /^--[\w-]+$/.test(word) ? html`<span class="flag">${word}</span>` : word,
+  ])}`
 }
