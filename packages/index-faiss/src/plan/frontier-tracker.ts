@@ -61,6 +61,9 @@ export class FrontierTracker {
   #advance(): void {
     const { done, value } = this.#expected.next()
     this.#next = done ? undefined : value
+    // Groups of a part may have been done before those that precede them.
+    const { rows } = this.#plan
+    if (!this.#next) this.#frontier = { sources: rows, nextSources: rows, targets: rows }
   }
 
   #keyOf({ group, galleryTile }: Unit): number {
