@@ -98,12 +98,12 @@ export function temporaryFolder(): (...names: string[]) => string {
 }
 
 /** What says when and how labels were made; it is not as long every time. */
-const LABELS_NAME = 'labels.json'
+const RUN_NAME = 'run.json'
 
 /** Every file below a folder with its content, as far as it follows from what was asked. */
 export function contents(folder: string): Map<string, string> {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => basename(name) !== LABELS_NAME && statSync(join(folder, name)).isFile())
+    .filter((name) => basename(name) !== RUN_NAME && statSync(join(folder, name)).isFile())
     .sort()
   return new Map(files.map((name) => [name, contentOf(join(folder, name)).toString('base64')]))
 }
@@ -111,5 +111,5 @@ export function contents(folder: string): Map<string, string> {
 function contentOf(file: string): Buffer {
   const bytes = readFileSync(file)
   if (basename(file) !== '.facekit.json') return bytes
-  return Buffer.from(bytes.toString('latin1').replace(/"labels\.json":\d+,?/, ''), 'latin1')
+  return Buffer.from(bytes.toString('latin1').replace(/"run\.json":\d+,?/, ''), 'latin1')
 }

@@ -99,14 +99,14 @@ describe('facekit report', () => {
     try {
       const alone = await succeed('report', moved)
       expect(alone.stderr).toContain('--input')
-      // What labels.json names is still there.
+      // What run.json names is still there.
       expect(alone.stderr).not.toContain('--edges')
       const named = await succeed('report', moved, '--input', other)
       expect(named.stderr).not.toContain('--input')
     } finally {
       renameSync(other, embeddings)
     }
-    rmSync(inFolder('moved', 'labels.json'))
+    rmSync(inFolder('moved', 'run.json'))
     const older = await succeed('report', moved)
     expect(older.stderr).toMatch(/--input[^]*--edges/)
     expect(readFileSync(inFolder('moved', 'report.html'), 'utf8')).toContain('not recorded')

@@ -63,7 +63,7 @@ function files(folder: string): Record<string, string> {
   return Object.fromEntries([...contents(folder)].filter(([name]) => name !== '.facekit.json'))
 }
 
-const runFile = (output: string) => join(output, '.facekit-run', 'run.json')
+const runFile = (output: string) => join(output, '.facekit-run', 'progress.json')
 
 /** How many images a run has recorded. */
 function recorded(output: string): number {
@@ -297,14 +297,14 @@ describe('an unfinished run', () => {
     ['rows that were changed', 'scratch-shard-1-embs', (file: string) => overwrite(file)],
     ['failures that are gone', 'failed.ndjson', (file: string) => rmSync(file)],
     ['a log that was changed', 'scratch-shards.ndjson', (file: string) => overwrite(file)],
-    ['a record that is cut', 'run.json', (file: string) => truncateSync(file, 50)],
-    ['a record of nothing', 'run.json', (file: string) => emptyRecord(file)],
+    ['a record that is cut', 'progress.json', (file: string) => truncateSync(file, 50)],
+    ['a record of nothing', 'progress.json', (file: string) => emptyRecord(file)],
   ] as const)('with %s is refused by its name', async (_what, name, damage) => {
     const output = await copyOfKilled()
     damage(join(output, '.facekit-run', name))
     const { status, stderr } = await facekit([...args(output), '--resume'])
     expect(stderr).toContain('[RUN_DAMAGED]')
-    expect(stderr).toContain(name === 'run.json' ? '.facekit-run' : name)
+    expect(stderr).toContain(name === 'progress.json' ? '.facekit-run' : name)
     expect(status).toBe(3)
     expect((await facekit([...args(output), '--no-resume', '--quiet'])).status).toBe(0)
     expect(files(output)).toEqual(await whole(args))

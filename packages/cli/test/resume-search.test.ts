@@ -47,7 +47,7 @@ describe.each(COMMANDS)('%s that is killed', (name, at, args) => {
         // Any moment, or one when something is recorded.
         if (round % 2 === 0) await sleep(random() * 1500)
         else {
-          while (program.exitCode === null && !existsSync(join(output, at, '.facekit-run/run.json')))
+          while (program.exitCode === null && !existsSync(join(output, at, '.facekit-run/progress.json')))
             await sleep(2)
           await sleep(random() * 200)
         }
@@ -89,7 +89,7 @@ describe('an unfinished search', () => {
     rmSync(output, { recursive: true, force: true })
     const program = startWith(ALWAYS, ...args, '--output', output)
     const ended = outcomeOf(program)
-    while (!existsSync(join(output, '.facekit-run/run.json'))) await sleep(5)
+    while (!existsSync(join(output, '.facekit-run/progress.json'))) await sleep(5)
     program.kill('SIGKILL')
     await ended
   }
@@ -172,7 +172,7 @@ describe('an unfinished search', () => {
     rmSync(output, { recursive: true, force: true })
     const program = startWith(ALWAYS, ...args, '--output', output)
     const ended = outcomeOf(program)
-    while (!existsSync(join(output, '.facekit-run/run.json'))) await sleep(5)
+    while (!existsSync(join(output, '.facekit-run/progress.json'))) await sleep(5)
     program.kill('SIGTERM')
     const { status, stderr } = await ended
     expect(status, stderr).toBe(143)

@@ -1,4 +1,4 @@
-/** What made labels: `labels.json` beside them. */
+/** What made labels: `run.json` beside them. */
 export interface LabelRun {
   /** Version of facekit. */
   facekit: string

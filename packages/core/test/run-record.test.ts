@@ -15,7 +15,7 @@ beforeEach(() => {
 })
 
 const hidden = () => join(output, '.facekit-run')
-const runFile = () => join(hidden(), 'run.json')
+const runFile = () => join(hidden(), 'progress.json')
 
 const IDENTITY: RunIdentity = { 'the model': 'a', '--batch-size': 4, '--use-l2-norm': false }
 
@@ -40,7 +40,7 @@ describe('what a run has recorded', () => {
     expect(existsSync(output)).toBe(false)
 
     await unfinished()
-    expect(readdirSync(hidden()).sort()).toEqual(['run.json', 'scratch-work'])
+    expect(readdirSync(hidden()).sort()).toEqual(['progress.json', 'scratch-work'])
     // As often as it is gone on with and ends.
     for (let again = 0; again < 2; again++) {
       const resumed = await PendingFiles.in(output, 'labels', { resume: true })
@@ -172,7 +172,7 @@ describe('a record', () => {
     writeFileSync(pending.scratchPath('other'), 'later work')
     await pending.removeAllBut(new Set(['scratch-work']))
     await pending.discard()
-    expect(readdirSync(hidden()).sort()).toEqual(['run.json', 'scratch-work'])
+    expect(readdirSync(hidden()).sort()).toEqual(['progress.json', 'scratch-work'])
   })
 })
 

@@ -17,7 +17,7 @@ import { describeDistribution } from './distribution.js'
 import { LabelError } from './errors.js'
 import type { PathSource } from './labelled-rows.js'
 import { writePreviews, type PreviewOptions } from './previews.js'
-import { LABELS_NAME, writeRun } from './labels-file.js'
+import { RUN_NAME, writeRun } from './run-file.js'
 
 export interface LabelOptions {
   /** Folder for the labels, created where it is missing; or what `openLabels` gave. */
@@ -29,7 +29,7 @@ export interface LabelOptions {
   removedDuplicates: boolean
   /** What made the classes, for `clustering_result.txt`; nothing is said if left out. */
   method?: string
-  /** What made them, for `labels.json`; there is none if left out. */
+  /** What made them, for `run.json`; there is none if left out. */
   run?: LabelRunStart
 }
 
@@ -71,7 +71,7 @@ export interface LabelWriter extends Writable {
  */
 export async function openLabels(folder: string, groups: number, resume?: boolean): Promise<PendingFiles> {
   // The names of the label arrays hold counts that are not known yet.
-  const fixed = new Set<string>([DISTRIBUTION_NAME, ASSIGNMENTS_NAME, LABELS_NAME])
+  const fixed = new Set<string>([DISTRIBUTION_NAME, ASSIGNMENTS_NAME, RUN_NAME])
   return PendingFiles.in(folder, 'labels', {
     mayWrite: (name) => fixed.has(name) || classNumber(name) < groups,
     resume,
@@ -80,7 +80,7 @@ export async function openLabels(folder: string, groups: number, resume?: boolea
 
 /**
  * Stage: takes one `Clustering` and writes the labels of it: `fr_train_{C}_class_{D}_data_classes.npy`,
- * `fr_train_{C}_class_{D}_data_data_list.npy`, `clustering_result.txt`, `assignments.parquet`, `labels.json` and preview folders.
+ * `fr_train_{C}_class_{D}_data_data_list.npy`, `clustering_result.txt`, `assignments.parquet`, `run.json` and preview folders.
  * They appear together, when the stream finishes, in place of all that earlier runs made in the folder; when it is
  * destroyed, or comes to its end without a `Clustering`, none does. Paths are streamed: `LABEL_ROW_BYTES` a row are held,
  * beside the clustering.
@@ -202,8 +202,8 @@ async function writeAll(
   const outcome = { classes: sizes.length, labelled, duplicates }
   if (run) {
     const seconds = (Date.now() - Date.parse(run.startedAt)) / 1000
-    await writeRun(pending.path(LABELS_NAME), { ...run, seconds, ...outcome })
-    files.push(LABELS_NAME)
+    await writeRun(pending.path(RUN_NAME), { ...run, seconds, ...outcome })
+    files.push(RUN_NAME)
   }
   return { ...outcome, ...counts, files: [...files, ...folders] }
 }

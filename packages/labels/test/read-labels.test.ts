@@ -64,14 +64,14 @@ describe('openAssignments', () => {
   })
 })
 
-describe('labels.json', () => {
+describe('run.json', () => {
   it('says what made the labels', async () => {
     const output = await temporaryFolder()
     expect(await readLabelRun(output)).toBeUndefined()
     const clustering = clusteringOf([0, 0, 1, NO_CLASS], [-1, -1, -1, 0])
     const { files } = await write(output, clustering, { run: START })
-    expect(files).toContain('labels.json')
-    expect(await visible(output)).toContain('labels.json')
+    expect(files).toContain('run.json')
+    expect(await visible(output)).toContain('run.json')
     const run = await readLabelRun(output)
     expect(run).toMatchObject({ ...START, classes: 2, labelled: 3, duplicates: 1 })
     expect(run!.seconds).toBeGreaterThan(0)
@@ -88,10 +88,10 @@ describe('labels.json', () => {
     ['with a threshold that is none', JSON.stringify({ ...START, version: 1, clusterThresh: '0.7' })],
   ])('is refused where it is %s', async (_what, text) => {
     const output = await temporaryFolder()
-    await writeFile(join(output, 'labels.json'), text)
+    await writeFile(join(output, 'run.json'), text)
     const refused = {
       code: 'LABEL_RUN',
-      message: expect.stringContaining(join(output, 'labels.json')) as string,
+      message: expect.stringContaining(join(output, 'run.json')) as string,
     }
     await expect(readLabelRun(output)).rejects.toMatchObject(refused)
   })

@@ -97,7 +97,7 @@ const PROMISES: Readonly<Record<string, readonly (readonly [file: string, test: 
       ['edges/test/edge-set.test.ts', 'are found by their size, or by what is in them'],
       ['cli/test/stored-edges.test.ts', 'searches where embeddings have changed'],
     ],
-  '`labels.json`: what made them: version, command line, thresholds, method, counts, seconds;': [
+  '`run.json`: what made them: version, command line, thresholds, method, counts, seconds;': [
     ['labels/test/read-labels.test.ts', 'says what made the labels'],
   ],
   'A part leaves `part_{i}_of_{n}.json`, which says what it is, beside its shards (`embs_{j}.npy` and so on, numbered through all parts) and `part_{i}_of_{n}.failed.ndjson`; of edges, `part_{i}_of_{n}.parquet`, until they are joined.':

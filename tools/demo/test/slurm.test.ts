@@ -48,7 +48,7 @@ const status = async () =>
 /** Checksums of all files but those that say when and how they were made. */
 function filesIn(folder: string): Record<string, string> {
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
-    (name) => statSync(join(folder, name)).isFile() && !/(?:^|\/)(?:\..*|labels\.json)$/.test(name),
+    (name) => statSync(join(folder, name)).isFile() && !/(?:^|\/)(?:\..*|run\.json)$/.test(name),
   )
   const hash = (name: string) =>
     createHash('sha256')

@@ -23,7 +23,7 @@ export interface ClusterOptions extends LabelWish {
   /** Folder with NPY file sets, or an Arrow stream. */
   input: string | Readable
   output: string
-  /** The words after the program's name, for `labels.json`; none where a program calls. */
+  /** The words after the program's name, for `run.json`; none where a program calls. */
   command?: readonly string[] | undefined
   /** Cosine at or above which pairs are searched; the lowest threshold if left out. */
   floor?: number | undefined

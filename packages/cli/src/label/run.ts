@@ -19,7 +19,7 @@ export interface LabelOptions extends LabelWish {
   /** Folder with their edges. */
   edges: string
   output: string
-  /** The words after the program's name, for `labels.json`; none where a program calls. */
+  /** The words after the program's name, for `run.json`; none where a program calls. */
   command?: readonly string[] | undefined
 }
 

@@ -21,9 +21,9 @@ import { recordedOf } from './recorded.js'
 export interface ReportOptions {
   /** Folder with labels. */
   labels: string
-  /** Folder with the embeddings; what `labels.json` names if left out. */
+  /** Folder with the embeddings; what `run.json` names if left out. */
   input?: string | undefined
-  /** Folder with the edges; those beside the labels, or what `labels.json` names, if left out. */
+  /** Folder with the edges; those beside the labels, or what `run.json` names, if left out. */
   edges?: string | undefined
   /** Folder for the page; that of the labels if left out. */
   output?: string | undefined

@@ -6,7 +6,7 @@ import { isOutputKind, type OutputKind } from './output-kinds.js'
 import { sync, writeSynced } from './synced.js'
 
 /** In the hidden folder of a run: how far it is. */
-const RUN_NAME = 'run.json'
+const RUN_NAME = 'progress.json'
 
 /** The first did not say how long it took. */
 const VERSION = 2

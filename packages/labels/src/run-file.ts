@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { LabelRun } from '@facekit/core'
 import { LabelError } from './errors.js'
 
-export const LABELS_NAME = 'labels.json'
+export const RUN_NAME = 'run.json'
 
 const VERSION = 1
 
@@ -40,7 +40,7 @@ export async function writeRun(file: string, run: LabelRun): Promise<void> {
  * @throws LabelError `LABEL_RUN` where it cannot be read
  */
 export async function readLabelRun(folder: string): Promise<LabelRun | undefined> {
-  const file = join(folder, LABELS_NAME)
+  const file = join(folder, RUN_NAME)
   const wrong = (what: string, cause?: unknown) =>
     new LabelError(
       'LABEL_RUN',
