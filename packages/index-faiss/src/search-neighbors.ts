@@ -32,10 +32,15 @@ export interface SearchOptions {
    */
   topK: number
   /**
-   * Which pairs are searched, as `regionOfPart` gives it; all if left out. What comes are the edges among them: lists are
-   * taken within the region, and those of all regions together hold the edges of the whole. Not with FAISS.
+   * Which pairs are searched, as `regionOfPart` or `regionOfAdded` gives it; all if left out. What comes are the edges among
+   * them: lists are taken within the region, and those of all regions together hold the edges of the whole. Not with FAISS.
    */
   region?: Region
+  /**
+   * Edges of an earlier search of all other pairs, at or above `threshold`, of the same topK or a larger one: what comes
+   * then are the edges of all pairs. A search that is gone on with has them from its checkpoints.
+   */
+  known?: AsyncIterable<EdgeBatch>
   /** Threads of the search; the cores of the machine if left out. FAISS follows OMP_NUM_THREADS instead. */
   threads?: number
   /** What may be taken for pairs until the end; beyond it they go into files. */
@@ -118,6 +123,7 @@ export function searchNeighbors(gallery: Gallery, options: SearchOptions): Reada
             threshold,
             listLength,
             region: options.region,
+            known: options.known,
             threads,
             screening: engine === 'screened',
             pairBytes,

@@ -31,6 +31,8 @@ export interface TileSearchSetup {
   listLength: number
   /** Of which pairs; all if undefined. */
   region: Region | undefined
+  /** Edges of other pairs. */
+  known: AsyncIterable<EdgeBatch> | undefined
   /** Whether to screen with 8-bit numbers, or to compute float32 products throughout. */
   screening: boolean
   /** How rows are to be coded: left open but in tests and trials. */
@@ -85,6 +87,7 @@ export async function* searchTiles(
   const collector = new EdgeCollector({ rows, listLength, cutoffs, memoryBytes, folder, pieces })
   try {
     await collector.raiseCutoffs()
+    if (setup.known && checkpoints.resumed === undefined) await addAll(collector, setup.known, signal)
     const start = await search.start()
     if (!start) return
     const { crew, plan, units } = start
@@ -119,6 +122,17 @@ export async function* searchTiles(
   } finally {
     await search.close()
     await collector.close(checkpoints.hasRecord)
+  }
+}
+
+async function addAll(
+  collector: EdgeCollector,
+  known: AsyncIterable<EdgeBatch>,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const batch of known) {
+    if (signal.aborted) return
+    await collector.add(batch)
   }
 }
 

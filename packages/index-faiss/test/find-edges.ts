@@ -37,6 +37,7 @@ export async function findCodedEdges(
       threshold: Math.fround(threshold),
       listLength: Math.min(topK, gallery.rows) - 1,
       region: undefined,
+      known: undefined,
       screening: true,
       wish,
       threads: 1,

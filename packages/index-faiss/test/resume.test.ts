@@ -1,7 +1,6 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Checkpoints } from '@facekit/core'
 import { rounds, seededRandom } from '@facekit/testing'
 import { afterAll, describe, expect, it } from 'vitest'
 import { filesOfProgress, searchNeighbors, type Engine, type SearchOptions } from '../src/index.js'
@@ -10,37 +9,11 @@ import { wholeRegion, type Region, type Strip } from '../src/plan/pairs.js'
 import { FrontierTracker } from '../src/plan/frontier-tracker.js'
 import { pairsOf, planOf, unitsOf, type Unit } from '../src/plan/tile-plan.js'
 import { bruteForceEdges, normalRows } from './brute-force.js'
+import { DyingCheckpoints } from './dying-checkpoints.js'
 import { findEdges, galleryOf } from './find-edges.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'facekit-resume-'))
 afterAll(() => rmSync(folder, { recursive: true }))
-
-class Died extends Error {}
-
-/** Records at every chance, and dies at the one of this number. */
-class DyingCheckpoints implements Checkpoints {
-  recorded: unknown
-  readonly resumed: unknown
-  readonly isDue = true
-  readonly #lifetime: number
-  #records = 0
-
-  constructor(resumed: unknown, lifetime: number) {
-    this.resumed = resumed
-    this.recorded = resumed
-    this.#lifetime = lifetime
-  }
-
-  get hasRecord(): boolean {
-    return this.recorded !== undefined
-  }
-
-  async record(settle: () => Promise<object>): Promise<void> {
-    const progress = JSON.stringify(await settle())
-    if (++this.#records > this.#lifetime) throw new Died()
-    this.recorded = JSON.parse(progress)
-  }
-}
 
 describe('a search that dies', () => {
   it('is gone on with to the same edges, by other engines and numbers of threads, too', async () => {

@@ -3,6 +3,7 @@ import { checkEdges, EdgeError, openEdges, type EdgeSet } from '@facekit/edges'
 import type { FileSet } from '@facekit/io-npy'
 import { orStopped } from '../interruption.js'
 import { grouped } from '../progress.js'
+import { isOfFirstRows } from '../search/earlier-edges.js'
 import { whyNotFrom, whyNotOf, whyOtherTopK } from '../search/edges-fit.js'
 import { surveyEmbeddings, type Survey } from '../search/survey.js'
 import type { Talk } from '../talk.js'
@@ -31,6 +32,8 @@ export async function findKeptEdges(
 ): Promise<{ edges: EdgeSet; survey: Survey } | undefined> {
   try {
     const edges = await orStopped(openEdges(folder), signal)
+    // A search of those that were added builds on them.
+    if (isOfFirstRows(set, edges)) return undefined
     const why = whyNotOf(set, edges) ?? whyOtherTopK(topK, edges) ?? whyNotFrom(floor, edges)
     if (why) return searchAgain(folder, why, talk)
     await checkEdges(edges, signal)

@@ -153,6 +153,6 @@ async function findEdges(
   const kept = await findKeptEdges(pending.output, set, options, talk, signal)
   if (kept) return { ...kept, gpus: 0, isReused: true }
   talk.info(`${grouped(set.rows)} embeddings of ${set.dim} numbers; search: ${chosen.reason}`)
-  const searched = await searchEdges(set, options, chosen, pending, talk, signal)
+  const searched = await searchEdges(set, { ...options, keepLower: true }, chosen, pending, talk, signal)
   return { ...searched, edges: await openEdges(pending.output), isReused: false }
 }

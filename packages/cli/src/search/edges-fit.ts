@@ -20,6 +20,13 @@ export function whyOtherTopK(topK: number, edges: EdgesInfo): string | undefined
   return `they are of topK ${said(edges.topK)}, and ${said(topK)} is asked for`
 }
 
+/** Why lists of edges of the first rows are too short for a `topK` of all rows. */
+export function whyFewerListed(topK: number, edges: EdgesInfo): string | undefined {
+  // All pairs are listed then.
+  if (edges.topK >= Math.min(topK, Math.max(1, edges.rows))) return undefined
+  return `they are of topK ${said(edges.topK)}, and ${said(topK)} is asked for`
+}
+
 function said(topK: number): string {
   return topK === Infinity ? 'all' : String(topK)
 }

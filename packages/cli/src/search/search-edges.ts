@@ -23,6 +23,7 @@ import { grouped, Progress } from '../progress.js'
 import { sayCommitted } from '../said-of-output.js'
 import type { Talk } from '../talk.js'
 import type { ChosenSearch } from './choose-search.js'
+import { buildOn, findEarlierEdges } from './earlier-edges.js'
 import { finishedEdges } from './finished-edges.js'
 import { sayOfRows, type Survey } from './survey.js'
 
@@ -39,6 +40,8 @@ export interface SearchEdgesOptions {
   resume?: boolean | undefined
   /** Which part of the pairs is searched; all if undefined. */
   part?: Part | undefined
+  /** Whether edges below the floor stay where they are known, from an earlier search that went lower. */
+  keepLower?: boolean | undefined
 }
 
 export interface SearchedEdges {
@@ -53,24 +56,27 @@ export interface SearchedEdges {
 }
 
 /**
- * Searches all pairs of embeddings, or a part of them, and stores the edges. A search that dies is gone on with where its
- * progress was recorded.
+ * Searches all pairs of embeddings, or a part of them, and stores the edges. Where edges of the first embeddings are there
+ * already, in the folder, only the pairs of those that were added are searched. A search that dies is gone on with where
+ * its progress was recorded.
  *
  * @param pending of edges; it is committed
  * @throws FacekitError
  */
 export async function searchEdges(
   set: FileSet,
-  { floor, topK, memoryLimit, threads, resume, part }: SearchEdgesOptions,
+  options: SearchEdgesOptions,
   search: ChosenSearch,
   pending: PendingFiles,
   talk: Talk,
   signal: AbortSignal | undefined,
 ): Promise<SearchedEdges> {
   const { rows, dim } = set
+  const { topK, memoryLimit, threads, resume, part } = options
   const memory = shareMemory(memoryLimit, { rows, dim, threads })
   if (memory.threads < threads)
     talk.warn(`Searching with ${memory.threads} of ${threads} threads: --memory-limit has no room for more`)
+  const earlier = part ? undefined : await findEarlierEdges(pending.output, set, options, search.engine, talk)
   // Before the gallery, which may leave its own there.
   await pending.removeAllBut(filesOfProgress(pending.folder, pending.recorded))
   const gallery = new Gallery(rows, dim, {
@@ -78,7 +84,7 @@ export async function searchEdges(
     memoryBytes: memory.gallery,
     scratchFolder: pending.folder,
   })
-  const hash = new EmbeddingsFingerprint()
+  const hash = new EmbeddingsFingerprint(earlier && earlier.rows * dim)
   await flow(
     readEmbeddings(set),
     [tap(({ embeddings }: EmbeddingBatch) => hash.add(embeddings))],
@@ -88,6 +94,9 @@ export async function searchEdges(
   const survey = { fingerprint: hash.finish(), unusable: gallery.survey.unusableRows() }
   sayOfRows(gallery.survey, survey.unusable, talk)
 
+  const lowest = options.keepLower ? Math.min(options.floor, earlier?.floor ?? 1) : options.floor
+  const built = earlier && (await buildOn(earlier, hash.first, set, lowest, talk, signal))
+  const floor = built ? lowest : options.floor
   const { fingerprint } = survey
   const info = { rows, dim, floor: Math.fround(floor), topK, fingerprint, unusable: survey.unusable.length }
   const identity = {
@@ -97,10 +106,13 @@ export async function searchEdges(
     '--topK': topK === Infinity ? 'all' : topK,
     ...(part && { '--part': sayPart(part) }),
   }
+  const building = { ...identity, ...(built && { 'embeddings searched before': earlier.rows }) }
   if (part) await checkPartsAgree(pending.output, 'edges', part, identityOf(info), !resume)
   const finished = resume ? await finishedEdges(pending, identity, info, part) : undefined
   if (finished) return { ...finished, survey, gpus: 0, removed: [] }
-  const checkpoints = pending.checkpoints(identity)
+  const checkpoints = pending.checkpoints(building)
+  // How edges came about is nothing that they are of.
+  pending.identify(identity)
   if (checkpoints.resumed !== undefined && search.engine === 'faiss')
     throw new OptionError('Expected --engine screened or tiles to go on with a search but received faiss')
   if (checkpoints.resumed !== undefined) talk.info(`Going on with the unfinished search in ${pending.output}`)
@@ -122,6 +134,7 @@ export async function searchEdges(
       topK,
       threshold: floor,
       ...(region && { region }),
+      ...built,
       threads: memory.threads,
       memoryBytes: memory.pairs,
       scratchFolder: pending.folder,
