@@ -1,0 +1,73 @@
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { packagesIn, readText, ROOT } from './workspace.js'
+
+const packages = packagesIn('packages')
+
+/** What oxlint lets the sources of each package import, of all that the workspace has and needs; by its folder. */
+function importable(folder: string): Map<string, Set<string>> {
+  const names = new Set(packages.flatMap(({ dependencies }) => [...dependencies]))
+  for (const { name } of [...packages, ...packagesIn('tools')]) names.add(name)
+
+  copyFileSync(join(ROOT, '.oxlintrc.json'), join(folder, '.oxlintrc.json'))
+  for (const one of packages) {
+    mkdirSync(join(folder, one.folder, 'src'), { recursive: true })
+    const imports = [...names].map((name) => `import type {} from '${name}'\n`)
+    writeFileSync(join(folder, one.folder, 'src/imports.ts'), imports.join(''))
+  }
+  const bin = join(dirname(createRequire(import.meta.url).resolve('oxlint/package.json')), 'bin/oxlint')
+  const args = [bin, '--allow=all', '--deny=no-restricted-imports', '--format=json']
+  const { stdout } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' })
+  const { diagnostics } = JSON.parse(stdout) as { diagnostics: { filename: string; message: string }[] }
+
+  const left = new Map(packages.map((one) => [one.folder, new Set(names)]))
+  for (const { filename, message } of diagnostics) {
+    const refused = /^'([^']+)' import is restricted/.exec(message)?.[1]
+    left.get(dirname(dirname(filename)).replaceAll('\\', '/'))?.delete(refused!)
+  }
+  return left
+}
+
+describe('the sources', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'facekit-boundaries-'))
+  afterAll(() => rmSync(folder, { recursive: true }))
+  const allowed = importable(folder)
+
+  it.each(packages)('of $name may import its dependencies, and nothing else', ({ folder, dependencies }) => {
+    expect(
+      [...allowed.get(folder)!].toSorted(),
+      `.oxlintrc.json, override of ${folder}/src/**: the names after "!" are to be the dependencies in ${folder}/package.json`,
+    ).toEqual([...dependencies].toSorted())
+  })
+})
+
+describe('the rows of ARCHITECTURE.md', () => {
+  const drawing = /```\n([^]*?)```/.exec(readText('ARCHITECTURE.md'))![1]!
+  const rows = drawing
+    .trim()
+    .split('\n')
+    .map((row) => row.trim().split(/[\s,]+/))
+  const folders = new Map(packages.map(({ name, folder }) => [name, folder.replace('packages/', '')]))
+
+  it('name packages that there are', () => {
+    expect([...folders.values()], 'ARCHITECTURE.md, first drawing').toEqual(
+      expect.arrayContaining(rows.flat()),
+    )
+  })
+
+  it.each(packages)('hold for $name', ({ name, folder, dependencies }) => {
+    const row = rows.findIndex((row) => row.includes(folders.get(name)!))
+    expect(row, `ARCHITECTURE.md, first drawing: "${folders.get(name)}" is to be in a row`).not.toBe(-1)
+
+    const above = row === 0 ? rows[0]! : rows.slice(0, row).flat()
+    const used = [...dependencies].flatMap((one) => folders.get(one) ?? [])
+    expect(
+      used.filter((one) => !above.includes(one)),
+      `${folder}/package.json: it may use ${above.join(', ')}; what it has in common with others is a type in core`,
+    ).toEqual([])
+  })
+})

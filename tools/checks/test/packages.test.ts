@@ -1,0 +1,106 @@
+import { existsSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { packagesIn, readManifest, readText, ROOT, type Manifest } from './workspace.js'
+
+const packages = packagesIn('packages')
+const all = [...packages, ...packagesIn('tools')]
+
+/** What a package needs in any way, with versions. */
+function needsOf({ dependencies, optionalDependencies, devDependencies }: Partial<Manifest>) {
+  return { ...dependencies, ...optionalDependencies, ...devDependencies }
+}
+
+const { license, type, engines } = readManifest('.')
+const { version } = readManifest('packages/core')
+
+describe.each(packages)('$folder', ({ name, folder, manifest }) => {
+  const at = `${folder}/package.json`
+
+  it('is published as the others are', () => {
+    expect({ ...manifest }, at).toMatchObject({ version, license, type, engines })
+    expect(
+      manifest.exports,
+      `${at}: "exports", so that tests take the sources and users what was built`,
+    ).toMatchObject({
+      '.': {
+        '@facekit/source': './src/index.ts',
+        types: './dist/index.d.ts',
+        default: './dist/index.js',
+      },
+    })
+    expect(manifest.files, `${at}: "files"`).toEqual(
+      expect.arrayContaining(['dist', 'src', 'README.md', 'LICENSE']),
+    )
+    expect(manifest.scripts, `${at}: "scripts", which are the targets of Nx`).toMatchObject({
+      build: 'tsc -b',
+      test: 'vitest run',
+      lint: 'oxlint --deny-warnings .',
+    })
+  })
+
+  it('has a licence and a README', () => {
+    const textOf = (file: string) => (existsSync(join(ROOT, file)) ? readText(file) : 'none')
+    expect(textOf(`${folder}/LICENSE`), `${folder}/LICENSE: a copy of the root's`).toBe(readText('LICENSE'))
+    expect(textOf(`${folder}/README.md`), `${folder}/README.md: with "# ${name}" at the top`).toMatch(
+      RegExp(`^# ${name}\n`),
+    )
+  })
+
+  it('is in the table of packages of the README', () => {
+    const start = `| [\`${name}\`](${folder})`
+    expect(
+      readText('README.md')
+        .split('\n')
+        .filter((line) => line.startsWith(start)),
+      `README.md, "Packages": a row "${start} | what it does |"`,
+    ).toHaveLength(1)
+  })
+})
+
+it('the table of packages of the README has none that is not there', () => {
+  const links = readText('README.md').matchAll(/^\| \[`[^`]+`\]\((packages\/[^)]+)\)/gm)
+  expect([...links].map(([, folder]) => folder).toSorted(), 'README.md, "Packages"').toEqual(
+    packages.map(({ folder }) => folder).toSorted(),
+  )
+})
+
+describe.each(all)('$folder', ({ folder, manifest }) => {
+  it('is of the version of all, and takes the others in that', () => {
+    expect(manifest.version, `${folder}/package.json: "version"`).toBe(version)
+    const wanted = needsOf(manifest)
+    for (const { name } of all)
+      expect(wanted[name] ?? version, `${folder}/package.json: the version of "${name}"`).toBe(version)
+  })
+
+  it('is in the lock as it is', () => {
+    const lock = JSON.parse(readText('package-lock.json')) as { packages: Record<string, Manifest> }
+    expect(needsOf(lock.packages[folder] ?? {}), 'package-lock.json: npm install writes it').toEqual(
+      needsOf(manifest),
+    )
+  })
+})
+
+it.each(all.filter((one) => one.hasBuild))('$folder is built after what it needs', (one) => {
+  const { references = [] } = JSON.parse(readText(`${one.folder}/tsconfig.json`)) as {
+    references?: { path: string }[]
+  }
+  const needed = all.filter(({ name, hasBuild }) => hasBuild && one.dependencies.has(name))
+  expect(
+    references.map(({ path }) => path).toSorted(),
+    `${one.folder}/tsconfig.json: "references" are to be the dependencies in the workspace`,
+  ).toEqual(needed.map(({ folder }) => relative(one.folder, folder).replaceAll('\\', '/')).toSorted())
+})
+
+it('each library is taken in one version, which is exact', () => {
+  const names = new Set(all.map(({ name }) => name))
+  const taken = new Map<string, string>()
+  for (const { folder, manifest } of [{ folder: '.', manifest: readManifest('.') }, ...all])
+    for (const [name, range] of Object.entries(needsOf(manifest))) {
+      if (names.has(name)) continue
+      const at = `${folder}/package.json: the version of "${name}"`
+      expect(range, at).toMatch(/^\d+\.\d+\.\d+(-|$)/)
+      expect(range, at).toBe(taken.get(name) ?? range)
+      taken.set(name, range)
+    }
+})
