@@ -9,19 +9,19 @@ import { packagesIn, readText, ROOT } from './workspace.js'
 const packages = packagesIn('packages')
 
 /** What oxlint lets the sources of each package import, of all that the workspace has and needs; by its folder. */
-function importable(folder: string): Map<string, Set<string>> {
+function importable(scratch: string): Map<string, Set<string>> {
   const names = new Set(packages.flatMap(({ dependencies }) => [...dependencies]))
   for (const { name } of [...packages, ...packagesIn('tools')]) names.add(name)
 
-  copyFileSync(join(ROOT, '.oxlintrc.json'), join(folder, '.oxlintrc.json'))
+  copyFileSync(join(ROOT, '.oxlintrc.json'), join(scratch, '.oxlintrc.json'))
   for (const one of packages) {
-    mkdirSync(join(folder, one.folder, 'src'), { recursive: true })
+    mkdirSync(join(scratch, one.folder, 'src'), { recursive: true })
     const imports = [...names].map((name) => `import type {} from '${name}'\n`)
-    writeFileSync(join(folder, one.folder, 'src/imports.ts'), imports.join(''))
+    writeFileSync(join(scratch, one.folder, 'src/imports.ts'), imports.join(''))
   }
   const bin = join(dirname(createRequire(import.meta.url).resolve('oxlint/package.json')), 'bin/oxlint')
   const args = [bin, '--allow=all', '--deny=no-restricted-imports', '--format=json']
-  const { stdout } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' })
+  const { stdout } = spawnSync(process.execPath, args, { cwd: scratch, encoding: 'utf8' })
   const { diagnostics } = JSON.parse(stdout) as { diagnostics: { filename: string; message: string }[] }
 
   const left = new Map(packages.map((one) => [one.folder, new Set(names)]))
@@ -33,9 +33,9 @@ function importable(folder: string): Map<string, Set<string>> {
 }
 
 describe('the sources', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'facekit-boundaries-'))
-  afterAll(() => rmSync(folder, { recursive: true }))
-  const allowed = importable(folder)
+  const scratch = mkdtempSync(join(tmpdir(), 'facekit-boundaries-'))
+  afterAll(() => rmSync(scratch, { recursive: true }))
+  const allowed = importable(scratch)
 
   it.each(packages)('of $name may import its dependencies, and nothing else', ({ folder, dependencies }) => {
     expect(
@@ -50,7 +50,7 @@ describe('the rows of ARCHITECTURE.md', () => {
   const rows = drawing
     .trim()
     .split('\n')
-    .map((row) => row.trim().split(/[\s,]+/))
+    .map((line) => line.trim().split(/[\s,]+/))
   const folders = new Map(packages.map(({ name, folder }) => [name, folder.replace('packages/', '')]))
 
   it('name packages that there are', () => {
@@ -60,7 +60,7 @@ describe('the rows of ARCHITECTURE.md', () => {
   })
 
   it.each(packages)('hold for $name', ({ name, folder, dependencies }) => {
-    const row = rows.findIndex((row) => row.includes(folders.get(name)!))
+    const row = rows.findIndex((one) => one.includes(folders.get(name)!))
     expect(row, `ARCHITECTURE.md, first drawing: "${folders.get(name)}" is to be in a row`).not.toBe(-1)
 
     const above = row === 0 ? rows[0]! : rows.slice(0, row).flat()
