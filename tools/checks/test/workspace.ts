@@ -15,6 +15,7 @@ export interface Manifest {
   scripts?: Record<string, string>
   dependencies?: Record<string, string>
   optionalDependencies?: Record<string, string>
+  peerDependencies?: Record<string, string>
   devDependencies?: Record<string, string>
 }
 
@@ -46,15 +47,16 @@ export function packagesIn(parent: string): WorkspacePackage[] {
     .map(({ name }) => {
       const folder = `${parent}/${name}`
       const manifest = readManifest(folder)
-      const dependencies = new Set(
-        Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }),
-      )
+      const { optionalDependencies, peerDependencies, devDependencies } = manifest
+      const used = Object.keys({ ...manifest.dependencies, ...optionalDependencies, ...peerDependencies })
+      // Types come along with what they are the types of.
+      const dependencies = new Set(used.filter((one) => !one.startsWith('@types/')))
       return {
         name: manifest.name,
         folder,
         manifest,
         dependencies,
-        needs: new Set([...dependencies, ...Object.keys(manifest.devDependencies ?? {})]),
+        needs: new Set([...dependencies, ...Object.keys(devDependencies ?? {})]),
         hasBuild: manifest.scripts?.['build'] !== undefined,
       }
     })
