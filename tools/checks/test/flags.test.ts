@@ -12,13 +12,6 @@ const COMMON = ['quiet', 'json']
 const chapter = /\n## Flags\n([^]*?)\n### Exit status\n/.exec(readText('README.md'))![1]!
 const sections = chapter.split('\n### ').slice(1)
 
-/** The section that has a command in its title. */
-function sectionOf(name: string): string {
-  const section = sections.find((one) => one.split('\n')[0]!.split(' and ').includes(name))
-  expect(section, `README.md, "Flags": a section "### ${name}"`).toBeDefined()
-  return section!
-}
-
 /** What the program says: yargs prints it, or the description does where the code finds it. */
 function defaultOf(flag: CommandSketch['flags'][string] | undefined): string | undefined {
   if (typeof flag?.default === 'boolean') return flag.default ? 'on' : 'off'
@@ -28,13 +21,14 @@ function defaultOf(flag: CommandSketch['flags'][string] | undefined): string | u
 }
 
 describe.each(commands)('the README tells of $name', ({ name, flags }) => {
-  const section = sectionOf(name)
+  const section = sections.find((one) => one.split('\n')[0]!.split(' and ').includes(name)) ?? ''
   const rows = [...section.matchAll(/^\| (`--.*?) +\| (.*?) *\|/gm)].map(([, first, preset]) => ({
     words: wordsIn(first!),
     preset: preset!.replaceAll('`', ''),
   }))
 
   it('all flags', () => {
+    expect(section, `README.md, "Flags": a section "### ${name}"`).not.toBe('')
     // In a table, what else is said of a flag does not count.
     const words = rows.length > 0 ? rows.flatMap((row) => row.words) : wordsIn(section)
     const lent = /takes the flags of ((?:`\w+`(?:, | and )?)+)/.exec(section)?.[1] ?? ''
