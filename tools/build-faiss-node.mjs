@@ -12,6 +12,10 @@ const { optionalDependencies } = JSON.parse(
 )
 const installed = join(root, 'node_modules/faiss-node')
 
+/**
+ * @param {string} command
+ * @param {string[]} args
+ */
 function run(command, ...args) {
   return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim()
 }

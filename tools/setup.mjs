@@ -7,11 +7,17 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** One line on stderr, since stdout belongs to what runs after the set-up; all that the command prints if it fails. */
+/**
+ * One line on stderr, since stdout belongs to what runs after the set-up; all that the command prints if it fails.
+ *
+ * @param {string} title
+ * @param {string} command
+ */
 async function step(title, command) {
   process.stderr.write(`${title} …\n`)
   // By the shell, since npm is a script for it on Windows.
   const child = spawn(command, { cwd: root, shell: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  /** @type {Buffer[]} */
   const printed = []
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes) => printed.push(bytes))
   const [status] = await once(child, 'close')
@@ -21,6 +27,7 @@ async function step(title, command) {
   await new Promise(() => {})
 }
 
+/** @param {string} file */
 function modifiedMs(file) {
   return statSync(root + file, { throwIfNoEntry: false })?.mtimeMs ?? 0
 }

