@@ -1,12 +1,4 @@
-import {
-  add,
-  dot,
-  readRows,
-  readVectors,
-  sampleClasses,
-  toUnit,
-  type EmbeddingReader,
-} from '@facekit/core'
+import { add, dot, readRows, readVectors, sampleClasses, toUnit, type EmbeddingReader } from '@facekit/core'
 import { LIMITS } from '../limits.js'
 import { Best } from './best.js'
 import type { Classes } from './classes.js'
