@@ -111,7 +111,7 @@ export async function cluster(
       survey,
     )
     const summary = await labelEdges(set, edges, survey.unusable, labelled, labels, run, talk, signal)
-    if (!options.keepEdges) await removeOutput(edges.folder, 'edges')
+    if (!options.keepEdges && !dryRun) await removeOutput(edges.folder, 'edges')
     return {
       ...summary,
       method: labelled.method,

@@ -14,7 +14,7 @@ export function sayLabels(summary: SaidLabels, output: string, talk: Talk): void
   const { images, classes, singletons, labelled, duplicates, dryRun, seconds } = summary
   const where = dryRun ? `nothing written to ${output}` : `see ${output}`
   talk.info(
-    `${images} images: ${classes} classes of ${labelled} images, ${singletons} of them of one image, ${duplicates} duplicates removed, in ${seconds.toFixed(1)} s: ${where}`,
+    `${images} images: ${classes} classes (${singletons} singletons) of ${labelled} images, ${duplicates} duplicates removed, in ${seconds.toFixed(1)} s: ${where}`,
   )
   sayLargest(summary, output, talk)
 }
