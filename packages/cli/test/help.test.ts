@@ -47,9 +47,9 @@ describe('examples in a help text', () => {
     expect(examples.length).toBeGreaterThan(0)
     for (const columns of [40, 80, 200]) {
       const lines = await helpOf([name], columns)
-      for (const [command, describe] of examples) {
+      for (const [command, what] of examples) {
         expect(lines).toContain(`  ${command.replaceAll('$0', 'facekit')}`)
-        expect(lines).toContain(`  # ${describe}`)
+        expect(lines).toContain(`  # ${what}`)
       }
     }
   })

@@ -30,6 +30,7 @@ export async function writeDuplicates(
   paths: PathSource,
   clustering: Clustering,
   embeddings: EmbeddingReader,
+  signal: AbortSignal,
 ): Promise<void> {
   const isKept = keptRows(clustering)
   const kept = new KeptImages(scratch, isKept.length)
@@ -48,8 +49,10 @@ export async function writeDuplicates(
       })
       // What stays comes before what was removed for it.
       kept.flush()
-      for (let at = 0; at < removed.length; at += most)
+      for (let at = 0; at < removed.length; at += most) {
+        signal.throwIfAborted()
         await writeSome(csv, removed.slice(at, at + most), kept, embeddings)
+      }
     }
   } finally {
     await csv.close()

@@ -220,7 +220,7 @@ async function writeAll(
   await writeAssignments(pending.path(ASSIGNMENTS_NAME), paths, clustering)
   if (removedDuplicates) {
     const scratch = pending.scratchPath('kept')
-    await writeDuplicates(pending.path(DUPLICATES_NAME), scratch, paths, clustering, embeddings)
+    await writeDuplicates(pending.path(DUPLICATES_NAME), scratch, paths, clustering, embeddings, signal)
   }
   const { folders, ...counts } = await writePreviews(pending, paths, clustering, embeddings, previews, signal)
   if (run) {

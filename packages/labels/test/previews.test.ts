@@ -124,11 +124,9 @@ describe('previews', () => {
     const classOf = degrees.map((_, row) => Number(row % 4 === 3))
     const { shown, decoded } = await shownOf(degrees, classOf)
     const inClass = degrees.map((_, row) => row).filter((row) => classOf[row] === 0)
-    const mean = inClass.reduce(
-      ([x, y], row) => [x + plane(degrees[row]!)[0], y + plane(degrees[row]!)[1]],
-      [0, 0],
-    )
-    const cosine = (row: number) => mean[0]! * plane(degrees[row]!)[0] + mean[1]! * plane(degrees[row]!)[1]
+    const vectors = degrees.map(plane)
+    const sum = (axis: 0 | 1) => inClass.reduce((total, row) => total + vectors[row]![axis], 0)
+    const cosine = (row: number) => sum(0) * vectors[row]![0] + sum(1) * vectors[row]![1]
     const ordered = inClass.toSorted((a, b) => cosine(b) - cosine(a))
     const expected = [...ordered.slice(0, 5), ...ordered.slice(-5)]
     expect(shown).toEqual(named(expected))
