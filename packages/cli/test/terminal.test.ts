@@ -165,6 +165,6 @@ describe('a terminal', () => {
     ]
     const streams = { stdin, stdout, stderr: Object.assign(stderr, { isTTY: true }) }
     expect(await main(['cluster', '--input', 'nowhere'], { streams })).toBe(3)
-    expect(String(stderr.read())).toContain(`${CLEAR_LINE}facekit: Expected `)
+    expect(String(stderr.read())).toContain(`${CLEAR_LINE}facekit: nowhere`)
   })
 })

@@ -19,7 +19,10 @@ export const flags = {
   output: { type: 'string', default: './02_output/current', describe: 'Folder for the labels' },
   ...LABEL_FLAGS,
   ...MEMORY_FLAG,
-  ...DRY_RUN_FLAG,
+  'dry-run': {
+    ...DRY_RUN_FLAG['dry-run'],
+    describe: `${DRY_RUN_FLAG['dry-run'].describe}. Edges in parts are joined`,
+  },
   ...COMMON_FLAGS,
 } as const
 
