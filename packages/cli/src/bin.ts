@@ -2,6 +2,7 @@ import { EXIT } from './exit-codes.js'
 import { Interruption, SIGNALS, type Signal } from './interruption.js'
 import { main } from './main.js'
 import { sayFailure } from './failure.js'
+import { createTalk } from './talk.js'
 
 const stop = new AbortController()
 /** Longer than the work usually takes to stop, so that it is rarely said. */
@@ -20,10 +21,11 @@ function onSignal(signal: Signal): void {
     for (const name of SIGNALS) process.removeListener(name, onSignal)
   }
   setTimeout(listenNoMore, ECHO_MS).unref()
-  const say = () => console.error('facekit: finishing what is being computed; once more ends it at once')
+  const { warn } = createTalk(process.stderr, true)
+  const say = () => warn('facekit: finishing what is being computed; once more ends it at once')
   setTimeout(say, STOPPING_MS).unref()
   setTimeout(() => {
-    console.error(
+    warn(
       `facekit: ended by ${signal} in the middle of what is being computed; the next run into the same folder finishes it, clears it away, or goes on with it by --resume`,
     )
     listenNoMore()

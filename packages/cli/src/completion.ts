@@ -1,4 +1,5 @@
 import { flagName, type Flags } from './flags.js'
+import type { Examples } from './help-examples.js'
 
 /** What the scripts that yargs prints for shells ask with; the words of the command line follow. */
 export const COMPLETION_FLAG = '--get-yargs-completions'
@@ -10,6 +11,7 @@ export interface CommandSketch {
   flags: Flags
   /** Whether words after `--` are for it. */
   takesMore?: boolean
+  examples?: Examples
 }
 
 export interface Completion {

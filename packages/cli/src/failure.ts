@@ -3,6 +3,7 @@ import { FacekitError, OptionError, printable } from '@facekit/core'
 import { EXIT } from './exit-codes.js'
 import { Interruption } from './interruption.js'
 import type { Output } from './standard-streams.js'
+import { CLEAR_LINE } from './talk.js'
 
 /** What mends an error of the system, wherever it was met. */
 const ADVICE: Readonly<Record<string, string>> = {
@@ -14,7 +15,9 @@ const ADVICE: Readonly<Record<string, string>> = {
 
 /** Says what went wrong, in one line where it was foreseen. @returns the exit status */
 export function sayFailure(error: unknown, stderr: Output): number {
-  const say = (text: string) => stderr.write(`facekit: ${printable(text)}\n`)
+  // What is in the line may be progress.
+  const begin = `${stderr.isTTY ? CLEAR_LINE : ''}facekit: `
+  const say = (text: string) => stderr.write(`${begin}${printable(text)}\n`)
   if (isSystemError(error) && error.code === 'EPIPE') return EXIT.brokenPipe
   if (error instanceof Interruption) {
     say(error.message)
@@ -28,7 +31,7 @@ export function sayFailure(error: unknown, stderr: Output): number {
     return error instanceof OptionError ? EXIT.usage : EXIT.failure
   }
   if (isSystemError(error)) say(said(error.message))
-  else stderr.write(`facekit: unexpected error ${inspect(error).split('\n').map(printable).join('\n')}\n`)
+  else stderr.write(`${begin}unexpected error ${inspect(error).split('\n').map(printable).join('\n')}\n`)
   return EXIT.failure
 }
 

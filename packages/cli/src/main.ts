@@ -11,12 +11,17 @@ import * as labelCommand from './label/command.js'
 import * as searchCommand from './search/command.js'
 import { sayFailure } from './failure.js'
 import { canonicalFlags } from './flags.js'
+import { describeExamples, type Examples } from './help-examples.js'
 import { ownVersion } from './own-version.js'
 import * as reportCommand from './report/command.js'
 import { silence, type StandardStreams } from './standard-streams.js'
 import * as statusCommand from './status/command.js'
 import * as submitCommand from './submit/command.js'
 import * as thresholdsCommand from './thresholds/command.js'
+
+const EXAMPLES: Examples = [
+  ['$0 extract --input crops/ --weights model.onnx | $0 cluster --output labels/', 'Crops to labels'],
+]
 
 const COMPLETION = { name: 'completion', describe: 'Print a completion script for bash or zsh', flags: {} }
 
@@ -106,10 +111,6 @@ export async function main(
         status = await doctorCommand.handler(argv, context)
       })
       .completion(COMPLETION.name, COMPLETION.describe)
-      .example(
-        '$0 extract --input crops/ --weights model.onnx | $0 cluster --output labels/',
-        'Crops to labels',
-      )
       .epilogue('Flags may be written --like-this, --like_this or --likeThis.')
       .demandCommand(1, `Name a command: ${[...COMMANDS.keys()].join(', ')}`)
       .recommendCommands()
@@ -123,13 +124,19 @@ export async function main(
         throw new OptionError(`${sentence(message ?? error.message)} See facekit --help.`)
       })
       // Help, the version and the script for completion; without this function yargs prints them itself.
-      .parseAsync(canonicalArgs(args), {}, (_error, _argv, output) => {
+      .parseAsync(canonicalArgs(args), {}, (_error, argv, output) => {
         if (output) stdout.write(`${output}\n`)
+        if (output && argv['help']) stdout.write(describeExamples(examplesOf(args)))
       })
     return status
   } catch (error) {
     return sayFailure(error, stderr)
   }
+}
+
+/** Of the command on the command line, or of the program. */
+function examplesOf(args: readonly string[]): Examples {
+  return COMMANDS.get(args.find((arg) => COMMANDS.has(arg)) ?? '')?.examples ?? EXAMPLES
 }
 
 /** yargs breaks some of its messages into lines, and ends some with a full stop. */

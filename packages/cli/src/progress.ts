@@ -14,6 +14,8 @@ export class Progress {
   total: number | undefined
   /** Appended to the line. */
   note = ''
+  /** Whether another program, whose work this follows, may draw on the same terminal. */
+  sharesTerminal = false
 
   constructor(label: string, unit: string, from = 0) {
     this.#label = label

@@ -38,6 +38,22 @@ export function sayCommitted({ removed, kept }: Committed, talk: Talk): void {
   if (kept.length > 0) talk.warn(`Put aside what came in the way meanwhile: ${kept.join(', ')}`)
 }
 
+/**
+ * What a run would do that is not dry.
+ *
+ * @param files it would write
+ * @param earlier it would replace or remove
+ */
+export function sayPlanned(
+  output: string,
+  files: readonly string[],
+  earlier: readonly string[],
+  talk: Talk,
+): void {
+  const replaced = earlier.length > 0 ? `, in the place of ${listed(earlier)} of an earlier one` : ''
+  talk.info(`A run without --dry-run writes ${listed(files)} to ${output}${replaced}`)
+}
+
 function listed(names: readonly string[]): string {
   const more = names.length - MOST_LISTED
   return names.slice(0, MOST_LISTED).join(', ') + (more > 0 ? ` and ${more} more` : '')

@@ -8,13 +8,17 @@ export interface Talk {
   info(line: string): void
   /** Always said. */
   warn(line: string): void
-  /** Shown unless --quiet: redrawn in place on a terminal, else a line every few seconds. */
+  /**
+   * Shown unless --quiet: redrawn in place on a terminal, but for its end alone where another program may draw there; else a
+   * line every few seconds.
+   */
   progress(progress: Progress): void
 }
 
 const TERMINAL_INTERVAL_MS = 200
 const LINE_INTERVAL_MS = 5000
-const CLEAR_LINE = '\r\x1b[K'
+/** Begins the line of a terminal anew. */
+export const CLEAR_LINE = '\r\x1b[K'
 /** Where a terminal does not say how wide it is. */
 const TERMINAL_COLUMNS = 80
 
@@ -23,11 +27,10 @@ export function createTalk(stderr: Output, quiet: boolean): Talk {
   const intervalMs = terminal ? TERMINAL_INTERVAL_MS : LINE_INTERVAL_MS
   // On a log the first line is due after an interval: short runs stay silent.
   let lastMs = terminal ? 0 : Date.now()
-  let drawn = false
 
   const say = (line: string) => {
-    stderr.write(`${drawn ? CLEAR_LINE : ''}${printable(line)}\n`)
-    drawn = false
+    // What is in the line may be another program's.
+    stderr.write(`${terminal ? CLEAR_LINE : ''}${printable(line)}\n`)
   }
   return {
     info: (line) => {
@@ -37,11 +40,11 @@ export function createTalk(stderr: Output, quiet: boolean): Talk {
     progress(progress) {
       const now = Date.now()
       if (quiet || (now - lastMs < intervalMs && !progress.finished)) return
+      if (terminal && progress.sharesTerminal && !progress.finished) return
       lastMs = now
       if (!terminal) return say(progress.describe())
       const line = printable(progress.describe()).slice(0, (stderr.columns ?? TERMINAL_COLUMNS) - 1)
       stderr.write(`${CLEAR_LINE}${line}${progress.finished ? '\n' : ''}`)
-      drawn = !progress.finished
     },
   }
 }

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { chooseEngine } from '@facekit/index-faiss'
 import { readLabelRecords } from '@facekit/io-npy'
-import { evaluateClustering } from '@facekit/labels'
+import { evaluateClustering, type LabelSummary } from '@facekit/labels'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { facekit, temporaryFolder } from './program.js'
 
@@ -71,6 +71,41 @@ describe.skipIf(!existsSync(SHARED))('real photographs', () => {
     expect(pairwise.f).toBeCloseTo(pairwiseF, 3)
     expect(bcubed.f).toBeCloseTo(bcubedF, 3)
   })
+
+  it.each([
+    // Of 122 people.
+    [0.35, 705, true],
+    [0.5, 11, false],
+    [0.7, 11, false],
+  ])(
+    'at threshold %f have a largest class that is named, and whether it chains',
+    async (threshold, most, isChain) => {
+      const output = inFolder(`largest-${threshold}`)
+      const args = [
+        'cluster',
+        '--input',
+        embeddings,
+        '--output',
+        output,
+        '--cluster_thresh',
+        String(threshold),
+      ]
+      const { stdout, stderr } = await facekit([...args, '--save_groups', '0', '--json'])
+      const { largest } = JSON.parse(stdout) as LabelSummary
+      expect(largest).toMatchObject({ class: 'group_0000', isChain })
+      expect(largest!.share).toBeCloseTo(largest!.images / 1037, 10)
+      if (isChain) expect(largest!.images).toBe(most)
+      else expect(largest!.images).toBeLessThanOrEqual(most)
+      expect(stderr).toContain(`The largest class, group_0000, has ${largest!.images} images, `)
+      const warning = 'group_0000 looks like several persons who chain: '
+      if (!isChain) expect(stderr).not.toContain(warning)
+      else {
+        expect(stderr).toContain(warning)
+        for (const way of ['facekit thresholds', '--method communities', `facekit report ${output}`])
+          expect(stderr).toContain(way)
+      }
+    },
+  )
 
   it.each([0.5, 0.6, 0.7, 0.9])(
     'at threshold %f get the same labels from every engine',

@@ -141,7 +141,9 @@ describe('cluster --memory-limit', () => {
     const { peakMemoryBytes, failedPreviews } = JSON.parse(stdout) as ClusterSummary
     expect(failedPreviews).toBe(others.length)
     expect(stderr).toContain('Left out of the previews: 7 images that cannot be read, or not in')
-    expect(readdirSync(inFolder('previews', 'group_0000'))).toEqual([`${basename(kept!, '.bmp')}.jpg`])
+    expect(readdirSync(inFolder('previews', 'group_0000'))).toEqual([
+      expect.stringMatching(new RegExp(`^\\d\\d_a?typical_${basename(kept!, '.bmp')}\\.jpg$`)),
+    ])
     expect(peakMemoryBytes).toBeLessThan((64 + 300) * MIB)
   })
 })

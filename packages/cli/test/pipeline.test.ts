@@ -3,6 +3,7 @@ import { join, relative } from 'node:path'
 import { openFileSet, readEmbeddings, readLabelRecords } from '@facekit/io-npy'
 import type { EmbeddingBatch, LabelRecord } from '@facekit/core'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { csvRecords } from '../src/evaluate/csv-records.js'
 import { drawAlbum, writeBlockModel, writeLogModel } from './album.js'
 import {
   builtFacekit,
@@ -285,7 +286,21 @@ describe('cluster', () => {
     // The copy came last, so the first picture stays.
     expect(records.some(({ file_path }) => file_path.endsWith('person_0/0.bmp'))).toBe(true)
     expect(records.some(({ file_path }) => file_path.endsWith('person_0/4.bmp'))).toBe(false)
-    expect(readdirSync(join(output, 'group_0000'))).toEqual(['0.jpg', '1.jpg', '2.jpg', '3.jpg', '4.jpg'])
+    const duplicates: string[][] = []
+    for await (const some of csvRecords(join(output, 'duplicates.csv')))
+      duplicates.push(...some.map(({ fields }) => fields))
+    const copied = [0, 4, 8].map((person) => join(album, `person_${person}`))
+    expect(duplicates.slice(1).map(([removed, kept]) => [removed, kept])).toEqual(
+      copied.sort().map((person) => [join(person, '4.bmp'), join(person, '0.bmp')]),
+    )
+    expect(duplicates.map(([, , cosine]) => cosine)).toEqual(['cosine', '1.000000', '1.000000', '1.000000'])
+    expect(readdirSync(join(output, 'group_0000')).map((file) => file.replace(/\d\.jpg$/, ''))).toEqual([
+      '01_typical_',
+      '02_typical_',
+      '03_typical_',
+      '04_atypical_',
+      '05_atypical_',
+    ])
   })
 
   it('gives the same files as a pipe, byte for byte', async () => {
@@ -305,10 +320,12 @@ describe('cluster', () => {
     const first = readdirSync(output)
     const again = await facekit([...args, '--no-remove_duplicates', '--save_groups=2'].toSpliced(5, 2))
     expect(again.stderr).toContain(
-      'Removed 2 files of an earlier run: fr_train_12_class_57_data_classes.npy, fr_train_12_class_57_data_data_list.npy',
+      'Removed 3 files of an earlier run: duplicates.csv, fr_train_12_class_57_data_classes.npy, fr_train_12_class_57_data_data_list.npy',
     )
     expect(readdirSync(output)).toEqual(
-      first.filter((name) => name !== 'group_0002').map((name) => name.replace('class_57', 'class_60')),
+      first
+        .filter((name) => name !== 'group_0002' && name !== 'duplicates.csv')
+        .map((name) => name.replace('class_57', 'class_60')),
     )
 
     writeFileSync(join(output, 'group_0001', 'notes.txt'), 'mine')

@@ -7,9 +7,9 @@ import { describeExamination, examine } from '../src/doctor/run.js'
 import { main } from '../src/main.js'
 import { Progress } from '../src/progress.js'
 import { printSummary } from '../src/summary.js'
-import { createTalk } from '../src/talk.js'
+import { CLEAR_LINE, createTalk } from '../src/talk.js'
 import { drawAlbum, writeBlockModel } from './album.js'
-import { builtFacekit, facekit, temporaryFolder } from './program.js'
+import { builtFacekit, facekit, streamOf, temporaryFolder } from './program.js'
 
 const inFolder = temporaryFolder()
 
@@ -144,5 +144,27 @@ describe('a terminal', () => {
     const said = String(stdout.read())
     expectHarmless(said)
     expect(JSON.parse(said)).toEqual({ files: [NAME] })
+  })
+
+  it('that two programs of a pipe share is drawn on by the first alone, and lines begin anew', async () => {
+    const stream = await streamOf(['extract', '--input', album, '--weights', model])
+    const [stdout, stderr] = [new PassThrough(), new PassThrough({ encoding: 'utf8' })]
+    const stdin = Readable.from([stream])
+    const streams = { stdin, stdout, stderr: Object.assign(stderr, { isTTY: true, columns: 80 }) }
+    expect(await main(['cluster', '--output', inFolder('shared')], { streams })).toBe(0)
+    const said = String(stderr.read())
+    expect(said.match(/receive: [^\r\n]*\n?/g)).toEqual([expect.stringMatching(/ in \d.*\n$/)])
+    for (const line of said.split('\n').slice(0, -1)) expect(line.startsWith(CLEAR_LINE), line).toBe(true)
+  })
+
+  it('is told of a failure in a line of its own', async () => {
+    const [stdin, stdout, stderr] = [
+      new PassThrough(),
+      new PassThrough(),
+      new PassThrough({ encoding: 'utf8' }),
+    ]
+    const streams = { stdin, stdout, stderr: Object.assign(stderr, { isTTY: true }) }
+    expect(await main(['cluster', '--input', 'nowhere'], { streams })).toBe(3)
+    expect(String(stderr.read())).toContain(`${CLEAR_LINE}facekit: nowhere`)
   })
 })

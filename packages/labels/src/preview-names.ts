@@ -1,25 +1,18 @@
 import { parse } from 'node:path'
 
-/** File systems take 255 bytes; this leaves room for a number and the extension. */
+/** File systems take 255 bytes; this leaves room for what stands before and the extension. */
 const MAX_STEM_BYTES = 200
 
 /**
- * Names for the previews of one class: each image's own, as `.jpg`, with a number where two would be the same, also to
- * a file system that does not tell letter cases apart.
+ * The name of a preview: its place and which it is, by which names sort and differ, and the image's own, as `.jpg`:
+ * `01_typical_eva.jpg`, `10_atypical_eva.jpg`.
+ *
+ * @param place among those of its class, from 0, the most typical first
+ * @param of how many
  */
-export function previewNames(paths: readonly string[]): string[] {
-  const taken = new Set<string>()
-  return paths.map((path) => {
-    const stem = shorten(parse(path).name) || 'image'
-    let name = `${stem}.jpg`
-    for (let number = 2; taken.has(fold(name)); number++) name = `${stem}_${number}.jpg`
-    taken.add(fold(name))
-    return name
-  })
-}
-
-function fold(name: string): string {
-  return name.normalize('NFC').toLowerCase()
+export function previewName(path: string, place: number, of: number): string {
+  const which = place < of / 2 ? 'typical' : 'atypical'
+  return `${String(place + 1).padStart(2, '0')}_${which}_${shorten(parse(path).name) || 'image'}.jpg`
 }
 
 function shorten(stem: string): string {

@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Clustering, PendingFiles } from '@facekit/core'
+import type { Clustering, EmbeddingReader, PendingFiles } from '@facekit/core'
 import sharp from 'sharp'
 import { className } from './class-names.js'
 import { rowsOf, type PathSource } from './labelled-rows.js'
-import { previewNames } from './preview-names.js'
+import { previewName } from './preview-names.js'
+import { typicalRows } from './typical.js'
 
-const IMAGES_PER_CLASS = 10
+/** The most typical images of a class that are shown, and as many of the least. */
+const END_IMAGES = 5
 const SIZE = 112
 /** Of the journal and the record of a set of labels, more than enough. */
 const RESERVE_BYTES = 2 ** 18
@@ -29,17 +31,19 @@ export interface PreviewSummary {
 }
 
 /**
- * Writes a folder of pictures for each of the largest classes: its first images, 112×112. Where one cannot be written
- * there are none: they are worth less than the labels, which need what is left of a full disk.
+ * Writes a folder of pictures for each of the largest classes: its most typical images and its least, 112×112. Where one
+ * cannot be written there are none: they are worth less than the labels, which need what is left of a full disk.
  */
 export async function writePreviews(
   pending: PendingFiles,
   paths: PathSource,
   clustering: Clustering,
+  embeddings: EmbeddingReader,
   { groups, decode }: PreviewOptions,
   signal: AbortSignal,
 ): Promise<PreviewSummary> {
-  const chosen = await choosePaths(paths, clustering, groups)
+  const classes = Math.min(groups, clustering.sizes.length)
+  const chosen = await choosePaths(paths, clustering, embeddings, classes, signal)
   const folders = chosen.map((_, number) => className(number))
   const reserve = pending.scratchPath('reserve')
   let previews = 0
@@ -59,18 +63,27 @@ export async function writePreviews(
   return { folders, previews, failedPreviews: chosen.flat().length - previews }
 }
 
-/** The first images of each of the largest classes. */
-async function choosePaths(paths: PathSource, clustering: Clustering, groups: number): Promise<string[][]> {
-  const { classOf, sizes } = clustering
-  const chosen = Array.from({ length: Math.min(groups, sizes.length) }, (): string[] => [])
-  if (chosen.length === 0) return chosen
+/** The images of each of the largest classes that are shown, the most typical first. */
+async function choosePaths(
+  paths: PathSource,
+  clustering: Clustering,
+  embeddings: EmbeddingReader,
+  classes: number,
+  signal: AbortSignal,
+): Promise<string[][]> {
+  if (classes === 0) return []
+  const chosen: number[][] = []
+  for await (const rows of typicalRows(clustering, embeddings, classes, END_IMAGES)) {
+    signal.throwIfAborted()
+    chosen.push(rows)
+  }
+  const pathOf = new Map(chosen.flat().map((row) => [row, '']))
   for await (const batch of rowsOf(paths, clustering)) {
     batch.paths.forEach((path, i) => {
-      const images = chosen[classOf[batch.firstRow + i]!]
-      if (images && images.length < IMAGES_PER_CLASS) images.push(path)
+      if (pathOf.has(batch.firstRow + i)) pathOf.set(batch.firstRow + i, path)
     })
   }
-  return chosen
+  return chosen.map((rows) => rows.map((row) => pathOf.get(row)!))
 }
 
 /**
@@ -86,7 +99,6 @@ async function writeClass(
   signal: AbortSignal,
 ): Promise<number> {
   await mkdir(folder)
-  const names = previewNames(images)
   let written = 0
   for (const [i, path] of images.entries()) {
     signal.throwIfAborted()
@@ -95,7 +107,7 @@ async function writeClass(
     const jpeg = await sharp(pixels, { raw: { width: SIZE, height: SIZE, channels: 3 } })
       .jpeg({ quality: 90 })
       .toBuffer()
-    await writeFile(join(folder, names[i]!), jpeg)
+    await writeFile(join(folder, previewName(path, i, images.length)), jpeg)
     written++
   }
   return written

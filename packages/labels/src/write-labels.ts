@@ -6,6 +6,7 @@ import {
   PendingFiles,
   type Clustering,
   type Committed,
+  type EmbeddingReader,
   type LabelArrayWriter,
   type LabelRun,
   type PathBatch,
@@ -14,8 +15,10 @@ import { ASSIGNMENTS_NAME, writeAssignments } from './assignments.js'
 import { classNames, classNumber, shortCount } from './class-names.js'
 import { dataList } from './data-list.js'
 import { describeDistribution } from './distribution.js'
+import { DUPLICATES_NAME, writeDuplicates } from './duplicates.js'
 import { LabelError } from './errors.js'
 import type { PathSource } from './labelled-rows.js'
+import { largestClass, type LargestClass } from './largest.js'
 import { writePreviews, type PreviewOptions } from './previews.js'
 import { RUN_NAME, writeRun } from './run-file.js'
 
@@ -23,6 +26,8 @@ export interface LabelOptions {
   /** Folder for the labels, created where it is missing; or what `openLabels` gave. */
   output: string | PendingFiles
   paths: PathSource
+  /** Of the same rows; read for some of them, one call at a time. */
+  embeddings: EmbeddingReader
   arrays: LabelArrayWriter
   previews: PreviewOptions
   /** Whether duplicates were looked for at all. */
@@ -31,6 +36,8 @@ export interface LabelOptions {
   method?: string
   /** What made them, for `run.json`; there is none if left out. */
   run?: LabelRunStart
+  /** Whether nothing is written: `result` says what would be. */
+  dryRun?: boolean
 }
 
 /** What is known before there are labels. */
@@ -38,12 +45,20 @@ export type LabelRunStart = Omit<LabelRun, 'seconds' | 'classes' | 'labelled' | 
 
 const DISTRIBUTION_NAME = 'clustering_result.txt'
 
-/** Of what an earlier run made in the folder nothing is left. */
-export interface LabelSummary extends Committed {
+/** What a clustering comes to. */
+export interface LabelOutcome {
   classes: number
+  /** Classes of one image. */
+  singletons: number
   /** Images in a class. */
   labelled: number
   duplicates: number
+  /** Undefined where there is none. */
+  largest: LargestClass | undefined
+}
+
+/** Of what an earlier run made in the folder nothing is left. */
+export interface LabelSummary extends LabelOutcome, Committed {
   previews: number
   /** Images that could not be decoded for their preview. */
   failedPreviews: number
@@ -71,7 +86,7 @@ export interface LabelWriter extends Writable {
  */
 export async function openLabels(folder: string, groups: number, resume?: boolean): Promise<PendingFiles> {
   // The names of the label arrays hold counts that are not known yet.
-  const fixed = new Set<string>([DISTRIBUTION_NAME, ASSIGNMENTS_NAME, RUN_NAME])
+  const fixed = new Set<string>([DISTRIBUTION_NAME, ASSIGNMENTS_NAME, DUPLICATES_NAME, RUN_NAME])
   return PendingFiles.in(folder, 'labels', {
     mayWrite: (name) => fixed.has(name) || classNumber(name) < groups,
     resume,
@@ -80,10 +95,10 @@ export async function openLabels(folder: string, groups: number, resume?: boolea
 
 /**
  * Stage: takes one `Clustering` and writes the labels of it: `fr_train_{C}_class_{D}_data_classes.npy`,
- * `fr_train_{C}_class_{D}_data_data_list.npy`, `clustering_result.txt`, `assignments.parquet`, `run.json` and preview folders.
- * They appear together, when the stream finishes, in place of all that earlier runs made in the folder; when it is
- * destroyed, or comes to its end without a `Clustering`, none does. Paths are streamed: `LABEL_ROW_BYTES` a row are held,
- * beside the clustering.
+ * `fr_train_{C}_class_{D}_data_data_list.npy`, `clustering_result.txt`, `assignments.parquet`, `duplicates.csv`, `run.json` and
+ * preview folders. They appear together, when the stream finishes, in place of all that earlier runs made in the folder;
+ * when it is destroyed, or comes to its end without a `Clustering`, none does. Paths are streamed: `LABEL_ROW_BYTES` a row
+ * are held, beside the clustering.
  *
  * @throws LabelError `LABEL_ROWS`
  * @throws FacekitError what `openLabels` throws, at once
@@ -126,7 +141,10 @@ class LabelWritable extends Writable {
     const { signal } = this.#stop
     const paths = () => untilStopped(this.#options.paths(), signal)
     const options = { ...this.#options, paths }
-    this.#writing = writeAll(this.#pending!, clustering, options, signal).then((written) => {
+    const writing = options.dryRun
+      ? planAll(clustering, options)
+      : writeAll(this.#pending!, clustering, options, signal)
+    this.#writing = writing.then((written) => {
       this.#written = written
     })
     this.#writing.then(() => callback(), callback)
@@ -144,7 +162,8 @@ class LabelWritable extends Writable {
       return
     }
     const written = this.#written
-    this.#writing = this.#pending!.commit().then((committed) => {
+    const commit = this.#options.dryRun ? wouldCommit(this.#pending!, written.files) : this.#pending!.commit()
+    this.#writing = commit.then((committed) => {
       this.#result = { ...written, ...committed }
     })
     this.#writing.then(() => callback(), callback)
@@ -178,32 +197,77 @@ async function* untilStopped(
   }
 }
 
+type Written = Omit<LabelSummary, keyof Committed>
+
 async function writeAll(
   pending: PendingFiles,
   clustering: Clustering,
-  { paths, arrays, previews, removedDuplicates, method, run }: LabelOptions,
+  options: LabelOptions,
   signal: AbortSignal,
-): Promise<Omit<LabelSummary, keyof Committed>> {
-  const { classOf, duplicateOf, sizes } = clustering
-  const labelled = classOf.reduce((count, number) => count + (number === NO_CLASS ? 0 : 1), 0)
-  const duplicates = duplicateOf.reduce((count, stays) => count + (stays === NOT_A_DUPLICATE ? 0 : 1), 0)
-  const prefix = `fr_train_${shortCount(sizes.length)}_class_${shortCount(labelled)}_data`
-  const files = [`${prefix}_classes.npy`, `${prefix}_data_list.npy`, DISTRIBUTION_NAME, ASSIGNMENTS_NAME]
-  const [classesFile, dataListFile, resultFile, assignmentsFile] = files.map((name) => pending.path(name))
+): Promise<Written> {
+  const { paths, embeddings, arrays, previews, removedDuplicates, method, run } = options
+  const { sizes } = clustering
+  const outcome = await outcomeOf(clustering, embeddings)
+  const { classes, labelled, duplicates } = outcome
+  const [classesName, dataListName] = arrayNames(outcome)
 
-  await arrays.writeStrings(classesFile!, classNames(sizes.length))
-  await arrays.writeRecords(dataListFile!, labelled, dataList(paths, clustering))
+  await arrays.writeStrings(pending.path(classesName), classNames(classes))
+  await arrays.writeRecords(pending.path(dataListName), labelled, dataList(paths, clustering))
   await writeFile(
-    resultFile!,
+    pending.path(DISTRIBUTION_NAME),
     describeDistribution(sizes, removedDuplicates ? duplicates : undefined, method),
   )
-  await writeAssignments(assignmentsFile!, paths, clustering)
-  const { folders, ...counts } = await writePreviews(pending, paths, clustering, previews, signal)
-  const outcome = { classes: sizes.length, labelled, duplicates }
+  await writeAssignments(pending.path(ASSIGNMENTS_NAME), paths, clustering)
+  if (removedDuplicates) {
+    const scratch = pending.scratchPath('kept')
+    await writeDuplicates(pending.path(DUPLICATES_NAME), scratch, paths, clustering, embeddings, signal)
+  }
+  const { folders, ...counts } = await writePreviews(pending, paths, clustering, embeddings, previews, signal)
   if (run) {
     const seconds = (Date.now() - Date.parse(run.startedAt)) / 1000
-    await writeRun(pending.path(RUN_NAME), { ...run, seconds, ...outcome })
-    files.push(RUN_NAME)
+    await writeRun(pending.path(RUN_NAME), { ...run, seconds, classes, labelled, duplicates })
   }
-  return { ...outcome, ...counts, files: [...files, ...folders] }
+  return { ...outcome, ...counts, files: [...namesOf(outcome, options), ...folders] }
+}
+
+/** What `writeAll` comes to, but for pictures that may not be there. */
+async function planAll(clustering: Clustering, options: LabelOptions): Promise<Written> {
+  const outcome = await outcomeOf(clustering, options.embeddings)
+  const folders = classNames(Math.min(options.previews.groups, outcome.classes))
+  return { ...outcome, previews: 0, failedPreviews: 0, files: [...namesOf(outcome, options), ...folders] }
+}
+
+/** @throws FacekitError `OUTPUT_EXISTS` as a commit would */
+async function wouldCommit(pending: PendingFiles, files: readonly string[]): Promise<Committed> {
+  await pending.checkRoomFor(files)
+  const earlier = [...pending.earlierFiles.keys()].filter((name) => !name.includes('/'))
+  return { removed: earlier.filter((name) => !files.includes(name)), kept: [] }
+}
+
+async function outcomeOf(clustering: Clustering, embeddings: EmbeddingReader): Promise<LabelOutcome> {
+  const { classOf, duplicateOf, sizes } = clustering
+  const labelled = classOf.reduce((count, number) => count + Number(number !== NO_CLASS), 0)
+  return {
+    classes: sizes.length,
+    singletons: sizes.reduce((count, size) => count + Number(size === 1), 0),
+    labelled,
+    duplicates: duplicateOf.reduce((count, stays) => count + Number(stays !== NOT_A_DUPLICATE), 0),
+    largest: await largestClass(clustering, labelled, embeddings),
+  }
+}
+
+/** Files right in the output, as the summary lists them. */
+function namesOf(outcome: LabelOutcome, { removedDuplicates, run }: LabelOptions): string[] {
+  return [
+    ...arrayNames(outcome),
+    DISTRIBUTION_NAME,
+    ASSIGNMENTS_NAME,
+    ...(removedDuplicates ? [DUPLICATES_NAME] : []),
+    ...(run ? [RUN_NAME] : []),
+  ]
+}
+
+function arrayNames({ classes, labelled }: LabelOutcome): [classes: string, dataList: string] {
+  const prefix = `fr_train_${shortCount(classes)}_class_${shortCount(labelled)}_data`
+  return [`${prefix}_classes.npy`, `${prefix}_data_list.npy`]
 }

@@ -5,6 +5,7 @@ import {
   NO_CLASS,
   NOT_A_DUPLICATE,
   type Clustering,
+  type EmbeddingReader,
   type LabelArrayWriter,
   type LabelRecord,
   type PathBatch,
@@ -77,7 +78,27 @@ export async function decodeGrey(): Promise<Uint8Array> {
   return new Uint8Array(112 * 112 * 3).fill(128)
 }
 
-/** Options that work; without previews. */
+/** Embeddings by row, made as they are read, each of length 1. */
+export function embeddingsOf(
+  rows: number,
+  dim: number,
+  embed: (row: number) => ArrayLike<number>,
+): EmbeddingReader {
+  return {
+    rows,
+    dim,
+    readUnits(start, end, into) {
+      for (let row = start; row < end; row++) into.set(embed(row), (row - start) * dim)
+    },
+  }
+}
+
+/** A direction of the plane. */
+export function plane(degrees: number): [number, number] {
+  return [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)]
+}
+
+/** Options that work; without previews. All images are alike. */
 export function labelOptions(
   output: string,
   clustering: Clustering,
@@ -86,6 +107,7 @@ export function labelOptions(
   return {
     output,
     paths: pathSource(pathsFor(clustering)),
+    embeddings: embeddingsOf(clustering.classOf.length, 2, () => [1, 0]),
     arrays: jsonArrays,
     previews: { groups: 0, decode: decodeGrey },
     removedDuplicates: true,

@@ -26,9 +26,10 @@ describe('names of the label files', () => {
       `fr_train_${c}_class_${d}_data_data_list.npy`,
       'clustering_result.txt',
       'assignments.parquet',
+      'duplicates.csv',
     ]
     expect(await visible(output)).toEqual([...names].sort())
-    expect(summary).toEqual({
+    expect(summary).toMatchObject({
       classes,
       labelled,
       duplicates: 0,

@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NO_CLASS } from '@facekit/core'
+import { seededRandom } from '@facekit/testing'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { writeLabels, type LabelWriter } from '../src/index.js'
@@ -9,8 +10,10 @@ import {
   closing,
   clusteringOf,
   decodeGrey,
+  embeddingsOf,
   labelOptions,
   pathSource,
+  plane,
   temporaryFolder,
   visible,
   write,
@@ -35,29 +38,23 @@ describe('names of previews', () => {
     [
       'the same name in several folders',
       ['/a/x.png', '/b/x.png', '/c/x.png'],
-      ['x.jpg', 'x_2.jpg', 'x_3.jpg'],
-    ],
-    ['names that differ only in their extension', ['x.png', 'x.JPEG'], ['x.jpg', 'x_2.jpg']],
-    ['names that differ only in letter case', ['/a/Eva.png', '/b/EVA.png'], ['EVA_2.jpg', 'Eva.jpg']],
-    [
-      'names that differ only in Unicode form',
-      ['/a/\u00e9.png', '/b/e\u0301.png'],
-      ['e\u0301_2.jpg', '\u00e9.jpg'],
+      ['01_typical_x.jpg', '02_typical_x.jpg', '03_atypical_x.jpg'],
     ],
     [
-      'a number that another image bears, before',
-      ['a_2.png', 'a.png', '/b/A.png'],
-      ['A_3.jpg', 'a.jpg', 'a_2.jpg'],
+      'names that differ only in their extension',
+      ['x.png', 'x.JPEG'],
+      ['01_typical_x.jpg', '02_atypical_x.jpg'],
     ],
     [
-      'a number that another image bears, after',
-      ['a.png', '/b/a.png', 'a_2.png'],
-      ['a.jpg', 'a_2.jpg', 'a_2_2.jpg'],
+      'names that differ only in letter case',
+      ['/a/Eva.png', '/b/EVA.png'],
+      ['01_typical_Eva.jpg', '02_atypical_EVA.jpg'],
     ],
-    ['names with dots', ['/a/x.y.png', '/a/.png'], ['.png.jpg', 'x.y.jpg']],
-    ['no name at all', ['', '/'], ['image.jpg', 'image_2.jpg']],
+    ['names with dots', ['/a/x.y.png', '/a/.png'], ['01_typical_x.y.jpg', '02_atypical_.png.jpg']],
+    ['no name at all', ['', '/'], ['01_typical_image.jpg', '02_atypical_image.jpg']],
+    ['one image', ['/a/eva.png'], ['01_typical_eva.jpg']],
   ])('%s', async (_case, paths, expected) => {
-    expect(await previewsOf(paths)).toEqual([...expected].sort())
+    expect(await previewsOf(paths)).toEqual(expected)
   })
 
   it('fit a file system, however long the originals are', async () => {
@@ -66,7 +63,7 @@ describe('names of previews', () => {
     expect(names.length).toBe(2)
     for (const name of names) {
       expect(Buffer.byteLength(name)).toBeLessThanOrEqual(255)
-      expect(name).toMatch(/^人+(_2)?\.jpg$/)
+      expect(name).toMatch(/^0[12]_a?typical_人+\.jpg$/)
     }
   })
 })
@@ -85,8 +82,8 @@ describe('previews', () => {
     })
     expect(summary).toMatchObject({ previews: 2, failedPreviews: 0 })
     for (const [file, colour] of [
-      ['group_0000/a.jpg', colours['/a.png']],
-      ['group_0001/b.jpg', colours['/b.png']],
+      ['group_0000/01_typical_a.jpg', colours['/a.png']],
+      ['group_0001/01_typical_b.jpg', colours['/b.png']],
     ] as const) {
       const image = sharp(await readFile(join(output, file)))
       expect(await image.metadata()).toMatchObject({ format: 'jpeg', width: 112, height: 112, channels: 3 })
@@ -95,33 +92,63 @@ describe('previews', () => {
     }
   })
 
-  it('show the first ten images of a class in the order of the rows, without duplicates', async () => {
+  /** Image `row` of a class in the plane, `degrees` from the others. */
+  const shownOf = async (degrees: readonly number[], classOf = degrees.map(() => 0), batchRows = 7) => {
     const output = await temporaryFolder()
-    // Classes take turns; every third row of the first 15 is a duplicate of row 0.
-    const classOf: number[] = []
-    for (let row = 0; row < 60; row++) classOf.push(row > 0 && row < 15 && row % 3 === 0 ? NO_CLASS : row % 2)
-    const duplicateOf = classOf.map((number) => (number === NO_CLASS ? 0 : -1))
-    const paths = classOf.map((_, row) => `/faces/${String(row).padStart(2, '0')}.png`)
     const decoded: string[] = []
-    const summary = await write(output, clusteringOf(classOf, duplicateOf), {
-      paths: pathSource(paths, 7),
+    const paths = degrees.map((_, row) => `/faces/${row}.png`)
+    await write(output, clusteringOf(classOf), {
+      paths: pathSource(paths, batchRows),
+      embeddings: embeddingsOf(degrees.length, 2, (row) => plane(degrees[row]!)),
       previews: {
-        groups: 2,
+        groups: 1,
         decode: async (path) => {
           decoded.push(path)
           return decodeGrey()
         },
       },
     })
-    expect(summary.previews).toBe(20)
-    const first = (number: number) => paths.filter((_, row) => classOf[row] === number).slice(0, 10)
-    for (const number of [0, 1]) {
-      expect((await readdir(join(output, `group_000${number}`))).sort()).toEqual(
-        first(number).map((path) => path.slice('/faces/'.length, -'.png'.length) + '.jpg'),
-      )
-    }
-    // Nothing else was decoded.
-    expect(decoded.sort()).toEqual([...first(0), ...first(1)].sort())
+    return { shown: (await readdir(join(output, 'group_0000'))).sort(), decoded }
+  }
+  const named = (rows: readonly number[]) =>
+    rows.map((row, place) => {
+      const which = place < rows.length / 2 ? 'typical' : 'atypical'
+      return `${String(place + 1).padStart(2, '0')}_${which}_${row}.jpg`
+    })
+
+  it('show the five most typical images of a class and the five least, and decode no others', async () => {
+    // Image i is i degrees from the mean, but for an odd one; every fourth row is of another class.
+    const degrees = Array.from({ length: 31 }, (_, row) => (row % 2 === 0 ? row : -row))
+    degrees[9] = 80
+    degrees[10] = -80
+    const classOf = degrees.map((_, row) => Number(row % 4 === 3))
+    const { shown, decoded } = await shownOf(degrees, classOf)
+    const inClass = degrees.map((_, row) => row).filter((row) => classOf[row] === 0)
+    const vectors = degrees.map(plane)
+    const sum = (axis: 0 | 1) => inClass.reduce((total, row) => total + vectors[row]![axis], 0)
+    const cosine = (row: number) => sum(0) * vectors[row]![0] + sum(1) * vectors[row]![1]
+    const ordered = inClass.toSorted((a, b) => cosine(b) - cosine(a))
+    const expected = [...ordered.slice(0, 5), ...ordered.slice(-5)]
+    expect(shown).toEqual(named(expected))
+    expect(expected.slice(-2).sort()).toEqual([10, 9])
+    expect(decoded).toEqual(expected.map((row) => `/faces/${row}.png`))
+  })
+
+  it('show all of ten images, the most typical first', async () => {
+    const { shown } = await shownOf([40, 1, -30, 0, 20, 3, -60, -10, 11, 70])
+    // The mean is at 4.4 degrees.
+    expect(shown).toEqual(named([5, 1, 3, 8, 7, 4, 2, 0, 6, 9]))
+  })
+
+  it('show the same images of a large class each time, whatever the batches of paths, and an odd one', async () => {
+    const random = seededRandom(3)
+    const degrees = Array.from({ length: 5000 }, () => 40 * (random() - 0.5))
+    const first = await shownOf(degrees)
+    const again = await shownOf(degrees, undefined, 1000)
+    expect(again).toEqual(first)
+    const shown = first.decoded.map((path) => Math.abs(degrees[Number(/\d+/.exec(path))]!))
+    expect(Math.max(...shown.slice(0, 5))).toBeLessThan(1)
+    expect(Math.min(...shown.slice(5))).toBeGreaterThan(19)
   })
 
   it.each([
@@ -135,7 +162,7 @@ describe('previews', () => {
       previews: { groups, decode: decodeGrey },
     })
     expect(await groupFolders(output)).toEqual(folders)
-    expect(summary.files.slice(4)).toEqual(folders)
+    expect(summary.files.slice(5)).toEqual(folders)
     expect(summary.previews).toBe([0, 3, 5, 6][folders.length])
   })
 
@@ -151,7 +178,10 @@ describe('previews', () => {
       },
     })
     expect(summary).toMatchObject({ classes: 2, labelled: 4, previews: 2, failedPreviews: 2 })
-    expect((await readdir(join(output, 'group_0000'))).sort()).toEqual(['0.jpg', '2.jpg'])
+    expect((await readdir(join(output, 'group_0000'))).sort()).toEqual([
+      '01_typical_0.jpg',
+      '03_atypical_2.jpg',
+    ])
   })
 })
 
@@ -174,7 +204,7 @@ describe('a preview that cannot be written', () => {
     })
     expect(summary).toMatchObject({ classes: 3, labelled: 6, previews: 0, failedPreviews: 0 })
     expect(summary.previewsGivenUp).toMatch(/ENOENT/)
-    expect(summary.files).toHaveLength(4)
+    expect(summary.files).toHaveLength(5)
     expect(await visible(output)).toEqual(summary.files.toSorted())
   })
 })
@@ -227,7 +257,11 @@ describe('a second run into the same folder', () => {
     ])
     const mine = ['group_photos', 'group_0042', 'group_00001', 'other', 'group_0099', 'group_0007']
     expect(await visible(output)).toEqual([...files, ...mine, 'fr_train_5_class_9_data_classes.npy'].sort())
-    expect((await readdir(join(output, 'group_0000'))).sort()).toEqual(['0.jpg', '1.jpg', '5.jpg'])
+    expect((await readdir(join(output, 'group_0000'))).sort()).toEqual([
+      '01_typical_0.jpg',
+      '02_typical_1.jpg',
+      '03_atypical_5.jpg',
+    ])
     expect(await readdir(join(output, 'group_0007'))).toEqual(['notes.txt'])
     expect(await readFile(join(output, 'group_0042', 'a.jpg'), 'utf8')).toBe('mine')
 

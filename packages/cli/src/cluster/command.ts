@@ -1,15 +1,18 @@
 import { fstatSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { OptionError } from '@facekit/core'
 import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
 import { deviceWish } from '../device-flags.js'
 import { EXIT } from '../exit-codes.js'
 import { COMMON_FLAGS, RESUME_FLAG } from '../flags.js'
-import { LABEL_FLAGS } from '../label/flags.js'
+import { DRY_RUN_FLAG, LABEL_FLAGS } from '../label/flags.js'
+import { sayLabels } from '../label/say-labels.js'
 import { defaultMemoryLimit } from '../memory.js'
 import { DEFAULT_INPUT, MEMORY_FLAG, SEARCH_FLAGS } from '../search/flags.js'
 import type { CommandContext, Input } from '../standard-streams.js'
 import { printSummary } from '../summary.js'
 import { createTalk } from '../talk.js'
+import type { Examples } from '../help-examples.js'
 
 export const name = 'cluster'
 export const describe = 'Embeddings to training labels'
@@ -37,27 +40,30 @@ export const flags = {
     default: false,
     describe: 'Write report.html beside the labels as well: see report',
   },
+  'dry-run': {
+    ...DRY_RUN_FLAG['dry-run'],
+    describe: `${DRY_RUN_FLAG['dry-run'].describe}. Edges are kept, so that the run itself takes seconds; with --no-keep-edges nothing stays`,
+  },
   ...RESUME_FLAG,
   ...COMMON_FLAGS,
 } as const
 
+export const examples: Examples = [
+  ['$0 cluster --input embeddings/ --output labels/', 'NPY files to labels'],
+  ['$0 cluster --input embeddings/ --cluster_thresh 0.6 --no-remove_duplicates', 'Looser, duplicates kept'],
+  [
+    '$0 cluster --input embeddings/ --output labels/ --method communities',
+    'Identities that do not chain, without a threshold to find',
+  ],
+  [
+    '$0 cluster --input embeddings/ --output labels/ --cluster_thresh 0.75',
+    'By another threshold, without another search',
+  ],
+  ['$0 extract --input crops/ --weights model.onnx | $0 cluster --output labels/', 'As a pipe'],
+]
+
 export function builder(yargs: Argv): Argv<InferredOptionTypes<typeof flags>> {
-  return yargs
-    .options(flags)
-    .example('$0 cluster --input embeddings/ --output labels/', 'NPY files to labels')
-    .example(
-      '$0 cluster --input embeddings/ --cluster_thresh 0.6 --no-remove_duplicates',
-      'Looser, duplicates kept',
-    )
-    .example(
-      '$0 cluster --input embeddings/ --output labels/ --method communities',
-      'Identities that do not chain, without a threshold to find',
-    )
-    .example(
-      '$0 cluster --input embeddings/ --output labels/ --cluster_thresh 0.75',
-      'By another threshold, without another search',
-    )
-    .example('$0 extract --input crops/ --weights model.onnx | $0 cluster --output labels/', 'As a pipe')
+  return yargs.options(flags)
 }
 
 export async function handler(
@@ -76,14 +82,13 @@ export async function handler(
     threads: args.threads ?? availableParallelism(),
     device: deviceWish(args),
   }
+  if (args.report && args.dryRun)
+    throw new OptionError('Expected no --report with --dry-run, which leaves no labels to report on')
   const reporting = args.report ? await import('../report/run.js') : undefined
   // Before hours of search.
   await (await reporting?.openReport(args.output))?.discard()
   const summary = await cluster(options, talk, signal)
-  const { images, classes, labelled, duplicates, seconds } = summary
-  talk.info(
-    `${images} images: ${classes} classes of ${labelled} images, ${duplicates} duplicates removed, in ${seconds.toFixed(1)} s: see ${args.output}`,
-  )
+  sayLabels(summary, args.output, talk)
   if (reporting) {
     const { file } = await reporting.report({ labels: args.output, seed: 1 }, talk, signal)
     talk.info(`Open the report: ${file}`)

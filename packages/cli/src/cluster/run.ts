@@ -48,6 +48,8 @@ export interface ClusterSummary extends LabelSummary, ChosenMethod {
   edges: number
   /** Whether they were those of an earlier search. */
   edgesReused: boolean
+  /** Whether labels in the output folder were left as they were. */
+  dryRun: boolean
   engine: string
   /** GPUs that held the gallery; 0 for the CPU. */
   gpus: number
@@ -63,7 +65,7 @@ export async function cluster(
   signal?: AbortSignal,
 ): Promise<ClusterSummary> {
   const startMs = Date.now()
-  const { method = 'components', clusterThresh } = options
+  const { method = 'components', clusterThresh, dryRun = false } = options
   // What can be said at once is said at once.
   if (method === 'components')
     checkFloor(options.floor, { ...options, clusterThresh: componentsThreshold(clusterThresh) })
@@ -72,8 +74,8 @@ export async function cluster(
   const { input } = options
   if (typeof input === 'string') await settleInput(input, talk)
   const given = typeof input === 'string' ? await orStopped(openFileSet(input), signal) : input
-  const openPending = async () => {
-    const opened = await PendingFiles.in(edgesFolder(options.output), 'edges', { resume: options.resume })
+  const openPending = async (folder = edgesFolder(options.output)) => {
+    const opened = await PendingFiles.in(folder, 'edges', { resume: options.resume })
     sayLeftover(opened, talk)
     return opened
   }
@@ -82,13 +84,15 @@ export async function cluster(
   const labels = await openLabels(options.output, options.saveGroups, options.resume)
   sayLeftover(labels, talk)
   const received = new Progress('receive', 'embeddings')
+  received.sharesTerminal = true
   let pending: PendingFiles | undefined
   try {
     const set =
       given instanceof Readable
         ? await spoolArrow(given, labels.scratchPath('spool'), received, talk, signal)
         : given
-    pending = await openPending()
+    // Where nothing is to stay, nothing is to go either.
+    pending = await openPending(dryRun && !options.keepEdges ? labels.scratchPath('edges') : undefined)
     const labelled = { ...options, ...(await chooseMethod(options, set, talk, signal)) }
     labelMemory(labelled.memoryLimit, set.rows, labelled.method)
     warnOfThresholds(labelled, talk)
@@ -107,7 +111,7 @@ export async function cluster(
       survey,
     )
     const summary = await labelEdges(set, edges, survey.unusable, labelled, labels, run, talk, signal)
-    if (!options.keepEdges) await removeOutput(edges.folder, 'edges')
+    if (!options.keepEdges && !dryRun) await removeOutput(edges.folder, 'edges')
     return {
       ...summary,
       method: labelled.method,
@@ -116,6 +120,7 @@ export async function cluster(
       unusable: survey.unusable.length,
       edges: edges.edges,
       edgesReused: found.isReused,
+      dryRun,
       engine: chosen.engine,
       gpus: found.gpus,
       peakMemoryBytes: process.resourceUsage().maxRSS * 1024,

@@ -5,6 +5,7 @@ import type { CommandContext } from '../standard-streams.js'
 import { printSummary } from '../summary.js'
 import { createTalk } from '../talk.js'
 import { WEIGHTS_FLAGS } from '../weights/flags.js'
+import type { Examples } from '../help-examples.js'
 
 export const name = 'convert'
 export const usage = 'convert <weights> <model>'
@@ -21,13 +22,16 @@ export const flags = {
   ...COMMON_FLAGS,
 } as const
 
+export const examples: Examples = [
+  ['$0 convert model.pth model.onnx', 'For any tool that reads ONNX'],
+  ['$0 convert model.pth small.onnx --precision int8 --calibration crops/', '8-bit weights'],
+]
+
 export function builder(yargs: Argv) {
   return yargs
     .positional('weights', { type: 'string', demandOption: true, describe: 'PyTorch weights' })
     .positional('model', { type: 'string', demandOption: true, describe: 'ONNX file to write' })
     .options(flags)
-    .example('$0 convert model.pth model.onnx', 'For any tool that reads ONNX')
-    .example('$0 convert model.pth small.onnx --precision int8 --calibration crops/', '8-bit weights')
 }
 
 export async function handler(

@@ -7,6 +7,7 @@ import { print, printSummary } from '../summary.js'
 import { createTalk } from '../talk.js'
 import { KINDS } from './kinds.js'
 import type { EvaluateSummary } from './run.js'
+import type { Examples } from '../help-examples.js'
 
 export const name = 'evaluate'
 export const usage = 'evaluate <labels>'
@@ -55,6 +56,11 @@ export const flags = {
   },
 } as const
 
+export const examples: Examples = [
+  ['$0 evaluate labels/ --truth crops/', 'Each image is of the folder that it is in'],
+  ['$0 evaluate labels/ --truth truth.csv --for-precision 0.99', 'Which --cluster-thresh to take'],
+]
+
 export function builder(yargs: Argv) {
   return yargs
     .positional('labels', {
@@ -63,8 +69,6 @@ export function builder(yargs: Argv) {
       describe: 'What is judged: a folder of labels, or a CSV, NPY or .meta file as of the truth',
     })
     .options(flags)
-    .example('$0 evaluate labels/ --truth crops/', 'Each image is of the folder that it is in')
-    .example('$0 evaluate labels/ --truth truth.csv --for-precision 0.99', 'Which --cluster-thresh to take')
 }
 
 export async function handler(

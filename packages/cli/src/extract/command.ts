@@ -10,6 +10,7 @@ import type { CommandContext } from '../standard-streams.js'
 import { DEVICE_FLAGS, deviceWish } from '../device-flags.js'
 import { createTalk } from '../talk.js'
 import { WEIGHTS_FLAGS } from '../weights/flags.js'
+import type { Examples } from '../help-examples.js'
 
 export const name = 'extract'
 export const describe = 'Images to embeddings'
@@ -93,15 +94,17 @@ export const flags = {
   ...COMMON_FLAGS,
 } as const
 
+export const examples: Examples = [
+  ['$0 extract --input crops/ --weights model.onnx --output embeddings/', 'A folder to NPY files'],
+  [
+    '$0 extract --input list.txt --weights model.onnx --use-l2-norm',
+    'A list of paths, embeddings of length 1',
+  ],
+  ['$0 extract --input crops/ --weights model.onnx | $0 cluster', 'Labels without files in between'],
+]
+
 export function builder(yargs: Argv): Argv<InferredOptionTypes<typeof flags>> {
-  return yargs
-    .options(flags)
-    .example('$0 extract --input crops/ --weights model.onnx --output embeddings/', 'A folder to NPY files')
-    .example(
-      '$0 extract --input list.txt --weights model.onnx --use-l2-norm',
-      'A list of paths, embeddings of length 1',
-    )
-    .example('$0 extract --input crops/ --weights model.onnx | $0 cluster', 'Labels without files in between')
+  return yargs.options(flags)
 }
 
 export async function handler(

@@ -6,7 +6,9 @@ import { DEFAULT_INPUT, MEMORY_FLAG } from '../search/flags.js'
 import type { CommandContext } from '../standard-streams.js'
 import { printSummary } from '../summary.js'
 import { createTalk } from '../talk.js'
-import { LABEL_FLAGS } from './flags.js'
+import { DRY_RUN_FLAG, LABEL_FLAGS } from './flags.js'
+import { sayLabels } from './say-labels.js'
+import type { Examples } from '../help-examples.js'
 
 export const name = 'label'
 export const describe = 'Edges to training labels, by any thresholds'
@@ -17,16 +19,22 @@ export const flags = {
   output: { type: 'string', default: './02_output/current', describe: 'Folder for the labels' },
   ...LABEL_FLAGS,
   ...MEMORY_FLAG,
+  'dry-run': {
+    ...DRY_RUN_FLAG['dry-run'],
+    describe: `${DRY_RUN_FLAG['dry-run'].describe}. Edges in parts are joined`,
+  },
   ...COMMON_FLAGS,
 } as const
 
+export const examples: Examples = [
+  [
+    '$0 label --input embeddings/ --edges edges/ --output labels/ --cluster_thresh 0.6',
+    'Labels without another search',
+  ],
+]
+
 export function builder(yargs: Argv): Argv<InferredOptionTypes<typeof flags>> {
-  return yargs
-    .options(flags)
-    .example(
-      '$0 label --input embeddings/ --edges edges/ --output labels/ --cluster_thresh 0.6',
-      'Labels without another search',
-    )
+  return yargs.options(flags)
 }
 
 export async function handler(
@@ -37,10 +45,7 @@ export async function handler(
   const talk = createTalk(streams.stderr, args.quiet)
   const memoryLimit = args.memoryLimit ?? defaultMemoryLimit()
   const summary = await label({ ...args, command, memoryLimit }, talk, signal)
-  const { images, classes, labelled, duplicates, seconds } = summary
-  talk.info(
-    `${images} images: ${classes} classes of ${labelled} images, ${duplicates} duplicates removed, in ${seconds.toFixed(1)} s: see ${args.output}`,
-  )
+  sayLabels(summary, args.output, talk)
   if (args.json) await printSummary(summary, streams)
   return EXIT.ok
 }

@@ -32,3 +32,12 @@ export const LABEL_FLAGS = {
     describe: 'Largest classes to save previews of; 0 for none',
   },
 } as const satisfies Flags
+
+/** Of the commands that write labels. */
+export const DRY_RUN_FLAG = {
+  'dry-run': {
+    type: 'boolean',
+    default: false,
+    describe: 'Say what labels would come of it, and leave those in the output as they are',
+  },
+} as const satisfies Flags

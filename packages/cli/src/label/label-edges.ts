@@ -7,7 +7,7 @@ import { decodeImage } from '@facekit/preprocess'
 import { flow } from '../flow.js'
 import { labelMemory } from '../memory.js'
 import { grouped } from '../progress.js'
-import { sayCommitted } from '../said-of-output.js'
+import { sayCommitted, sayPlanned } from '../said-of-output.js'
 import type { Talk } from '../talk.js'
 import type { ChosenMethod, MethodWish } from './method.js'
 
@@ -17,6 +17,8 @@ export interface LabelWish extends MethodWish {
   duplicateThresh: number
   /** Classes that get a folder of preview images. */
   saveGroups: number
+  /** Whether labels are made and said, but not written. */
+  dryRun?: boolean | undefined
   /** Bytes that it may take beside the program itself. */
   memoryLimit: number
 }
@@ -65,7 +67,7 @@ export function warnOfThresholds(
  * Makes labels of edges and of the paths of the embeddings that they are between.
  *
  * @param unusable rows that are in no class
- * @param pending of labels; it is committed
+ * @param pending of labels; it is committed, but for a dry run
  * @param run what is said of it beside the labels
  * @throws FacekitError
  */
@@ -79,11 +81,13 @@ export async function labelEdges(
   talk: Talk,
   signal: AbortSignal | undefined,
 ): Promise<LabelSummary> {
-  const { method, clusterThresh, removeDuplicates, duplicateThresh, saveGroups } = options
+  const { method, clusterThresh, removeDuplicates, duplicateThresh, saveGroups, dryRun = false } = options
   const memory = labelMemory(options.memoryLimit, set.rows, method)
+  const rows = new UnitRows(set)
   const labels = writeLabels({
     output: pending,
     paths: () => pathsOf(set),
+    embeddings: rows,
     arrays: npyLabelArrays,
     previews: {
       groups: saveGroups,
@@ -91,6 +95,7 @@ export async function labelEdges(
     },
     removedDuplicates: removeDuplicates,
     run,
+    dryRun,
     // The contract's own says nothing.
     ...(method === 'communities' && { method: `communities at a cosine of ${clusterThresh}` }),
   })
@@ -101,7 +106,6 @@ export async function labelEdges(
     excluded: unusable,
     again: () => readEdges(edges, { threshold: clusterThresh }),
   }
-  const rows = new UnitRows(set)
   try {
     const first = readEdges(edges, { threshold: duplicateThreshold ?? clusterThresh })
     const stage =
@@ -120,7 +124,13 @@ export async function labelEdges(
     await rows.close()
   }
   // It is of labels that are no more.
-  if ((await filesMadeIn(pending.output, 'report')).length > 0) await removeOutput(pending.output, 'report')
+  const report = await filesMadeIn(pending.output, 'report')
+  if (dryRun) {
+    const earlier = new Set([...pending.earlierFiles.keys()].map((name) => name.split('/', 1)[0]!))
+    sayPlanned(pending.output, labels.result.files, [...earlier, ...report], talk)
+    return labels.result
+  }
+  if (report.length > 0) await removeOutput(pending.output, 'report')
   const { failedPreviews, previewsGivenUp } = labels.result
   sayCommitted(labels.result, talk)
   if (failedPreviews > 0) {

@@ -30,6 +30,8 @@ export interface LabelRunSummary extends LabelSummary, ChosenMethod {
   unusable: number
   /** In the folder of edges. */
   edges: number
+  /** Whether the output folder was left as it was. */
+  dryRun: boolean
   seconds: number
 }
 
@@ -65,6 +67,7 @@ export async function label(wish: LabelOptions, talk: Talk, signal?: AbortSignal
       images: set.rows,
       unusable: survey.unusable.length,
       edges: edges.edges,
+      dryRun: options.dryRun ?? false,
       seconds: (Date.now() - startMs) / 1000,
     }
   } finally {

@@ -5,6 +5,7 @@ import { grouped } from '../progress.js'
 import type { CommandContext } from '../standard-streams.js'
 import { printSummary } from '../summary.js'
 import { createTalk } from '../talk.js'
+import type { Examples } from '../help-examples.js'
 
 export const name = 'report'
 export const usage = 'report <labels>'
@@ -29,6 +30,11 @@ export const flags = {
   ...COMMON_FLAGS,
 } as const
 
+export const examples: Examples = [
+  ['$0 report labels/', 'Writes labels/report.html'],
+  ['$0 report labels/ --input embeddings/ --seed 2', 'Other classes, of embeddings that were moved'],
+]
+
 export function builder(yargs: Argv) {
   return yargs
     .positional('labels', {
@@ -37,8 +43,6 @@ export function builder(yargs: Argv) {
       describe: 'Folder with the labels of cluster or label',
     })
     .options(flags)
-    .example('$0 report labels/', 'Writes labels/report.html')
-    .example('$0 report labels/ --input embeddings/ --seed 2', 'Other classes, of embeddings that were moved')
 }
 
 export async function handler(

@@ -12,6 +12,7 @@ import { printSummary } from '../summary.js'
 import { createTalk } from '../talk.js'
 import { PART_FLAGS, partOf } from '../part-flags.js'
 import { DEFAULT_INPUT, MEMORY_FLAG, SEARCH_FLAGS } from './flags.js'
+import type { Examples } from '../help-examples.js'
 
 export const name = 'search'
 export const describe = 'Embeddings to edges: all pairs that are similar enough, stored'
@@ -29,14 +30,16 @@ export const flags = {
   ...COMMON_FLAGS,
 } as const
 
+export const examples: Examples = [
+  ['$0 search --input embeddings/ --output edges/ --floor 0.5', 'Once'],
+  [
+    '$0 label --input embeddings/ --edges edges/ --output labels/ --cluster_thresh 0.6',
+    'And then labels by any thresholds from the floor up',
+  ],
+]
+
 export function builder(yargs: Argv): Argv<InferredOptionTypes<typeof flags>> {
-  return yargs
-    .options(flags)
-    .example('$0 search --input embeddings/ --output edges/ --floor 0.5', 'Once')
-    .example(
-      '$0 label --input embeddings/ --edges edges/ --output labels/ --cluster_thresh 0.6',
-      'And then labels by any thresholds from the floor up',
-    )
+  return yargs.options(flags)
 }
 
 export async function handler(

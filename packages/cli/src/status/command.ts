@@ -3,6 +3,7 @@ import { EXIT } from '../exit-codes.js'
 import type { CommandContext } from '../standard-streams.js'
 import { print, printSummary } from '../summary.js'
 import { STAGES } from '../run-layout.js'
+import type { Examples } from '../help-examples.js'
 
 export const name = 'status'
 export const usage = 'status <run>'
@@ -16,6 +17,11 @@ export const flags = {
   json: { type: 'boolean', default: false, describe: 'Print it as JSON instead of a table' },
 } as const
 
+export const examples: Examples = [
+  ['$0 status run/', 'From the files alone, on any machine'],
+  ['$0 status run/ --missing search', 'For scripts'],
+]
+
 export function builder(yargs: Argv) {
   return yargs
     .positional('run', {
@@ -24,8 +30,6 @@ export function builder(yargs: Argv) {
       describe: 'Folder with embeddings/, edges/ and labels/, as submit makes it',
     })
     .options(flags)
-    .example('$0 status run/', 'From the files alone, on any machine')
-    .example('$0 status run/ --missing search', 'For scripts')
 }
 
 export async function handler(

@@ -7,6 +7,7 @@ import { partCount } from '../part-flags.js'
 import type { CommandContext } from '../standard-streams.js'
 import { createTalk } from '../talk.js'
 import { TASK_FLAGS } from './tasks.js'
+import type { Examples } from '../help-examples.js'
 
 export const name = 'submit'
 export const usage = 'submit <system>'
@@ -46,23 +47,25 @@ const RUN_FLAGS = {
 
 export const flags = { ...RUN_FLAGS, ...TASK_FLAGS }
 
+export const examples: Examples = [
+  [
+    '$0 submit slurm --input list.txt --weights model.pth --output run/ --parts 64 --gpus-per-task 1',
+    'Submit a run in 64 parts',
+  ],
+  [
+    '$0 submit slurm --input list.txt --weights model.pth --output run/ --parts 8 --dry-run -- --account=faces',
+    'Write the scripts only, with an option for sbatch',
+  ],
+  ['run/slurm/submit.sh', 'Submit what is missing, at any time'],
+]
+
 export function builder(yargs: Argv) {
   const withRun = yargs
     .positional('system', { choices: ['slurm'] as const, demandOption: true, describe: 'Batch system' })
     .options(RUN_FLAGS)
   // Of these nothing is known but their names: the stages read them.
   withRun.options(TASK_FLAGS)
-  return withRun
-    .parserConfiguration({ 'populate--': true })
-    .example(
-      '$0 submit slurm --input list.txt --weights model.pth --output run/ --parts 64 --gpus-per-task 1',
-      'Submit a run in 64 parts',
-    )
-    .example(
-      '$0 submit slurm --input list.txt --weights model.pth --output run/ --parts 8 --dry-run -- --account=faces',
-      'Write the scripts only, with an option for sbatch',
-    )
-    .example('run/slurm/submit.sh', 'Submit what is missing, at any time')
+  return withRun.parserConfiguration({ 'populate--': true })
 }
 
 export async function handler(

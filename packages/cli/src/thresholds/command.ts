@@ -6,6 +6,7 @@ import { grouped } from '../progress.js'
 import type { CommandContext } from '../standard-streams.js'
 import { print, printSummary } from '../summary.js'
 import { createTalk } from '../talk.js'
+import type { Examples } from '../help-examples.js'
 
 export const name = 'thresholds'
 export const usage = 'thresholds <edges>'
@@ -28,6 +29,11 @@ export const flags = {
   },
 } as const
 
+export const examples: Examples = [
+  ['$0 thresholds labels/', 'Where to put --cluster-thresh'],
+  ['$0 thresholds edges/ --step 0.05 --json', 'For programs'],
+]
+
 export function builder(yargs: Argv) {
   return yargs
     .positional('edges', {
@@ -36,8 +42,6 @@ export function builder(yargs: Argv) {
       describe: 'Folder with edges: that of search, or the labels of cluster',
     })
     .options(flags)
-    .example('$0 thresholds labels/', 'Where to put --cluster-thresh')
-    .example('$0 thresholds edges/ --step 0.05 --json', 'For programs')
 }
 
 export async function handler(

@@ -1,10 +1,8 @@
-import type { EmbeddingReader } from '@facekit/core'
+import { add, dot, readRows, readVectors, sampleClasses, toUnit, type EmbeddingReader } from '@facekit/core'
 import { LIMITS } from '../limits.js'
 import { Best } from './best.js'
 import type { Classes } from './classes.js'
 import type { Pair } from './edge-facts.js'
-import { sampleClasses } from './sample.js'
-import { add, dot, readRows, readVectors, toUnit } from './vectors.js'
 
 /** Two classes that may be one person. */
 export interface AlikeClasses {

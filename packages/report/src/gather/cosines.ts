@@ -1,4 +1,4 @@
-import { dot } from './vectors.js'
+import { dot } from '@facekit/core'
 
 /** The cosines of some faces with one another. */
 export class Cosines {

@@ -1,4 +1,4 @@
-import { seededRandom, type EdgeBatch } from '@facekit/core'
+import { dot, readVectors, sample, sampleClasses, seededRandom, type EdgeBatch } from '@facekit/core'
 import { readEdges } from '@facekit/edges'
 import { ReportError } from '../errors.js'
 import { LIMITS } from '../limits.js'
@@ -11,9 +11,7 @@ import { Cosines } from './cosines.js'
 import { groupFailures, type Failures } from './failures.js'
 import { findLoose, type LooseClasses } from './loose.js'
 import { makePictures, type Picture } from './pictures.js'
-import { sample, sampleClasses } from './sample.js'
 import { chooseClasses, facesOf, type Face, type Sheet, type SheetKind } from './sheets.js'
-import { dot, readVectors } from './vectors.js'
 
 /** Of an image that stays, and one that was removed for it. */
 export interface Copies {

@@ -1,13 +1,11 @@
-import type { EmbeddingReader } from '@facekit/core'
+import { readVectors, sampleClasses, type EmbeddingReader } from '@facekit/core'
 import { LEAST_COHESION_ROWS, LEAST_HALF, LIMITS, LOW_COHESION } from '../limits.js'
 import { Best } from './best.js'
 import type { Classes } from './classes.js'
 import { drawnCohesion, edgeCohesion, type Cohesion } from './cohesion.js'
 import { Cosines } from './cosines.js'
 import type { EdgeFacts } from './edge-facts.js'
-import { sampleClasses } from './sample.js'
 import { twoGroups } from './two-groups.js'
-import { readVectors } from './vectors.js'
 
 /** Classes whose faces know few of one another. */
 export interface LooseClasses {

@@ -1,9 +1,8 @@
+import { add, dot, sample } from '@facekit/core'
 import { LIMITS } from '../limits.js'
 import type { Classes } from './classes.js'
 import type { Cohesion } from './cohesion.js'
 import type { LooseClasses } from './loose.js'
-import { sample } from './sample.js'
-import { add, dot } from './vectors.js'
 
 export interface Face {
   row: number

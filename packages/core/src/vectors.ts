@@ -1,4 +1,4 @@
-import type { EmbeddingReader } from '@facekit/core'
+import type { EmbeddingReader } from './batches.js'
 
 /** So many rows between two that are wanted are read over: quicker than another read. */
 const GAP_ROWS = 8

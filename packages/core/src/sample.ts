@@ -1,4 +1,4 @@
-import { NO_CLASS } from '@facekit/core'
+import { NO_CLASS } from './batches.js'
 
 /** Some of many items, each as likely (Knuth, "The Art of Computer Programming", volume 2, algorithm R), in their order. */
 export function sample<Item>(items: Iterable<Item>, most: number, random: () => number): Item[] {
