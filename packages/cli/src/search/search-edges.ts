@@ -84,7 +84,7 @@ export async function searchEdges(
     memoryBytes: memory.gallery,
     scratchFolder: pending.folder,
   })
-  const hash = new EmbeddingsFingerprint(earlier && earlier.rows * dim)
+  const hash = new EmbeddingsFingerprint(earlier ? [earlier.rows * dim] : [])
   await flow(
     readEmbeddings(set),
     [tap(({ embeddings }: EmbeddingBatch) => hash.add(embeddings))],
@@ -95,7 +95,7 @@ export async function searchEdges(
   sayOfRows(gallery.survey, survey.unusable, talk)
 
   const lowest = options.keepLower ? Math.min(options.floor, earlier?.floor ?? 1) : options.floor
-  const built = earlier && (await buildOn(earlier, hash.first, set, lowest, talk, signal))
+  const built = earlier && (await buildOn(earlier, hash.of(earlier.rows * dim), set, lowest, talk, signal))
   const floor = built ? lowest : options.floor
   const { fingerprint } = survey
   const info = { rows, dim, floor: Math.fround(floor), topK, fingerprint, unusable: survey.unusable.length }
