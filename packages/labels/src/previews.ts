@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Clustering, PendingFiles } from '@facekit/core'
+import type { PendingFiles } from '@facekit/core'
 import sharp from 'sharp'
-import { className } from './class-names.js'
+import { className, type NamedClustering } from './class-names.js'
 import { rowsOf, type PathSource } from './labelled-rows.js'
 import { previewNames } from './preview-names.js'
 
@@ -35,12 +35,12 @@ export interface PreviewSummary {
 export async function writePreviews(
   pending: PendingFiles,
   paths: PathSource,
-  clustering: Clustering,
+  clustering: NamedClustering,
   { groups, decode }: PreviewOptions,
   signal: AbortSignal,
 ): Promise<PreviewSummary> {
   const chosen = await choosePaths(paths, clustering, groups)
-  const folders = chosen.map((_, number) => className(number))
+  const folders = chosen.map((_, number) => className(clustering.numbers[number]!))
   const reserve = pending.scratchPath('reserve')
   let previews = 0
   try {
@@ -60,7 +60,11 @@ export async function writePreviews(
 }
 
 /** The first images of each of the largest classes. */
-async function choosePaths(paths: PathSource, clustering: Clustering, groups: number): Promise<string[][]> {
+async function choosePaths(
+  paths: PathSource,
+  clustering: NamedClustering,
+  groups: number,
+): Promise<string[][]> {
   const { classOf, sizes } = clustering
   const chosen = Array.from({ length: Math.min(groups, sizes.length) }, (): string[] => [])
   if (chosen.length === 0) return chosen

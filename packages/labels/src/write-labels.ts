@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { Writable } from 'node:stream'
 import {
   NO_CLASS,
@@ -11,10 +11,12 @@ import {
   type PathBatch,
 } from '@facekit/core'
 import { ASSIGNMENTS_NAME, writeAssignments } from './assignments.js'
-import { classNames, classNumber, shortCount } from './class-names.js'
+import { CHANGES_NAME, writeChanges, type ChangeCounts } from './changes.js'
+import { classNames, classNumber, numberBySize, shortCount, type NamedClustering } from './class-names.js'
 import { dataList } from './data-list.js'
 import { describeDistribution } from './distribution.js'
 import { LabelError } from './errors.js'
+import { keepNames, type EarlierLabels } from './keep-names.js'
 import type { PathSource } from './labelled-rows.js'
 import { writePreviews, type PreviewOptions } from './previews.js'
 import { RUN_NAME, writeRun } from './run-file.js'
@@ -27,6 +29,8 @@ export interface LabelOptions {
   previews: PreviewOptions
   /** Whether duplicates were looked for at all. */
   removedDuplicates: boolean
+  /** Labels of the first rows, or of all, whose names stay: see `keepNames`. Classes are numbered by size if left out. */
+  earlier?: EarlierLabels | undefined
   /** What made the classes, for `clustering_result.txt`; nothing is said if left out. */
   method?: string
   /** What made them, for `run.json`; there is none if left out. */
@@ -34,7 +38,10 @@ export interface LabelOptions {
 }
 
 /** What is known before there are labels. */
-export type LabelRunStart = Omit<LabelRun, 'seconds' | 'classes' | 'labelled' | 'duplicates'>
+export type LabelRunStart = Omit<
+  LabelRun,
+  'seconds' | 'classes' | 'keptNames' | 'nextName' | 'labelled' | 'duplicates'
+>
 
 const DISTRIBUTION_NAME = 'clustering_result.txt'
 
@@ -44,6 +51,8 @@ export interface LabelSummary extends Committed {
   /** Images in a class. */
   labelled: number
   duplicates: number
+  /** Rows of `changes.csv`, where names of earlier labels were kept. */
+  changes?: ChangeCounts
   previews: number
   /** Images that could not be decoded for their preview. */
   failedPreviews: number
@@ -79,13 +88,24 @@ export async function openLabels(folder: string, groups: number, resume?: boolea
 }
 
 /**
+ * Looks whether there is room for preview folders under any names: which classes keep is known when all else is done.
+ *
+ * @throws FacekitError `OUTPUT_EXISTS`
+ */
+export async function checkRoomForKeptNames(pending: PendingFiles, groups: number): Promise<void> {
+  const folders = (await readdir(pending.output)).filter((name) => classNumber(name) >= 0)
+  await pending.checkRoomFor([CHANGES_NAME, ...(groups > 0 ? folders : [])])
+}
+
+/**
  * Stage: takes one `Clustering` and writes the labels of it: `fr_train_{C}_class_{D}_data_classes.npy`,
- * `fr_train_{C}_class_{D}_data_data_list.npy`, `clustering_result.txt`, `assignments.parquet`, `run.json` and preview folders.
+ * `fr_train_{C}_class_{D}_data_data_list.npy`, `clustering_result.txt`, `assignments.parquet`, `run.json`, preview folders and,
+ * where names of earlier labels stay, `changes.csv`.
  * They appear together, when the stream finishes, in place of all that earlier runs made in the folder; when it is
  * destroyed, or comes to its end without a `Clustering`, none does. Paths are streamed: `LABEL_ROW_BYTES` a row are held,
  * beside the clustering.
  *
- * @throws LabelError `LABEL_ROWS`
+ * @throws LabelError `LABEL_ROWS`; what `keepNames` throws
  * @throws FacekitError what `openLabels` throws, at once
  */
 export function writeLabels(options: LabelOptions): LabelWriter {
@@ -181,9 +201,10 @@ async function* untilStopped(
 async function writeAll(
   pending: PendingFiles,
   clustering: Clustering,
-  { paths, arrays, previews, removedDuplicates, method, run }: LabelOptions,
+  options: LabelOptions,
   signal: AbortSignal,
 ): Promise<Omit<LabelSummary, keyof Committed>> {
+  const { paths, arrays, previews, removedDuplicates, method, run, earlier } = options
   const { classOf, duplicateOf, sizes } = clustering
   const labelled = classOf.reduce((count, number) => count + (number === NO_CLASS ? 0 : 1), 0)
   const duplicates = duplicateOf.reduce((count, stays) => count + (stays === NOT_A_DUPLICATE ? 0 : 1), 0)
@@ -191,19 +212,40 @@ async function writeAll(
   const files = [`${prefix}_classes.npy`, `${prefix}_data_list.npy`, DISTRIBUTION_NAME, ASSIGNMENTS_NAME]
   const [classesFile, dataListFile, resultFile, assignmentsFile] = files.map((name) => pending.path(name))
 
-  await arrays.writeStrings(classesFile!, classNames(sizes.length))
-  await arrays.writeRecords(dataListFile!, labelled, dataList(paths, clustering))
+  const { named, nextName, changes } = await nameClasses(pending, clustering, earlier, signal)
+  if (changes) files.push(CHANGES_NAME)
+  await arrays.writeStrings(classesFile!, classNames(named.numbers))
+  await arrays.writeRecords(dataListFile!, labelled, dataList(paths, named))
   await writeFile(
     resultFile!,
     describeDistribution(sizes, removedDuplicates ? duplicates : undefined, method),
   )
-  await writeAssignments(assignmentsFile!, paths, clustering)
-  const { folders, ...counts } = await writePreviews(pending, paths, clustering, previews, signal)
+  await writeAssignments(assignmentsFile!, paths, named)
+  const { folders, ...counts } = await writePreviews(pending, paths, named, previews, signal)
   const outcome = { classes: sizes.length, labelled, duplicates }
   if (run) {
     const seconds = (Date.now() - Date.parse(run.startedAt)) / 1000
-    await writeRun(pending.path(RUN_NAME), { ...run, seconds, ...outcome })
+    const names = { keptNames: earlier !== undefined, nextName }
+    await writeRun(pending.path(RUN_NAME), { ...run, seconds, ...outcome, ...names })
     files.push(RUN_NAME)
   }
-  return { ...outcome, ...counts, files: [...files, ...folders] }
+  return { ...outcome, ...(changes && { changes }), ...counts, files: [...files, ...folders] }
+}
+
+interface NamedClasses {
+  named: NamedClustering
+  /** No number from this on was given. */
+  nextName: number
+  changes?: ChangeCounts
+}
+
+async function nameClasses(
+  pending: PendingFiles,
+  clustering: Clustering,
+  earlier: EarlierLabels | undefined,
+  signal: AbortSignal,
+): Promise<NamedClasses> {
+  if (!earlier) return { named: numberBySize(clustering), nextName: clustering.sizes.length }
+  const { changes, nextName, ...named } = await keepNames(clustering, earlier, signal)
+  return { named, nextName, changes: await writeChanges(pending.path(CHANGES_NAME), changes()) }
 }

@@ -17,6 +17,8 @@ export interface NeededEdges {
   /** Cosine from which on edges must be there. */
   floor: number
   topK: number
+  /** Of how many first rows the survey tells the fingerprint, beside that of all. */
+  firsts?: readonly number[] | undefined
 }
 
 /**
@@ -26,7 +28,7 @@ export interface NeededEdges {
 export async function findKeptEdges(
   folder: string,
   set: FileSet,
-  { floor, topK }: NeededEdges,
+  { floor, topK, firsts }: NeededEdges,
   talk: Talk,
   signal: AbortSignal | undefined,
 ): Promise<{ edges: EdgeSet; survey: Survey } | undefined> {
@@ -37,7 +39,7 @@ export async function findKeptEdges(
     const why = whyNotOf(set, edges) ?? whyOtherTopK(topK, edges) ?? whyNotFrom(floor, edges)
     if (why) return searchAgain(folder, why, talk)
     await checkEdges(edges, signal)
-    const survey = await surveyEmbeddings(set, talk, signal)
+    const survey = await surveyEmbeddings(set, talk, signal, firsts)
     if (survey.fingerprint !== edges.fingerprint)
       return searchAgain(folder, 'they are of embeddings with other numbers', talk)
     talk.info(
