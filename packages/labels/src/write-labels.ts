@@ -1,4 +1,5 @@
-import { readdir, writeFile } from 'node:fs/promises'
+import { copyFile, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import {
   NO_CLASS,
@@ -247,5 +248,11 @@ async function nameClasses(
 ): Promise<NamedClasses> {
   if (!earlier) return { named: numberBySize(clustering), nextName: clustering.sizes.length }
   const { changes, nextName, ...named } = await keepNames(clustering, earlier, signal)
-  return { named, nextName, changes: await writeChanges(pending.path(CHANGES_NAME), changes()) }
+  const file = pending.path(CHANGES_NAME)
+  const counts = await writeChanges(file, changes())
+  // The labels that are there are those of this run, which was killed when it moved them: what it changed is not to be lost.
+  const isRepeated = pending.leftover === 'finished' && earlier.folder === pending.output
+  if (isRepeated && counts.merged + counts.split + counts.new === 0)
+    await copyFile(join(earlier.folder, CHANGES_NAME), file)
+  return { named, nextName, changes: counts }
 }
