@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
@@ -10,6 +10,7 @@ import { shardEmbeddings } from '@facekit/io-npy'
 import { readFollowed } from '@facekit/labels'
 import { KILL_AT, People, rounds } from '@facekit/testing'
 import { beforeAll, describe, expect, it } from 'vitest'
+import type { EvaluateSummary } from '../src/evaluate/run.js'
 import type { ClusterSummary } from '../src/index.js'
 import { builtFacekit, contents, facekit, temporaryFolder } from './program.js'
 
@@ -158,6 +159,19 @@ describe('names stay', () => {
     return clustered(input, output, ...flags)
   }
 
+  it('not in the way of folders of others, where they need not', async () => {
+    rmSync(output, { recursive: true, force: true })
+    cpSync(fresh, output, { recursive: true })
+    mkdirSync(join(output, 'group_7777'))
+    writeFileSync(join(output, 'group_7777', 'mine.txt'), '')
+    const args = ['--input', week(1), '--output', output, '--save_groups', '2']
+    await succeed(['cluster', ...args])
+    args[1] = week(2)
+    const { status, stderr } = await facekit(['cluster', ...args])
+    expect([status, stderr]).toEqual([3, expect.stringMatching(/group_7777.*\[OUTPUT_EXISTS\]/)])
+    await succeed(['cluster', ...args, '--no-keep-names'])
+  })
+
   const HIGHER = ['--cluster_thresh', '0.85']
 
   it('not for labels of the same images by one threshold after the other', async () => {
@@ -251,6 +265,41 @@ describe('names stay', () => {
     expect(stderr).toContain(message)
     expect([status, stderr]).toEqual([2, expect.stringContaining('[OPTION]')])
     expect(existsSync(join(inFolder('none'), 'assignments.parquet'))).toBe(false)
+  })
+
+  it('and are evaluated as they are, with gaps', async () => {
+    await onFresh(week(2), ...HIGHER)
+    await clustered(week(2), output)
+    await clustered(week(4), output, ...HIGHER)
+    const { classes, nextName } = runIn(output)
+    expect(nextName).toBeGreaterThan(classes)
+    const bySize = inFolder('by-size')
+    await clustered(week(4), bySize, ...HIGHER)
+    const evaluated = async (labels: string) => {
+      const args = [
+        'evaluate',
+        labels,
+        '--truth',
+        '.',
+        '--truth-kind',
+        'folders',
+        '--worst',
+        '1000',
+        '--json',
+      ]
+      return JSON.parse((await facekit(args)).stdout) as EvaluateSummary
+    }
+    const [kept, numbered] = [await evaluated(output), await evaluated(bySize)]
+    for (const name of ['classes', 'identities', 'pairwise', 'bcubed', 'nmi'] as const)
+      expect(kept[name]).toEqual(numbered[name])
+    const [scattered, expected] = [kept, numbered].map((of) => of.scattered.map(({ name }) => name))
+    expect(scattered).toEqual(expected)
+    const names = await namesIn(output)
+    for (const { name, main } of kept.scattered) {
+      expect(names.get(Number(name.slice('person_'.length)))).toBeUndefined()
+      expect(readFileSync(join(output, 'changes.csv'), 'utf8')).toContain(`,${main},`)
+    }
+    expect(kept.scattered.length).toBeGreaterThan(3)
   })
 
   it('in the summary and the report', async () => {

@@ -35,7 +35,7 @@ export async function findEarlierLabels(
 ): Promise<FoundLabels | undefined> {
   if (keepNames === false) {
     if (namesOf === undefined) return undefined
-    throw new OptionError(`Expected no --no-keep-names with --names-of but received both`)
+    throw new OptionError('Expected no --no-keep-names with --names-of but received both')
   }
   const isAsked = keepNames === true || namesOf !== undefined
   const folder = namesOf ?? pending.output
@@ -48,8 +48,10 @@ export async function findEarlierLabels(
   if (run === undefined) return numberAnew('nothing says what they are of', folder, isAsked, talk)
   if (typeof run === 'string') return numberAnew(run, folder, isAsked, talk)
   if (rows !== undefined && run.images > rows) return numberAnew(ofMore(run, rows), folder, isAsked, talk)
+  const found = { folder, run, isAsked }
+  if (rows !== undefined && isOfOneSet(found, rows)) return undefined
   await checkRoomForKeptNames(pending, saveGroups)
-  return { folder, run, isAsked }
+  return found
 }
 
 /**
@@ -65,14 +67,18 @@ export function chooseEarlierLabels(
 ): EarlierLabels | undefined {
   if (!found) return undefined
   const { folder, run, isAsked } = found
-  const { images, embeddings, keptNames, nextName } = run
+  const { images, embeddings, nextName } = run
   if (images > rows) return numberAnew(ofMore(run, rows), folder, isAsked, talk)
   if (fingerprintOf(images) !== embeddings)
     return numberAnew('they are of other embeddings', folder, isAsked, talk)
-  // Labels of one set by one threshold after the other are numbered by size each time, as ever.
-  if (images === rows && !keptNames && !isAsked) return undefined
+  if (isOfOneSet(found, rows)) return undefined
   talk.info(`Keeping the names of the labels of ${grouped(images)} images in ${folder}`)
   return { folder, images, nextName }
+}
+
+/** Labels of one set by one threshold after the other are numbered by size each time. */
+function isOfOneSet({ run, isAsked }: FoundLabels, rows: number): boolean {
+  return run.images === rows && !run.keptNames && !isAsked
 }
 
 function ofMore({ images }: LabelRun, rows: number): string {
