@@ -74,7 +74,7 @@ async function sharedImages(
   try {
     for await (const batch of readFollowed(folder)) {
       signal?.throwIfAborted()
-      if (row + batch.classOf.length > images) throw new Error(`there are more.`)
+      if (row + batch.classOf.length > Math.min(images, classOf.length)) throw new Error('there are more.')
       batch.classOf.forEach(add)
     }
     if (row < images) throw new Error(`there are ${row}.`)

@@ -283,6 +283,10 @@ describe('names of earlier labels', () => {
       message: expect.stringMatching(/labels of 4 images in .* but there are 3.*--no-keep-names/) as string,
     })
     await expect(named(2)).rejects.toMatchObject({ code: 'LABELS_CHANGED' })
+    const fewer = write(await temporaryFolder(), clusteringOf([0]), {
+      earlier: { folder, images: 3, nextName: 2 },
+    })
+    await expect(fewer).rejects.toMatchObject({ code: 'LABELS_CHANGED' })
     await expect(named(3, 2 ** 31)).rejects.toMatchObject({
       code: 'LABEL_NAMES',
       message: expect.stringContaining('group_2147483647 the last') as string,
