@@ -3,7 +3,7 @@ import { checkRows, FacekitError } from '@facekit/core'
 import { LEAST_COLLECTOR_BYTES } from '@facekit/edges'
 import { CLUSTER_ROW_BYTES, COMMUNITY_ROW_BYTES } from '@facekit/graph'
 import { searchMemory } from '@facekit/index-faiss'
-import { LABEL_ROW_BYTES } from '@facekit/labels'
+import { KEEP_NAMES_ROW_BYTES, LABEL_ROW_BYTES } from '@facekit/labels'
 import type { Method } from './label/method-names.js'
 
 /** Half of what the machine, or the container that this runs in, has. */
@@ -56,6 +56,7 @@ export function shareMemory(
 const LEAST_COMMUNITY_BYTES = 2 ** 26
 
 /**
+ * @param keepsNames of earlier labels
  * @returns bytes for decoding a picture for its preview, when all else is over, and for edges and embeddings of communities
  * @throws FacekitError `MEMORY_LIMIT`, `ROWS`
  */
@@ -63,11 +64,14 @@ export function labelMemory(
   limitBytes: number,
   rows: number,
   method: Method,
+  keepsNames = false,
 ): { preview: number; communities: number } {
   checkRows(rows)
   const ofMethod =
     method === 'components' ? rows * CLUSTER_ROW_BYTES : rows * COMMUNITY_ROW_BYTES + LEAST_COMMUNITY_BYTES
-  const certain = rows * LABEL_ROW_BYTES + ofMethod
+  // Names come when the classes are there.
+  const ofNames = keepsNames ? rows * KEEP_NAMES_ROW_BYTES : 0
+  const certain = Math.max(rows * LABEL_ROW_BYTES + ofMethod, ofNames)
   checkLimit(limitBytes, certain, `labels of ${rows} embeddings by ${method}`)
   return { preview: limitBytes / 4, communities: LEAST_COMMUNITY_BYTES + (limitBytes - certain) }
 }

@@ -176,7 +176,7 @@ describe('facekit evaluate', () => {
 
   it('counts duplicates in the class of the image that stays', async () => {
     const images: [number, string][] = []
-    for await (const { paths, classOf } of readFollowed(labels))
+    for await (const { paths, classOf } of readFollowed(labels, { withPaths: true }))
       paths.forEach((path, i) => images.push([classOf[i]!, path.split('/')[2]!]))
     const found = await summaryOf(labels, '--truth', '/faces', '--truth-kind', 'folders')
     expectSame(found, independently(images))

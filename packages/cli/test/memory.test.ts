@@ -92,6 +92,18 @@ describe('cluster stays within --memory-limit and 300 MB', () => {
     expect(summary).toMatchObject({ classes: rows, labelled: rows })
   }, 600_000)
 
+  it('where as many classes as there can be keep their names', async () => {
+    const input = inFolder('names')
+    const rows = rounds(200_000, 2_000_000)
+    await writeStrangers(input, rows, 16)
+    const args = ['--memory-limit', '96MiB', '--topK', '1']
+    await cluster(input, ...args)
+    const { summary } = await cluster(input, ...args, '--keep-names')
+    rmSync(input, { recursive: true })
+    expect(summary.peakMemoryBytes).toBeLessThan(96 * MIB + PROGRAM_BYTES)
+    expect(summary.changes).toEqual({ kept: rows, merged: 0, split: 0, new: 0 })
+  }, 1_200_000)
+
   describe('with many threads', () => {
     const input = inFolder('people-for-threads')
     beforeAll(() => writePeople(input, 20_000, 512))

@@ -26,6 +26,10 @@ export interface LabelRun {
   /** Of these, with NaN or infinite values: in no class. */
   unusable: number
   classes: number
+  /** Whether classes have the names of earlier labels; else they are numbered by size. */
+  keptNames: boolean
+  /** No number from this on was given to a class, here or in the labels whose names were kept. */
+  nextName: number
   /** Images in a class. */
   labelled: number
   duplicates: number

@@ -6,29 +6,31 @@ import { createHash, type Hash } from 'node:crypto'
  */
 export class EmbeddingsFingerprint {
   readonly #hash = createHash('sha256')
-  readonly #firstNumbers: number
+  /** Of how many first numbers each is wanted, ascending, and what it is once they came. */
+  readonly #firsts: Map<number, string | undefined>
   #numbers = 0
-  #first: string | undefined
 
-  /** @param firstNumbers of how many numbers, rows × dim, the fingerprint is wanted too, as it was before more rows came */
-  constructor(firstNumbers = Infinity) {
-    this.#firstNumbers = firstNumbers
+  /** @param firsts of how many numbers, rows × dim, the fingerprint is wanted too, as it was before more rows came */
+  constructor(firsts: readonly number[] = []) {
+    this.#firsts = new Map([...firsts].sort((a, b) => a - b).map((numbers) => [numbers, undefined]))
+    this.#note()
   }
 
   /** Adds the next rows: n × dim float32, row-major. */
   add(embeddings: Float32Array): void {
-    const left = this.#firstNumbers - this.#numbers
-    if (this.#first === undefined && left <= embeddings.length) {
-      this.#update(embeddings.subarray(0, left))
-      this.#first = named(this.#hash.copy())
-      this.#update(embeddings.subarray(left))
-    } else this.#update(embeddings)
-    this.#numbers += embeddings.length
+    let start = 0
+    for (const numbers of this.#firsts.keys()) {
+      const end = start + numbers - this.#numbers
+      if (end <= start || end > embeddings.length) continue
+      this.#update(embeddings.subarray(start, end))
+      start = end
+    }
+    this.#update(embeddings.subarray(start))
   }
 
-  /** Of the first numbers; undefined where there were not as many. */
-  get first(): string | undefined {
-    return this.#first
+  /** @returns the fingerprint of the first numbers; undefined where it was not wanted, or they have not come */
+  of(numbers: number): string | undefined {
+    return this.#firsts.get(numbers)
   }
 
   /** @returns `sha256:` and 64 hexadecimal digits; nothing may be added any more */
@@ -36,8 +38,15 @@ export class EmbeddingsFingerprint {
     return named(this.#hash)
   }
 
-  #update({ buffer, byteOffset, byteLength }: Float32Array): void {
+  #update(embeddings: Float32Array): void {
+    const { buffer, byteOffset, byteLength } = embeddings
     this.#hash.update(new Uint8Array(buffer, byteOffset, byteLength))
+    this.#numbers += embeddings.length
+    this.#note()
+  }
+
+  #note(): void {
+    if (this.#firsts.has(this.#numbers)) this.#firsts.set(this.#numbers, named(this.#hash.copy()))
   }
 }
 

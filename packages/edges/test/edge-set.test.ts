@@ -266,4 +266,15 @@ describe('EmbeddingsFingerprint', () => {
     expect(of(Float32Array.of(1, 2), Float32Array.of(3, 4))).toBe(whole)
     expect(of(Float32Array.of(1, 2, 4, 3))).not.toBe(whole)
   })
+
+  it.each([1, 2, 3, 7, 12])('tells of the first rows, too, wherever batches of %i numbers end', (batch) => {
+    const numbers = Float32Array.from({ length: 12 }, (_, i) => i)
+    const firsts = [6, 0, 12, 2, 4, 14]
+    const fingerprint = new EmbeddingsFingerprint(firsts)
+    for (let start = 0; start < 12; start += batch) fingerprint.add(numbers.subarray(start, start + batch))
+    const expected = firsts.map((first) => (first > 12 ? undefined : of(numbers.subarray(0, first))))
+    expect(firsts.map((first) => fingerprint.of(first))).toEqual(expected)
+    expect(fingerprint.of(8)).toBeUndefined()
+    expect(fingerprint.finish()).toBe(of(numbers))
+  })
 })

@@ -1,11 +1,14 @@
-import { NO_CLASS, NOT_A_DUPLICATE, type Clustering } from '@facekit/core'
+import { NO_CLASS, NOT_A_DUPLICATE } from '@facekit/core'
 import { fileWriter, ParquetWriter } from 'hyparquet-writer'
-import { className } from './class-names.js'
+import { className, type NamedClustering } from './class-names.js'
 import { rowsOf, type PathSource } from './labelled-rows.js'
 
 export const ASSIGNMENTS_NAME = 'assignments.parquet'
 
-/** What `writeLabels` takes for each row, beside the clustering: its index. */
+/**
+ * What `writeLabels` takes for each row, beside the clustering: its index. (Numbers in names take what making the clustering
+ * took.)
+ */
 export const LABEL_ROW_BYTES = 4
 
 /** Rows per row group: what is held before it goes to disk. With more the file is a hundredth smaller, and its values live long enough to pile up. */
@@ -34,9 +37,9 @@ interface Columns {
 export async function writeAssignments(
   file: string,
   paths: PathSource,
-  clustering: Clustering,
+  clustering: NamedClustering,
 ): Promise<void> {
-  const { classOf, duplicateOf } = clustering
+  const { classOf, duplicateOf, numbers } = clustering
   const writer = new ParquetWriter({ writer: fileWriter(file), schema: [...SCHEMA] })
   // A duplicate comes after the row that stays, whose index has been seen by then.
   const indexOf = new Uint32Array(classOf.length)
@@ -49,7 +52,7 @@ export async function writeAssignments(
       const stays = duplicateOf[row]!
       columns.path.push(path)
       columns.index.push(BigInt(indices[i]!))
-      columns.class.push(number === NO_CLASS ? null : className(number))
+      columns.class.push(number === NO_CLASS ? null : className(numbers[number]!))
       columns.duplicate_of.push(stays === NOT_A_DUPLICATE ? null : BigInt(indexOf[stays]!))
       // Groups end where they are full, and not where a batch ends: the file does not depend on how the rows come.
       if (columns.path.length < ROW_GROUP_ROWS) continue

@@ -1,4 +1,4 @@
-import { Numbering } from './numbering.js'
+import { Numbering } from '@facekit/core'
 
 /** Classes of one side of a comparison, numbered from 0 on in the order in which they first come. */
 export interface Classes {

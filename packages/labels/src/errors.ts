@@ -9,6 +9,8 @@ export type LabelErrorCode =
   | 'LABELS_CHANGED'
   /** What made labels cannot be read. */
   | 'LABEL_RUN'
+  /** No name is left for a class. */
+  | 'LABEL_NAMES'
 
 export class LabelError extends FacekitError {
   declare readonly code: LabelErrorCode

@@ -1,6 +1,6 @@
 import { dot, NO_CLASS, readVectors, sample, sampleClasses, seededRandom } from '@facekit/core'
-import type { Clustering, EmbeddingReader } from '@facekit/core'
-import { className } from './class-names.js'
+import type { EmbeddingReader } from '@facekit/core'
+import { className, type NamedClustering } from './class-names.js'
 
 /** Images that are compared with one another, 32,640 pairs: shares of them are good to a few hundredths. */
 const COMPARED = 256
@@ -41,7 +41,7 @@ export interface LargestClass {
  * @returns undefined where there is no class
  */
 export async function largestClass(
-  { classOf, sizes }: Clustering,
+  { classOf, sizes, numbers }: NamedClustering,
   labelled: number,
   embeddings: EmbeddingReader,
 ): Promise<LargestClass | undefined> {
@@ -56,7 +56,7 @@ export async function largestClass(
   const strangers =
     cosines.reduce((count, cosine) => count + Number(cosine < unlike), 0) / Math.max(1, cosines.length)
   return {
-    class: className(0),
+    class: className(numbers[0]!),
     images,
     share: images / labelled,
     cohesion: cosines.length > 0 ? sum / cosines.length : 1,

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Clustering, EmbeddingReader, PendingFiles } from '@facekit/core'
+import type { EmbeddingReader, PendingFiles } from '@facekit/core'
 import sharp from 'sharp'
-import { className } from './class-names.js'
+import { className, type NamedClustering } from './class-names.js'
 import { rowsOf, type PathSource } from './labelled-rows.js'
 import { previewName } from './preview-names.js'
 import { typicalRows } from './typical.js'
@@ -37,14 +37,14 @@ export interface PreviewSummary {
 export async function writePreviews(
   pending: PendingFiles,
   paths: PathSource,
-  clustering: Clustering,
+  clustering: NamedClustering,
   embeddings: EmbeddingReader,
   { groups, decode }: PreviewOptions,
   signal: AbortSignal,
 ): Promise<PreviewSummary> {
   const classes = Math.min(groups, clustering.sizes.length)
   const chosen = await choosePaths(paths, clustering, embeddings, classes, signal)
-  const folders = chosen.map((_, number) => className(number))
+  const folders = chosen.map((_, number) => className(clustering.numbers[number]!))
   const reserve = pending.scratchPath('reserve')
   let previews = 0
   try {
@@ -66,7 +66,7 @@ export async function writePreviews(
 /** The images of each of the largest classes that are shown, the most typical first. */
 async function choosePaths(
   paths: PathSource,
-  clustering: Clustering,
+  clustering: NamedClustering,
   embeddings: EmbeddingReader,
   classes: number,
   signal: AbortSignal,

@@ -21,7 +21,7 @@ export interface AssignedBatch {
   firstRow: number
   /** n × uint32: positions in the original input. */
   indices: Uint32Array
-  /** n × int32: the class, or `NO_CLASS`. */
+  /** n × int32: the number in the name of the class, or `NO_CLASS`. */
   classOf: Int32Array
   /** n × float64: the index of the image that stays in its place, or -1. */
   duplicateOf: Float64Array
@@ -34,6 +34,8 @@ export interface Assignments {
   rows: number
   /** All of them in order, some 65,000 at a time. */
   batches(options?: { withPaths?: boolean }): AsyncGenerator<AssignedBatch>
+  /** Of all duplicates in order the index of the image that stays, some at a time. */
+  duplicates(): AsyncGenerator<Float64Array>
   /**
    * The paths of some rows.
    *
@@ -71,6 +73,12 @@ export async function openAssignments(folder: string): Promise<Assignments> {
       const names = ['index', 'class', 'duplicate_of', ...(withPaths ? ['path'] : [])]
       for (const group of groups)
         yield await readable(path, async () => toBatch(await readColumns(group, names), group))
+    },
+    async *duplicates() {
+      for (const group of groups) {
+        const columns = await readable(path, async () => readColumns(group, ['duplicate_of']))
+        yield columns.duplicate_of.filter((stays) => stays >= 0)
+      }
     },
     async paths(wanted) {
       const paths: string[] = []

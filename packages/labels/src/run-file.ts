@@ -7,7 +7,7 @@ export const RUN_NAME = 'run.json'
 
 const VERSION = 1
 
-type Kind = 'string' | 'number' | 'strings' | 'string or null' | 'number or null'
+type Kind = 'string' | 'number' | 'count' | 'boolean' | 'strings' | 'string or null' | 'number or null'
 
 /** Whoever adds a field adds it here. */
 const FIELDS: Readonly<Record<keyof LabelRun, Kind>> = {
@@ -22,11 +22,13 @@ const FIELDS: Readonly<Record<keyof LabelRun, Kind>> = {
   method: 'string',
   clusterThresh: 'number',
   duplicateThresh: 'number or null',
-  images: 'number',
-  unusable: 'number',
-  classes: 'number',
-  labelled: 'number',
-  duplicates: 'number',
+  images: 'count',
+  unusable: 'count',
+  classes: 'count',
+  keptNames: 'boolean',
+  nextName: 'count',
+  labelled: 'count',
+  duplicates: 'count',
 }
 
 export async function writeRun(file: string, run: LabelRun): Promise<void> {
@@ -64,5 +66,6 @@ export async function readLabelRun(folder: string): Promise<LabelRun | undefined
 
 function isOf(kind: Kind, value: unknown): boolean {
   if (kind === 'strings') return Array.isArray(value) && value.every((word) => typeof word === 'string')
+  if (kind === 'count') return Number.isSafeInteger(value) && (value as number) >= 0
   return (value === null && kind.endsWith('null')) || typeof value === kind.split(' ', 1)[0]
 }

@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises'
+import { copyFile, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import {
   NO_CLASS,
@@ -12,11 +13,20 @@ import {
   type PathBatch,
 } from '@facekit/core'
 import { ASSIGNMENTS_NAME, writeAssignments } from './assignments.js'
-import { classNames, classNumber, shortCount } from './class-names.js'
+import { CHANGES_NAME, countChanges, writeChanges, type ChangeCounts } from './changes.js'
+import {
+  className,
+  classNames,
+  classNumber,
+  numberBySize,
+  shortCount,
+  type NamedClustering,
+} from './class-names.js'
 import { dataList } from './data-list.js'
 import { describeDistribution } from './distribution.js'
 import { DUPLICATES_NAME, writeDuplicates } from './duplicates.js'
 import { LabelError } from './errors.js'
+import { keepNames, type Change, type EarlierLabels } from './keep-names.js'
 import type { PathSource } from './labelled-rows.js'
 import { largestClass, type LargestClass } from './largest.js'
 import { writePreviews, type PreviewOptions } from './previews.js'
@@ -32,6 +42,8 @@ export interface LabelOptions {
   previews: PreviewOptions
   /** Whether duplicates were looked for at all. */
   removedDuplicates: boolean
+  /** Labels of the first rows, or of all, whose names stay: see `keepNames`. Classes are numbered by size if left out. */
+  earlier?: EarlierLabels | undefined
   /** What made the classes, for `clustering_result.txt`; nothing is said if left out. */
   method?: string
   /** What made them, for `run.json`; there is none if left out. */
@@ -41,7 +53,10 @@ export interface LabelOptions {
 }
 
 /** What is known before there are labels. */
-export type LabelRunStart = Omit<LabelRun, 'seconds' | 'classes' | 'labelled' | 'duplicates'>
+export type LabelRunStart = Omit<
+  LabelRun,
+  'seconds' | 'classes' | 'keptNames' | 'nextName' | 'labelled' | 'duplicates'
+>
 
 const DISTRIBUTION_NAME = 'clustering_result.txt'
 
@@ -55,6 +70,8 @@ export interface LabelOutcome {
   duplicates: number
   /** Undefined where there is none. */
   largest: LargestClass | undefined
+  /** Rows of `changes.csv`, where names of earlier labels were kept. */
+  changes?: ChangeCounts
 }
 
 /** Of what an earlier run made in the folder nothing is left. */
@@ -94,13 +111,23 @@ export async function openLabels(folder: string, groups: number, resume?: boolea
 }
 
 /**
- * Stage: takes one `Clustering` and writes the labels of it: `fr_train_{C}_class_{D}_data_classes.npy`,
- * `fr_train_{C}_class_{D}_data_data_list.npy`, `clustering_result.txt`, `assignments.parquet`, `duplicates.csv`, `run.json` and
- * preview folders. They appear together, when the stream finishes, in place of all that earlier runs made in the folder;
- * when it is destroyed, or comes to its end without a `Clustering`, none does. Paths are streamed: `LABEL_ROW_BYTES` a row
- * are held, beside the clustering.
+ * Looks whether there is room for preview folders under any names: which classes keep is known when all else is done.
  *
- * @throws LabelError `LABEL_ROWS`
+ * @throws FacekitError `OUTPUT_EXISTS`
+ */
+export async function checkRoomForKeptNames(pending: PendingFiles, groups: number): Promise<void> {
+  const folders = (await readdir(pending.output)).filter((name) => classNumber(name) >= 0)
+  await pending.checkRoomFor([CHANGES_NAME, ...(groups > 0 ? folders : [])])
+}
+
+/**
+ * Stage: takes one `Clustering` and writes the labels of it: `fr_train_{C}_class_{D}_data_classes.npy`,
+ * `fr_train_{C}_class_{D}_data_data_list.npy`, `clustering_result.txt`, `assignments.parquet`, `duplicates.csv`, `run.json`,
+ * preview folders and, where names of earlier labels stay, `changes.csv`. They appear together, when the stream finishes, in
+ * place of all that earlier runs made in the folder; when it is destroyed, or comes to its end without a `Clustering`, none
+ * does. Paths are streamed: `LABEL_ROW_BYTES` a row are held, beside the clustering.
+ *
+ * @throws LabelError `LABEL_ROWS`; what `keepNames` throws
  * @throws FacekitError what `openLabels` throws, at once
  */
 export function writeLabels(options: LabelOptions): LabelWriter {
@@ -112,7 +139,7 @@ class LabelWritable extends Writable {
   readonly #stop = new AbortController()
   #pending: PendingFiles | undefined
   #writing: Promise<void> = Promise.resolve()
-  #written: Omit<LabelSummary, keyof Committed> | undefined
+  #written: Written | undefined
   #result: LabelSummary | undefined
 
   constructor(options: LabelOptions) {
@@ -142,7 +169,7 @@ class LabelWritable extends Writable {
     const paths = () => untilStopped(this.#options.paths(), signal)
     const options = { ...this.#options, paths }
     const writing = options.dryRun
-      ? planAll(clustering, options)
+      ? planAll(clustering, options, signal)
       : writeAll(this.#pending!, clustering, options, signal)
     this.#writing = writing.then((written) => {
       this.#written = written
@@ -205,35 +232,39 @@ async function writeAll(
   options: LabelOptions,
   signal: AbortSignal,
 ): Promise<Written> {
-  const { paths, embeddings, arrays, previews, removedDuplicates, method, run } = options
-  const { sizes } = clustering
-  const outcome = await outcomeOf(clustering, embeddings)
+  const { paths, embeddings, arrays, previews, removedDuplicates, method, run, earlier } = options
+  const { named, nextName, changes } = await nameClasses(clustering, earlier, signal)
+  const outcome = await outcomeOf(named, embeddings)
   const { classes, labelled, duplicates } = outcome
   const [classesName, dataListName] = arrayNames(outcome)
 
-  await arrays.writeStrings(pending.path(classesName), classNames(classes))
-  await arrays.writeRecords(pending.path(dataListName), labelled, dataList(paths, clustering))
+  if (earlier && changes) outcome.changes = await writeChangesOf(pending, earlier, changes())
+  await arrays.writeStrings(pending.path(classesName), classNames(named.numbers))
+  await arrays.writeRecords(pending.path(dataListName), labelled, dataList(paths, named))
   await writeFile(
     pending.path(DISTRIBUTION_NAME),
-    describeDistribution(sizes, removedDuplicates ? duplicates : undefined, method),
+    describeDistribution(clustering.sizes, removedDuplicates ? duplicates : undefined, method),
   )
-  await writeAssignments(pending.path(ASSIGNMENTS_NAME), paths, clustering)
+  await writeAssignments(pending.path(ASSIGNMENTS_NAME), paths, named)
   if (removedDuplicates) {
     const scratch = pending.scratchPath('kept')
     await writeDuplicates(pending.path(DUPLICATES_NAME), scratch, paths, clustering, embeddings, signal)
   }
-  const { folders, ...counts } = await writePreviews(pending, paths, clustering, embeddings, previews, signal)
+  const { folders, ...counts } = await writePreviews(pending, paths, named, embeddings, previews, signal)
   if (run) {
     const seconds = (Date.now() - Date.parse(run.startedAt)) / 1000
-    await writeRun(pending.path(RUN_NAME), { ...run, seconds, classes, labelled, duplicates })
+    const names = { keptNames: earlier !== undefined, nextName }
+    await writeRun(pending.path(RUN_NAME), { ...run, seconds, classes, ...names, labelled, duplicates })
   }
   return { ...outcome, ...counts, files: [...namesOf(outcome, options), ...folders] }
 }
 
 /** What `writeAll` comes to, but for pictures that may not be there. */
-async function planAll(clustering: Clustering, options: LabelOptions): Promise<Written> {
-  const outcome = await outcomeOf(clustering, options.embeddings)
-  const folders = classNames(Math.min(options.previews.groups, outcome.classes))
+async function planAll(clustering: Clustering, options: LabelOptions, signal: AbortSignal): Promise<Written> {
+  const { named, changes } = await nameClasses(clustering, options.earlier, signal)
+  const outcome = await outcomeOf(named, options.embeddings)
+  if (changes) outcome.changes = countChanges(changes())
+  const folders = [...named.numbers.subarray(0, options.previews.groups)].map(className)
   return { ...outcome, previews: 0, failedPreviews: 0, files: [...namesOf(outcome, options), ...folders] }
 }
 
@@ -244,7 +275,7 @@ async function wouldCommit(pending: PendingFiles, files: readonly string[]): Pro
   return { removed: earlier.filter((name) => !files.includes(name)), kept: [] }
 }
 
-async function outcomeOf(clustering: Clustering, embeddings: EmbeddingReader): Promise<LabelOutcome> {
+async function outcomeOf(clustering: NamedClustering, embeddings: EmbeddingReader): Promise<LabelOutcome> {
   const { classOf, duplicateOf, sizes } = clustering
   const labelled = classOf.reduce((count, number) => count + Number(number !== NO_CLASS), 0)
   return {
@@ -262,6 +293,7 @@ function namesOf(outcome: LabelOutcome, { removedDuplicates, run }: LabelOptions
     ...arrayNames(outcome),
     DISTRIBUTION_NAME,
     ASSIGNMENTS_NAME,
+    ...(outcome.changes ? [CHANGES_NAME] : []),
     ...(removedDuplicates ? [DUPLICATES_NAME] : []),
     ...(run ? [RUN_NAME] : []),
   ]
@@ -270,4 +302,35 @@ function namesOf(outcome: LabelOutcome, { removedDuplicates, run }: LabelOptions
 function arrayNames({ classes, labelled }: LabelOutcome): [classes: string, dataList: string] {
   const prefix = `fr_train_${shortCount(classes)}_class_${shortCount(labelled)}_data`
   return [`${prefix}_classes.npy`, `${prefix}_data_list.npy`]
+}
+
+interface NamedClasses {
+  named: NamedClustering
+  /** No number from this on was given. */
+  nextName: number
+  changes?: () => Iterable<Change>
+}
+
+async function nameClasses(
+  clustering: Clustering,
+  earlier: EarlierLabels | undefined,
+  signal: AbortSignal,
+): Promise<NamedClasses> {
+  if (!earlier) return { named: numberBySize(clustering), nextName: clustering.sizes.length }
+  const { changes, nextName, ...named } = await keepNames(clustering, earlier, signal)
+  return { named, nextName, changes }
+}
+
+async function writeChangesOf(
+  pending: PendingFiles,
+  earlier: EarlierLabels,
+  changes: Iterable<Change>,
+): Promise<ChangeCounts> {
+  const file = pending.path(CHANGES_NAME)
+  const counts = await writeChanges(file, changes)
+  // The labels that are there are those of this run, which was killed when it moved them: what it changed is not to be lost.
+  const isRepeated = pending.leftover === 'finished' && earlier.folder === pending.output
+  if (isRepeated && counts.merged + counts.split + counts.new === 0)
+    await copyFile(join(earlier.folder, CHANGES_NAME), file)
+  return counts
 }

@@ -14,7 +14,7 @@ async function readAll(folder: string) {
     classOf: [] as number[],
     isDuplicate: [] as number[],
   }
-  for await (const { paths, indices, classOf, isDuplicate } of readFollowed(folder)) {
+  for await (const { paths, indices, classOf, isDuplicate } of readFollowed(folder, { withPaths: true })) {
     all.paths.push(...paths)
     all.indices.push(...indices)
     all.classOf.push(...classOf)

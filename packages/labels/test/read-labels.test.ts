@@ -21,6 +21,17 @@ const START: LabelRunStart = {
   unusable: 1,
 }
 
+const WHOLE = {
+  ...START,
+  version: 1,
+  seconds: 1,
+  classes: 2,
+  keptNames: false,
+  nextName: 2,
+  labelled: 3,
+  duplicates: 0,
+}
+
 describe('openAssignments', () => {
   it('gives back what was written, over row groups and pages', async () => {
     const output = await temporaryFolder()
@@ -74,10 +85,17 @@ describe('run.json', () => {
     expect(await visible(output)).toContain('run.json')
     const run = await readLabelRun(output)
     expect(run).toMatchObject({ ...START, classes: 2, labelled: 3, duplicates: 1 })
+    expect(run).toMatchObject({ keptNames: false, nextName: 2 })
     expect(run!.seconds).toBeGreaterThan(0)
     // Labels of whoever does not say are not those of this run.
     await write(output, clustering, {})
     expect(await readLabelRun(output)).toBeUndefined()
+  })
+
+  it('is taken with all its fields', async () => {
+    const output = await temporaryFolder()
+    await writeFile(join(output, 'run.json'), JSON.stringify(WHOLE))
+    expect(await readLabelRun(output)).toEqual(WHOLE)
   })
 
   it.each([
@@ -85,7 +103,9 @@ describe('run.json', () => {
     ['nothing', 'null'],
     ['of another version', JSON.stringify({ ...START, version: 2 })],
     ['without its counts', JSON.stringify({ ...START, version: 1 })],
-    ['with a threshold that is none', JSON.stringify({ ...START, version: 1, clusterThresh: '0.7' })],
+    ['with a threshold that is none', JSON.stringify({ ...WHOLE, clusterThresh: '0.7' })],
+    ['with a number of images that is none', JSON.stringify({ ...WHOLE, images: 3.5 })],
+    ['with a number below 0 for the next name', JSON.stringify({ ...WHOLE, nextName: -1 })],
   ])('is refused where it is %s', async (_what, text) => {
     const output = await temporaryFolder()
     await writeFile(join(output, 'run.json'), text)

@@ -28,7 +28,7 @@ export interface LabelledRows {
     firstRow: number
     /** n × uint32: positions in the original input. */
     indices: Uint32Array
-    /** n × int32: the class, or `NO_CLASS`. */
+    /** n × int32: the number in the name of the class, or `NO_CLASS`. */
     classOf: Int32Array
     /** n × float64: the index of the image that stays in its place, or -1. */
     duplicateOf: Float64Array

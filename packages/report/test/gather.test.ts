@@ -192,25 +192,29 @@ describe('a report', () => {
     await withRun({ clusterThresh: 0.35, duplicateThresh: null })
   })
 
-  it.each([
-    ['a number beyond the images', [0, 0, 4], 'group_0004 among 3 images'],
-    ['a gap', [0, 0, 2], 'no image is in group_0001'],
-    ['a larger class after a smaller', [0, 1, 1], 'group_0001 is larger than group_0000'],
-  ])('refuses classes with %s', async (_what, classOf, message) => {
+  it('takes classes of any names for what they are, from the largest on', async () => {
     const labels = {
-      rows: 3,
+      rows: 7,
       async *batches() {
         yield {
           firstRow: 0,
-          indices: Uint32Array.of(0, 1, 2),
-          classOf: Int32Array.from(classOf),
-          duplicateOf: Float64Array.of(-1, -1, -1),
+          indices: Uint32Array.of(0, 1, 2, 3, 4, 5, 6),
+          classOf: Int32Array.of(70_000, 12, 3, 12, -1, 2 ** 31 - 1, 3),
+          duplicateOf: Float64Array.of(-1, -1, -1, -1, -1, -1, -1),
         }
       },
       paths: async (rows: readonly number[]) => rows.map(String),
     }
     const alone = { labels, run: undefined, embeddings: undefined, edges: undefined }
-    await expect(gather(await madeUp([], alone), 1)).rejects.toThrow(message)
+    const { classes, sheets } = await gather(await madeUp([], alone), 1)
+    expect([...classes.sizes]).toEqual([2, 2, 1, 1])
+    expect([...classes.classOf]).toEqual([2, 0, 1, 0, -1, 3, 1])
+    const names = ['group_0012', 'group_0003', 'group_70000', 'group_2147483647']
+    expect([0, 1, 2, 3].map((number) => classes.nameOf(number))).toEqual(names)
+    expect(sheets.largest.map(({ faces }) => faces.map(({ row }) => row))).toEqual([
+      [1, 3],
+      [2, 6],
+    ])
   })
 
   it('is made of labels alone, if need be', async () => {

@@ -120,6 +120,8 @@ export async function madeUp(
       images: rows.length,
       unusable: 0,
       classes: Math.max(...classOf) + 1,
+      keptNames: false,
+      nextName: Math.max(...classOf) + 1,
       labelled: rows.length,
       duplicates: 0,
     },

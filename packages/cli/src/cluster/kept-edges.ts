@@ -1,9 +1,10 @@
 import { join } from 'node:path'
-import { checkEdges, EdgeError, openEdges, type EdgeSet } from '@facekit/edges'
+import { checkEdges, EdgeError, type EdgeSet } from '@facekit/edges'
 import type { FileSet } from '@facekit/io-npy'
 import { orStopped } from '../interruption.js'
 import { grouped } from '../progress.js'
-import { isOfFirstRows } from '../search/earlier-edges.js'
+import { isOfFirstRows, searchAll } from '../search/earlier-edges.js'
+import { openEdgesIfThere } from '../search/finished-edges.js'
 import { whyNotFrom, whyNotOf, whyOtherTopK } from '../search/edges-fit.js'
 import { surveyEmbeddings, type Survey } from '../search/survey.js'
 import type { Talk } from '../talk.js'
@@ -17,6 +18,8 @@ export interface NeededEdges {
   /** Cosine from which on edges must be there. */
   floor: number
   topK: number
+  /** Of how many first rows the survey tells the fingerprint, beside that of all. */
+  firsts?: readonly number[] | undefined
 }
 
 /**
@@ -26,31 +29,26 @@ export interface NeededEdges {
 export async function findKeptEdges(
   folder: string,
   set: FileSet,
-  { floor, topK }: NeededEdges,
+  { floor, topK, firsts }: NeededEdges,
   talk: Talk,
   signal: AbortSignal | undefined,
 ): Promise<{ edges: EdgeSet; survey: Survey } | undefined> {
+  const edges = await orStopped(openEdgesIfThere(folder), signal)
+  // Of edges that cannot be read, or that are of the first rows, the search says what becomes of them.
+  if (!edges || isOfFirstRows(set, edges)) return undefined
+  const why = whyNotOf(set, edges) ?? whyOtherTopK(topK, edges) ?? whyNotFrom(floor, edges)
+  if (why) return searchAll(folder, why, talk)
   try {
-    const edges = await orStopped(openEdges(folder), signal)
-    // A search of those that were added builds on them.
-    if (isOfFirstRows(set, edges)) return undefined
-    const why = whyNotOf(set, edges) ?? whyOtherTopK(topK, edges) ?? whyNotFrom(floor, edges)
-    if (why) return searchAgain(folder, why, talk)
     await checkEdges(edges, signal)
-    const survey = await surveyEmbeddings(set, talk, signal)
-    if (survey.fingerprint !== edges.fingerprint)
-      return searchAgain(folder, 'they are of embeddings with other numbers', talk)
-    talk.info(
-      `${grouped(set.rows)} embeddings of ${set.dim} numbers; taking the edges of an earlier search from ${folder}`,
-    )
-    return { edges, survey }
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error
-    if (error.code !== 'EDGES_FOLDER') searchAgain(folder, error.message, talk)
-    return undefined
+    return searchAll(folder, error.message, talk)
   }
-}
-
-function searchAgain(folder: string, why: string, talk: Talk): undefined {
-  talk.info(`The edges in ${folder} do not serve: ${why}. Searching`)
+  const survey = await surveyEmbeddings(set, talk, signal, firsts)
+  if (survey.fingerprint !== edges.fingerprint)
+    return searchAll(folder, 'they are of embeddings with other numbers', talk)
+  talk.info(
+    `${grouped(set.rows)} embeddings of ${set.dim} numbers; taking the edges of an earlier search from ${folder}`,
+  )
+  return { edges, survey }
 }

@@ -6,6 +6,7 @@ import type { ENGINES } from '@facekit/index-faiss'
 import { openFileSet, type FileSet } from '@facekit/io-npy'
 import { openLabels, type LabelSummary } from '@facekit/labels'
 import { orStopped } from '../interruption.js'
+import { chooseEarlierLabels, findEarlierLabels } from '../label/earlier-labels.js'
 import { checkFloor, labelEdges, warnOfThresholds, type LabelWish } from '../label/label-edges.js'
 import { chooseMethod, componentsThreshold, type ChosenMethod } from '../label/method.js'
 import { runStart } from '../label/run-start.js'
@@ -87,6 +88,8 @@ export async function cluster(
   received.sharesTerminal = true
   let pending: PendingFiles | undefined
   try {
+    const rows = given instanceof Readable ? undefined : given.rows
+    const earlier = await findEarlierLabels(labels, options, rows, talk)
     const set =
       given instanceof Readable
         ? await spoolArrow(given, labels.scratchPath('spool'), received, talk, signal)
@@ -97,8 +100,10 @@ export async function cluster(
     labelMemory(labelled.memoryLimit, set.rows, labelled.method)
     warnOfThresholds(labelled, talk)
     const floor = checkFloor(options.floor, labelled)
-    const found = await findEdges(set, { ...options, floor }, chosen, pending, talk, signal)
+    const firsts = earlier && [earlier.run.images]
+    const found = await findEdges(set, { ...options, floor, firsts }, chosen, pending, talk, signal)
     const { survey, edges } = found
+    const named = { ...labelled, earlier: chooseEarlierLabels(earlier, set.rows, survey, talk) }
     await pending.discard()
     const run = runStart(
       {
@@ -110,7 +115,7 @@ export async function cluster(
       set,
       survey,
     )
-    const summary = await labelEdges(set, edges, survey.unusable, labelled, labels, run, talk, signal)
+    const summary = await labelEdges(set, edges, survey.unusable, named, labels, run, talk, signal)
     if (!options.keepEdges && !dryRun) await removeOutput(edges.folder, 'edges')
     return {
       ...summary,

@@ -7,7 +7,7 @@ export function folderLabels(path: string): Omit<LabelSource, 'kind' | 'path'> {
     hasPaths: true,
     async *batches(signal) {
       let first = 0
-      for await (const { classOf, ...images } of readFollowed(path)) {
+      for await (const { classOf, ...images } of readFollowed(path, { withPaths: true })) {
         signal?.throwIfAborted()
         const start = first
         yield { ...images, labels: classOf, placeOf: (i) => `row ${start + i} of ${path}` }

@@ -1,5 +1,4 @@
-import { NO_CLASS } from '@facekit/core'
-import { Numbering } from '@facekit/labels'
+import { NO_CLASS, Numbering } from '@facekit/core'
 import { TruthError } from './errors.js'
 import { TextIndex } from './text-index.js'
 

@@ -31,6 +31,15 @@ export const LABEL_FLAGS = {
     coerce: count('save-groups', 0),
     describe: 'Largest classes to save previews of; 0 for none',
   },
+  'keep-names': {
+    type: 'boolean',
+    describe:
+      'Classes keep the names of the labels that are there; --no-keep-names numbers them by size  [default: where images were added to those of the labels, and from then on]',
+  },
+  'names-of': {
+    type: 'string',
+    describe: 'Folder with the labels whose names are kept  [default: the output]',
+  },
 } as const satisfies Flags
 
 /** Of the commands that write labels. */

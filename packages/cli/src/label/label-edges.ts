@@ -1,17 +1,19 @@
+import { join } from 'node:path'
 import { filesMadeIn, OptionError, removeOutput, type PathBatch, type PendingFiles } from '@facekit/core'
 import { readEdges, type EdgeSet } from '@facekit/edges'
 import { clusterEdges, detectCommunities, type CommunityStep } from '@facekit/graph'
 import { checkUnchanged, npyLabelArrays, readPaths, UnitRows, type FileSet } from '@facekit/io-npy'
-import { writeLabels, type LabelRunStart, type LabelSummary } from '@facekit/labels'
+import { writeLabels, type EarlierLabels, type LabelRunStart, type LabelSummary } from '@facekit/labels'
 import { decodeImage } from '@facekit/preprocess'
 import { flow } from '../flow.js'
 import { labelMemory } from '../memory.js'
 import { grouped } from '../progress.js'
 import { sayCommitted, sayPlanned } from '../said-of-output.js'
 import type { Talk } from '../talk.js'
+import type { NamesWish } from './earlier-labels.js'
 import type { ChosenMethod, MethodWish } from './method.js'
 
-export interface LabelWish extends MethodWish {
+export interface LabelWish extends MethodWish, NamesWish {
   removeDuplicates: boolean
   /** Cosine at or above which two images are duplicates. */
   duplicateThresh: number
@@ -31,7 +33,7 @@ const SAID: Readonly<Record<CommunityStep, string>> = {
 }
 
 /** With what was left open. */
-export type LabelEdgesOptions = LabelWish & ChosenMethod
+export type LabelEdgesOptions = LabelWish & ChosenMethod & { earlier?: EarlierLabels | undefined }
 
 type Thresholds = Pick<LabelEdgesOptions, 'removeDuplicates' | 'duplicateThresh' | 'clusterThresh'>
 
@@ -81,8 +83,9 @@ export async function labelEdges(
   talk: Talk,
   signal: AbortSignal | undefined,
 ): Promise<LabelSummary> {
-  const { method, clusterThresh, removeDuplicates, duplicateThresh, saveGroups, dryRun = false } = options
-  const memory = labelMemory(options.memoryLimit, set.rows, method)
+  const { method, clusterThresh, removeDuplicates, duplicateThresh, saveGroups, earlier } = options
+  const { dryRun = false } = options
+  const memory = labelMemory(options.memoryLimit, set.rows, method, earlier !== undefined)
   const rows = new UnitRows(set)
   const labels = writeLabels({
     output: pending,
@@ -94,6 +97,7 @@ export async function labelEdges(
       decode: (path) => decodeImage(path, { width: 112, height: 112, maxDecodeBytes: memory.preview }),
     },
     removedDuplicates: removeDuplicates,
+    earlier,
     run,
     dryRun,
     // The contract's own says nothing.
@@ -126,13 +130,18 @@ export async function labelEdges(
   // It is of labels that are no more.
   const report = await filesMadeIn(pending.output, 'report')
   if (dryRun) {
-    const earlier = new Set([...pending.earlierFiles.keys()].map((name) => name.split('/', 1)[0]!))
-    sayPlanned(pending.output, labels.result.files, [...earlier, ...report], talk)
+    const there = new Set([...pending.earlierFiles.keys()].map((name) => name.split('/', 1)[0]!))
+    sayPlanned(pending.output, labels.result.files, [...there, ...report], talk)
     return labels.result
   }
   if (report.length > 0) await removeOutput(pending.output, 'report')
-  const { failedPreviews, previewsGivenUp } = labels.result
+  const { failedPreviews, previewsGivenUp, changes } = labels.result
   sayCommitted(labels.result, talk)
+  if (changes) {
+    talk.info(
+      `Kept the names of ${grouped(changes.kept)} classes; ${grouped(changes.new)} new, ${grouped(changes.merged)} merged, ${grouped(changes.split)} split: see ${join(pending.output, 'changes.csv')}`,
+    )
+  }
   if (failedPreviews > 0) {
     talk.warn(
       `Left out of the previews: ${grouped(failedPreviews)} images that cannot be read, or not in a quarter of --memory-limit`,

@@ -8,6 +8,7 @@ import { sayLeftover, settleInput } from '../said-of-output.js'
 import { whyNotFrom, whyNotOf } from '../search/edges-fit.js'
 import { surveyEmbeddings } from '../search/survey.js'
 import type { Talk } from '../talk.js'
+import { chooseEarlierLabels, findEarlierLabels } from './earlier-labels.js'
 import { findParts, joinParts } from './join-parts.js'
 import { labelEdges, lowestThreshold, warnOfThresholds, type LabelWish } from './label-edges.js'
 import { chooseMethod, type ChosenMethod } from './method.js'
@@ -53,14 +54,17 @@ export async function label(wish: LabelOptions, talk: Talk, signal?: AbortSignal
   const pending = await openLabels(options.output, options.saveGroups)
   sayLeftover(pending, talk)
   try {
-    const survey = await surveyEmbeddings(set, talk, signal)
+    const found = await findEarlierLabels(pending, wish, set.rows, talk)
+    const survey = await surveyEmbeddings(set, talk, signal, found && [found.run.images])
     if (survey.fingerprint !== there.fingerprint)
       throw otherEdges(options, 'they are of embeddings with other numbers')
+    const earlier = chooseEarlierLabels(found, set.rows, survey, talk)
     const edges = parts ? await joinParts(parts, wish.memoryLimit, talk, signal) : await openEdges(wish.edges)
     talk.info(`${grouped(set.rows)} embeddings of ${set.dim} numbers, ${grouped(edges.edges)} edges`)
     await checkEdges(edges, signal)
     const run = runStart({ ...options, startMs }, set, survey)
-    const summary = await labelEdges(set, edges, survey.unusable, options, pending, run, talk, signal)
+    const labelled = { ...options, earlier }
+    const summary = await labelEdges(set, edges, survey.unusable, labelled, pending, run, talk, signal)
     return {
       ...summary,
       ...chosen,

@@ -29,11 +29,10 @@ export async function findEarlierEdges(
       engine === 'faiss'
         ? 'FAISS searches all pairs'
         : (whyFewerListed(topK, edges) ?? whyNotFrom(floor, edges))
-    return why === undefined ? edges : searchAll(edges, why, talk)
+    return why === undefined ? edges : searchAll(folder, why, talk)
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error
-    if (error.code !== 'EDGES_FOLDER') talk.info(`${error.message} Searching all pairs`)
-    return undefined
+    return error.code === 'EDGES_FOLDER' ? undefined : searchAll(folder, error.message, talk)
   }
 }
 
@@ -52,11 +51,11 @@ export async function buildOn(
   signal: AbortSignal | undefined,
 ): Promise<Pick<SearchOptions, 'region' | 'known'> | undefined> {
   if (fingerprint !== edges.fingerprint)
-    return searchAll(edges, 'they are of embeddings with other numbers', talk)
+    return searchAll(edges.folder, 'they are of embeddings with other numbers', talk)
   try {
     await orStopped(checkEdges(edges, signal), signal)
   } catch (error) {
-    if (error instanceof EdgeError) return searchAll(edges, error.message, talk)
+    if (error instanceof EdgeError) return searchAll(edges.folder, error.message, talk)
     throw error
   }
   talk.info(
@@ -65,8 +64,7 @@ export async function buildOn(
   return { region: regionOfAdded(rows, edges.rows), known: readEdges(edges, { threshold: floor }) }
 }
 
-function searchAll({ folder, rows }: EdgeSet, why: string, talk: Talk): undefined {
-  talk.info(
-    `The edges in ${folder}, of ${grouped(rows)} embeddings, do not serve: ${why}. Searching all pairs`,
-  )
+/** Says why edges that are there do not serve. */
+export function searchAll(folder: string, why: string, talk: Talk): undefined {
+  talk.info(`The edges in ${folder} do not serve: ${why}. Searching all pairs`)
 }

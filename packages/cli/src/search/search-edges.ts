@@ -42,6 +42,8 @@ export interface SearchEdgesOptions {
   part?: Part | undefined
   /** Whether edges below the floor stay where they are known, from an earlier search that went lower. */
   keepLower?: boolean | undefined
+  /** Of how many first rows the survey tells the fingerprint, beside that of all. */
+  firsts?: readonly number[] | undefined
 }
 
 export interface SearchedEdges {
@@ -72,7 +74,7 @@ export async function searchEdges(
   signal: AbortSignal | undefined,
 ): Promise<SearchedEdges> {
   const { rows, dim } = set
-  const { topK, memoryLimit, threads, resume, part } = options
+  const { topK, memoryLimit, threads, resume, part, firsts = [] } = options
   const memory = shareMemory(memoryLimit, { rows, dim, threads })
   if (memory.threads < threads)
     talk.warn(`Searching with ${memory.threads} of ${threads} threads: --memory-limit has no room for more`)
@@ -84,18 +86,24 @@ export async function searchEdges(
     memoryBytes: memory.gallery,
     scratchFolder: pending.folder,
   })
-  const hash = new EmbeddingsFingerprint(earlier && earlier.rows * dim)
+  const wanted = earlier ? [...firsts, earlier.rows] : firsts
+  const hash = new EmbeddingsFingerprint(wanted.map((first) => first * dim))
   await flow(
     readEmbeddings(set),
     [tap(({ embeddings }: EmbeddingBatch) => hash.add(embeddings))],
     gatherGallery(gallery),
     signal,
   )
-  const survey = { fingerprint: hash.finish(), unusable: gallery.survey.unusableRows() }
+  const survey = {
+    fingerprint: hash.finish(),
+    fingerprintOf: (first: number) => hash.of(first * dim),
+    unusable: gallery.survey.unusableRows(),
+  }
   sayOfRows(gallery.survey, survey.unusable, talk)
 
   const lowest = options.keepLower ? Math.min(options.floor, earlier?.floor ?? 1) : options.floor
-  const built = earlier && (await buildOn(earlier, hash.first, set, lowest, talk, signal))
+  const built =
+    earlier && (await buildOn(earlier, survey.fingerprintOf(earlier.rows), set, lowest, talk, signal))
   const floor = built ? lowest : options.floor
   const { fingerprint } = survey
   const info = { rows, dim, floor: Math.fround(floor), topK, fingerprint, unusable: survey.unusable.length }

@@ -8,18 +8,25 @@ import type { Talk } from '../talk.js'
 /** What is known of embeddings once all were read. */
 export interface Survey {
   fingerprint: string
+  /** @returns that of the first rows, where it was asked for beforehand, and there are as many */
+  fingerprintOf: (rows: number) => string | undefined
   /** Rows with NaN or infinite values: in no class. */
   unusable: Uint32Array
 }
 
-/** Reads embeddings to see whether they are those that edges were made of. */
+/**
+ * Reads embeddings to see whether they are those that edges were made of.
+ *
+ * @param firsts of how many first rows the fingerprint is asked for, too
+ */
 export async function surveyEmbeddings(
   set: FileSet,
   talk: Talk,
   signal: AbortSignal | undefined,
+  firsts: readonly number[] = [],
 ): Promise<Survey> {
   const rows = new RowSurvey(set.rows)
-  const fingerprint = new EmbeddingsFingerprint()
+  const fingerprint = new EmbeddingsFingerprint(firsts.map((first) => first * set.dim))
   const progress = new Progress('read', 'embeddings')
   progress.total = set.rows
   for await (const batch of readEmbeddings(set)) {
@@ -30,7 +37,11 @@ export async function surveyEmbeddings(
     progress.count += embeddings.length / dim
     talk.progress(progress)
   }
-  const survey = { fingerprint: fingerprint.finish(), unusable: rows.unusableRows() }
+  const survey = {
+    fingerprint: fingerprint.finish(),
+    fingerprintOf: (first: number) => fingerprint.of(first * set.dim),
+    unusable: rows.unusableRows(),
+  }
   sayOfRows(rows, survey.unusable, talk)
   return survey
 }

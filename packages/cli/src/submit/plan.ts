@@ -43,6 +43,7 @@ export async function planRun(options: PlanOptions, signal: AbortSignal | undefi
     ...given,
     ...absolute('weights', given),
     ...absolute('calibration', given),
+    ...absolute('names-of', given),
     'num-workers': given['num-workers'] ?? cpusPerTask,
     threads: given['threads'] ?? cpusPerTask,
   }

@@ -29,7 +29,7 @@ export const OUTPUT_KINDS = {
   },
   labels: {
     files:
-      /^(?:fr_train_\d+K?_class_\d+K?_data_(?:classes|data_list)\.npy|clustering_result\.txt|assignments\.parquet|duplicates\.csv|run\.json)$/,
+      /^(?:fr_train_\d+K?_class_\d+K?_data_(?:classes|data_list)\.npy|clustering_result\.txt|assignments\.parquet|changes\.csv|duplicates\.csv|run\.json)$/,
     folders: /^group_\d{4,}$/,
     filesInFolders: /^[^/]+\.jpg$/,
   },

@@ -1,6 +1,5 @@
-import { NO_CLASS } from '@facekit/core'
-import { ReportError } from '../errors.js'
-import { className, counted } from '../page/numbers.js'
+import { NO_CLASS, Numbering } from '@facekit/core'
+import { className } from '../page/numbers.js'
 import type { LabelledRows } from '../sources.js'
 
 /** No index of an image: one more than there can be. */
@@ -9,27 +8,29 @@ const NONE = 0xffffffff
 /** What is held of each row: its class, its index, and that of the image which stays in its place. */
 export const CLASSES_ROW_BYTES = 12
 
-/** The classes of labels, and which images were removed. */
+/** The classes of labels, numbered from the largest on whatever their names are, and which images were removed. */
 export class Classes {
   /** rows × int32: the class of each row, or `NO_CLASS`. */
   readonly classOf: Int32Array
-  /** classes × uint32 */
+  /** classes × uint32, largest first; ties by smallest row. */
   readonly sizes: Uint32Array
+  /** classes × float64: the number in the name of each. */
+  readonly #names: Float64Array
   readonly duplicates: number
   readonly #indexOf: Uint32Array
   readonly #staysOf: Uint32Array
 
-  private constructor(classOf: Int32Array, indexOf: Uint32Array, staysOf: Uint32Array) {
-    this.classOf = classOf
+  private constructor(numbered: NumberedClasses, indexOf: Uint32Array, staysOf: Uint32Array) {
+    this.classOf = numbered.classOf
+    this.sizes = numbered.sizes
+    this.#names = numbered.names
     this.#indexOf = indexOf
     this.#staysOf = staysOf
-    this.sizes = sizesOf(classOf)
     let duplicates = 0
     for (const index of staysOf) if (index !== NONE) duplicates++
     this.duplicates = duplicates
   }
 
-  /** @throws ReportError for classes that are not numbered from the largest on */
   static async read(labels: LabelledRows): Promise<Classes> {
     const classOf = new Int32Array(labels.rows)
     const indexOf = new Uint32Array(labels.rows)
@@ -41,7 +42,12 @@ export class Classes {
         if (index >= 0) staysOf[batch.firstRow + i] = index
       })
     }
-    return new Classes(classOf, indexOf, staysOf)
+    return new Classes(bySize(classOf), indexOf, staysOf)
+  }
+
+  /** As the label files have it. */
+  nameOf(number: number): string {
+    return className(this.#names[number]!)
   }
 
   get rows(): number {
@@ -83,26 +89,29 @@ export class Classes {
   }
 }
 
-function sizesOf(classOf: Int32Array): Uint32Array {
-  const sizes = new Uint32Array(classOf.length)
-  let classes = 0
-  for (const number of classOf) {
-    if (number === NO_CLASS) continue
-    if (number >= sizes.length)
-      throw damaged(`there is ${className(number)} among ${counted(classOf.length, 'image')}`)
-    sizes[number]!++
-    classes = Math.max(classes, number + 1)
-  }
-  for (let number = 0; number < classes; number++) {
-    if (sizes[number] === 0) throw damaged(`no image is in ${className(number)}`)
-    if (number > 0 && sizes[number]! > sizes[number - 1]!)
-      throw damaged(`${className(number)} is larger than ${className(number - 1)}`)
-  }
-  return sizes.slice(0, classes)
+interface NumberedClasses {
+  classOf: Int32Array
+  sizes: Uint32Array
+  names: Float64Array
 }
 
-function damaged(what: string): ReportError {
-  return new ReportError(
-    `Expected classes that are numbered from the largest on, without gaps, but ${what}: the labels are damaged. Make them again by facekit cluster or label.`,
-  )
+/** @param classOf rows × int32: the number in the name of the class of each row; becomes the class */
+function bySize(classOf: Int32Array): NumberedClasses {
+  const numbering = new Numbering()
+  for (let row = 0; row < classOf.length; row++)
+    if (classOf[row] !== NO_CLASS) classOf[row] = numbering.add(classOf[row]!)
+  // Classes are in the order of their smallest rows now.
+  const names = numbering.values
+  const sizeOf = new Uint32Array(names.length)
+  for (const number of classOf) if (number !== NO_CLASS) sizeOf[number]!++
+  const order = sizeOf.map((_, number) => number).sort((a, b) => sizeOf[b]! - sizeOf[a]! || a - b)
+  const placeOf = new Uint32Array(names.length)
+  order.forEach((number, place) => (placeOf[number] = place))
+  for (let row = 0; row < classOf.length; row++)
+    if (classOf[row] !== NO_CLASS) classOf[row] = placeOf[classOf[row]!]!
+  return {
+    classOf,
+    sizes: order.map((number) => sizeOf[number]!),
+    names: Float64Array.from(order, (number) => names[number]!),
+  }
 }

@@ -1,25 +1,17 @@
 import type { AlikeClasses } from '../gather/alike.js'
+import type { Classes } from '../gather/classes.js'
 import type { BridgedClass, Half, ReportFacts } from '../gather/gather.js'
 import { LEAST_HALF } from '../limits.js'
 import type { ReportSources } from '../sources.js'
 import { sheet, type FaceTemplate } from './face.js'
 import { html, type Html } from './html.js'
-import {
-  className,
-  cosineText,
-  counted,
-  grouped,
-  justAbove,
-  notAbove,
-  pairCosine,
-  shownOf,
-} from './numbers.js'
+import { cosineText, counted, grouped, justAbove, notAbove, pairCosine, shownOf } from './numbers.js'
 import type { Section } from './section.js'
 
 /** Classes that one edge holds together. */
 export function bridgesSection(
   { run }: ReportSources,
-  { bridges }: ReportFacts,
+  { bridges, classes }: ReportFacts,
   face: FaceTemplate,
 ): Section {
   const found = bridges?.bridges ?? []
@@ -38,13 +30,17 @@ export function bridgesSection(
             where these are two persons, the threshold that parts them is named. (Persons that more pairs join
             are among the <a href="#loose">least cohesive classes</a>.)
             ${found.length < bridges.classes && `Shown are the ${found.length} with the largest parts.`}`,
-    body: found.map((bridge) => bridgeMarkup(bridge, run?.method, face)),
+    body: found.map((bridge) => bridgeMarkup(bridge, classes.nameOf(bridge.class), run?.method, face)),
   }
 }
 
-function bridgeMarkup(bridge: BridgedClass, method: string | undefined, face: FaceTemplate): Html {
-  const { class: number, size, similarity, ofClass, halves } = bridge
-  const name = className(number)
+function bridgeMarkup(
+  bridge: BridgedClass,
+  name: string,
+  method: string | undefined,
+  face: FaceTemplate,
+): Html {
+  const { size, similarity, ofClass, halves } = bridge
   const part = (half: Half, which: string) =>
     html`<div class="half">
       <h4>${counted(half.size, 'image')}</h4>
@@ -113,24 +109,24 @@ export function alikeSection(
                   ${run?.method === 'communities' ? 'may join' : 'joins'} them;
                   <a href="#thresholds">Other thresholds</a> tells what else it joins.`
           }`,
-    body: found.map((pair) => alikeMarkup(pair, classes.sizes, run?.method, face)),
+    body: found.map((pair) => alikeMarkup(pair, classes, run?.method, face)),
   }
 }
 
 function alikeMarkup(
-  { classes, cosine, nearest, rows }: AlikeClasses,
-  sizes: Uint32Array,
+  { classes: pair, cosine, nearest, rows }: AlikeClasses,
+  classes: Classes,
   method: string | undefined,
   face: FaceTemplate,
 ): Html {
-  const names = classes.map(className)
+  const names = pair.map((number) => classes.nameOf(number))
   return html`<article class="class">
     <h3>${names.join(' and ')} <span class="about">cosine of their means ${cosineText(cosine)}</span></h3>
     <div class="halves two">
       ${rows.map(
         (of, i) =>
           html`<div class="half">
-            <h4>${names[i]} <span class="about">${counted(sizes[classes[i]!]!, 'image')}</span></h4>
+            <h4>${names[i]} <span class="about">${counted(classes.sizes[pair[i]!]!, 'image')}</span></h4>
             ${sheet(
               `Faces of ${names[i]!}`,
               of.map((row) => face(row)),

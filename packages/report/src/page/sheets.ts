@@ -6,7 +6,7 @@ import { LIMITS } from '../limits.js'
 import type { ReportSources } from '../sources.js'
 import { sheet, type FaceTemplate } from './face.js'
 import { html, type Content, type Html } from './html.js'
-import { className, cosineText, counted, grouped, percent, shownOf } from './numbers.js'
+import { cosineText, counted, grouped, percent, shownOf } from './numbers.js'
 import type { Section } from './section.js'
 
 export function sheetSections(
@@ -27,7 +27,7 @@ export function sheetSections(
     title,
     count: shownOf(of.length, all),
     intro: of.length > 0 ? intro : noneOf(id, loose !== undefined),
-    body: of.map((one) => sheetMarkup(one, low, face)),
+    body: of.map((one) => sheetMarkup(one, classes.nameOf(one.class), low, face)),
   })
   return [
     section(
@@ -88,11 +88,11 @@ function noneOf(id: string, hasEdges: boolean): Content {
 }
 
 function sheetMarkup(
-  { class: number, size, faces, compared, cohesion, groups }: Sheet,
+  { size, faces, compared, cohesion, groups }: Sheet,
+  name: string,
   low: number | undefined,
   face: FaceTemplate,
 ): Html {
-  const name = className(number)
   const about = [
     counted(size, 'image'),
     cohesion !== undefined && size > 2 && cohesionText(cohesion),

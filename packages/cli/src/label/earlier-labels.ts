@@ -1,0 +1,96 @@
+import { FacekitError, OptionError, type LabelRun, type PendingFiles } from '@facekit/core'
+import { checkRoomForKeptNames, holdsAssignments, readLabelRun, type EarlierLabels } from '@facekit/labels'
+import { grouped } from '../progress.js'
+import { settleInput } from '../said-of-output.js'
+import type { Survey } from '../search/survey.js'
+import type { Talk } from '../talk.js'
+
+export interface NamesWish {
+  /** Whether classes keep the names of earlier labels; if left out, it follows from what these are of. */
+  keepNames?: boolean | undefined
+  /** Folder with the earlier labels, whose names are kept then; the output if left out. */
+  namesOf?: string | undefined
+}
+
+/** Labels that are there before a run. */
+export interface FoundLabels {
+  folder: string
+  run: LabelRun
+  /** Whether they must serve. */
+  isAsked: boolean
+}
+
+/**
+ * Looks for labels whose names may stay, before the work.
+ *
+ * @param pending of labels
+ * @param rows of the embeddings; undefined where they have not come
+ * @throws OptionError where names are to be kept and cannot be; FacekitError `OUTPUT_EXISTS`
+ */
+export async function findEarlierLabels(
+  pending: PendingFiles,
+  { keepNames, namesOf, saveGroups }: NamesWish & { saveGroups: number },
+  rows: number | undefined,
+  talk: Talk,
+): Promise<FoundLabels | undefined> {
+  if (keepNames === false) {
+    if (namesOf === undefined) return undefined
+    throw new OptionError('Expected no --no-keep-names with --names-of but received both')
+  }
+  const isAsked = keepNames === true || namesOf !== undefined
+  const folder = namesOf ?? pending.output
+  if (namesOf !== undefined) await settleInput(namesOf, talk)
+  if (!(await holdsAssignments(folder))) return numberAnew('there are none', folder, isAsked)
+  const run = await readLabelRun(folder).catch((error: unknown) => {
+    if (error instanceof FacekitError && !isAsked) return error.message
+    throw error
+  })
+  if (run === undefined) return numberAnew('nothing says what they are of', folder, isAsked, talk)
+  if (typeof run === 'string') return numberAnew(run, folder, isAsked, talk)
+  if (rows !== undefined && run.images > rows) return numberAnew(ofMore(run, rows), folder, isAsked, talk)
+  const found = { folder, run, isAsked }
+  if (rows !== undefined && isOfOneSet(found, rows)) return undefined
+  await checkRoomForKeptNames(pending, saveGroups)
+  return found
+}
+
+/**
+ * Decides whether the names of labels stay: where images were added to those of the labels, or where names stayed before.
+ *
+ * @throws OptionError where they are to be kept and cannot be
+ */
+export function chooseEarlierLabels(
+  found: FoundLabels | undefined,
+  rows: number,
+  { fingerprintOf }: Survey,
+  talk: Talk,
+): EarlierLabels | undefined {
+  if (!found) return undefined
+  const { folder, run, isAsked } = found
+  const { images, embeddings, nextName } = run
+  if (images > rows) return numberAnew(ofMore(run, rows), folder, isAsked, talk)
+  if (fingerprintOf(images) !== embeddings)
+    return numberAnew('they are of other embeddings', folder, isAsked, talk)
+  if (isOfOneSet(found, rows)) return undefined
+  talk.info(`Keeping the names of the labels of ${grouped(images)} images in ${folder}`)
+  return { folder, images, nextName }
+}
+
+/** Labels of one set by one threshold after the other are numbered by size each time. */
+function isOfOneSet({ run, isAsked }: FoundLabels, rows: number): boolean {
+  return run.images === rows && !run.keptNames && !isAsked
+}
+
+function ofMore({ images }: LabelRun, rows: number): string {
+  return `they are of ${images} images, and there are ${rows}`
+}
+
+/** @param talk hears why earlier labels do not serve, where there are some */
+function numberAnew(why: string, folder: string, isAsked: boolean, talk?: Talk): undefined {
+  if (isAsked) {
+    throw new OptionError(
+      `Expected labels of these embeddings, or of the first of them, in ${folder} to keep their names but ${why}. Name the folder by --names-of, or number classes anew: --no-keep-names.`,
+    )
+  }
+  talk?.info(`Numbering classes anew, since the names of the labels in ${folder} cannot stay: ${why}`)
+}
