@@ -1,6 +1,5 @@
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
-import { batchSource, checkCosine, type EdgeBatch } from '@facekit/core'
+import { batchSource, checkCosine, type EdgeBatch, type SourceOf } from '@facekit/core'
 import { readEdgeFile } from './edge-file.js'
 import { changed, markOf, type EdgeSet } from './edge-set.js'
 import { keptPairs } from './kept-pairs.js'
@@ -11,11 +10,11 @@ export interface ReadEdgesOptions {
 }
 
 /**
- * The edges of a set, ascending by (source, target): object stream of `EdgeBatch`, 65,536 at a time at most.
+ * The edges of a set, ascending by (source, target), 65,536 at a time at most.
  *
- * @returns Readable that fails with EdgeError `EDGES_CHANGED` where a file is not the one that was opened
+ * @returns it fails with EdgeError `EDGES_CHANGED` where a file is not the one that was opened
  */
-export function readEdges(set: EdgeSet, { threshold }: ReadEdgesOptions = {}): Readable {
+export function readEdges(set: EdgeSet, { threshold }: ReadEdgesOptions = {}): SourceOf<EdgeBatch> {
   // Similarities are float32: a threshold of 0.7 must let in the float32 that is nearest to 0.7.
   const least = threshold === undefined ? -Infinity : Math.fround(checkCosine('threshold', threshold))
   return batchSource((signal) => batches(set, least, signal))

@@ -7,6 +7,7 @@ import {
   type Committed,
   type EdgeBatch,
   type Part,
+  type SinkOf,
 } from '@facekit/core'
 import { EdgeFileWriter } from './edge-file.js'
 import { formatEdgeReceipt, nameOfPartEdges } from './edge-parts.js'
@@ -38,11 +39,18 @@ export interface EdgesResult extends Committed {
  * `PendingFiles.in` throws
  */
 export function writeEdges(options: WriteEdgesOptions): EdgeWriter {
-  return new EdgeWriter(new EdgeFiles(options))
+  return new EdgeStream(new EdgeFiles(options))
 }
 
-/** A `Writable` that takes `EdgeBatch`es. */
-export class EdgeWriter extends WriterStream<EdgeBatch> {
+/** Takes `EdgeBatch`es. */
+export interface EdgeWriter extends SinkOf<EdgeBatch> {
+  /** Whether the files are in their places: also where the stream was destroyed while they were moved there. */
+  readonly isCommitted: boolean
+  /** What was written; there once the stream has finished. */
+  readonly result: EdgesResult
+}
+
+class EdgeStream extends WriterStream<EdgeBatch> {
   readonly #files: EdgeFiles
 
   constructor(files: EdgeFiles) {
@@ -50,12 +58,10 @@ export class EdgeWriter extends WriterStream<EdgeBatch> {
     this.#files = files
   }
 
-  /** Whether the files are in their places: also where the stream was destroyed while they were moved there. */
   get isCommitted(): boolean {
     return this.#files.result !== undefined
   }
 
-  /** What was written; there once the stream has finished. */
   get result(): EdgesResult {
     const { result } = this.#files
     if (!result) throw new Error('EdgeWriter.result is there only after the stream has finished')

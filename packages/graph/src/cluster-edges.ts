@@ -1,6 +1,13 @@
 import { Transform } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
-import { checkCosine, checkRows, NOT_A_DUPLICATE, type EdgeBatch } from '@facekit/core'
+import {
+  checkCosine,
+  checkRows,
+  NOT_A_DUPLICATE,
+  type Clustering,
+  type EdgeBatch,
+  type StageOf,
+} from '@facekit/core'
 import { checkEdges } from './check-edges.js'
 import { classesOfStaying, duplicatesOf, joinRows } from './duplicates.js'
 import { EdgeStore } from './edge-store.js'
@@ -36,7 +43,7 @@ export const CLUSTER_ROW_BYTES = 16
  *
  * @throws OptionError; FacekitError `ROWS`; GraphError `EDGE` for rows out of range or a similarity that is NaN
  */
-export function clusterEdges(options: ClusterOptions): Transform {
+export function clusterEdges(options: ClusterOptions): StageOf<EdgeBatch, Clustering> {
   const rows = checkRows(options.rows)
   // Similarities are float32: a threshold of 0.7 must let in the float32 that is nearest to 0.7.
   const clusterThreshold = Math.fround(checkCosine('clusterThreshold', options.clusterThreshold))

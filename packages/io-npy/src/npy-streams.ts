@@ -1,5 +1,5 @@
-import { Readable, Writable } from 'node:stream'
-import { checkPositiveInteger, OneFile, WriterStream } from '@facekit/core'
+import { Readable } from 'node:stream'
+import { checkPositiveInteger, OneFile, WriterStream, type SinkOf, type SourceOf } from '@facekit/core'
 import { batchRanges, batchRowsFor } from './batch-rows.js'
 import { NpyError } from './errors.js'
 import { openNpy } from './npy-file.js'
@@ -11,10 +11,10 @@ export interface ReadNpyOptions {
 }
 
 /**
- * The rows of a numeric NPY file as batches: object stream of `Float32Array`, each batchRows × rowLength (the last
+ * The rows of a numeric NPY file as batches, each batchRows × rowLength float32 (the last
  * one fewer), row-major.
  */
-export function readNpy(file: string, { batchRows }: ReadNpyOptions = {}): Readable {
+export function readNpy(file: string, { batchRows }: ReadNpyOptions = {}): SourceOf<Float32Array> {
   if (batchRows !== undefined) checkPositiveInteger('batchRows', batchRows)
   // One batch waits, so that the disk reads while the consumer works.
   return Readable.from(rowBatches(file, batchRows), { objectMode: true, highWaterMark: 1 })
@@ -39,7 +39,7 @@ export interface WriteNpyOptions {
  * Writes batches of rows (`Float32Array`, n × rowLength, row-major) as an n×rowLength float32 array. The file appears
  * under its name when it is complete, and not at all when the stream is destroyed.
  */
-export function writeNpy(file: string, { rowLength }: WriteNpyOptions): Writable {
+export function writeNpy(file: string, { rowLength }: WriteNpyOptions): SinkOf<Float32Array> {
   checkPositiveInteger('rowLength', rowLength)
   let pending: OneFile | undefined
   let writer: NpyWriter | undefined

@@ -387,7 +387,7 @@ np.save(sys.argv[2], ${array})`,
         ['1/0', '1/1'],
       ])
       expect(batches.flatMap(({ indices }) => [...indices])).toEqual([0, 1, 2, 10, 11])
-      expect([...batches[1].embeddings]).toEqual(Array.from({ length: 8 }, () => 1))
+      expect([...batches[1]!.embeddings]).toEqual(Array.from({ length: 8 }, () => 1))
     })
   })
 })

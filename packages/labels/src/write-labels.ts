@@ -9,6 +9,7 @@ import {
   type LabelArrayWriter,
   type LabelRun,
   type PathBatch,
+  type SinkOf,
 } from '@facekit/core'
 import { ASSIGNMENTS_NAME, writeAssignments } from './assignments.js'
 import { classNames, classNumber, shortCount } from './class-names.js'
@@ -53,8 +54,8 @@ export interface LabelSummary extends Committed {
   files: string[]
 }
 
-/** A `Writable` that takes one `Clustering`. */
-export interface LabelWriter extends Writable {
+/** Takes one `Clustering`. */
+export interface LabelWriter extends SinkOf<Clustering> {
   /** Whether the files are in their places: also where the stream was destroyed while they were moved there. */
   readonly isCommitted: boolean
   /** What was written; there once the stream has finished. */

@@ -1,8 +1,13 @@
 import { createHash } from 'node:crypto'
 import { open, readFile, writeFile, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
-import { batchSource, type FailedImage, type PendingFiles, type RunIdentity } from '@facekit/core'
+import {
+  batchSource,
+  type FailedImage,
+  type PendingFiles,
+  type RunIdentity,
+  type SourceOf,
+} from '@facekit/core'
 import { ImageError, InputError } from './errors.js'
 import { toBatch, type ListedBatch } from './image-list.js'
 
@@ -92,7 +97,7 @@ export async function openWrittenList(folder: string): Promise<WrittenList | und
 }
 
 /**
- * Some entries of a list, in its order: Readable of `ListedBatch`, with the indices that they have in the whole. It fails
+ * Some entries of a list, in its order, with the indices that they have in the whole. It fails
  * with InputError `INPUT_LIST` where the file is not what was written.
  *
  * @param range of entries, the end excluded
@@ -100,7 +105,7 @@ export async function openWrittenList(folder: string): Promise<WrittenList | und
 export function readWrittenList(
   list: WrittenList,
   { first, end, batchSize }: { first: number; end: number; batchSize: number },
-): Readable {
+): SourceOf<ListedBatch> {
   return batchSource(async function* (): AsyncGenerator<ListedBatch> {
     const path = join(list.folder, LIST_NAME)
     const file = await open(path, 'r').catch((cause: Error) => {

@@ -135,6 +135,6 @@ export async function labelEdges(
 
 /** Whoever has read all paths may trust that they belong to the embeddings that were searched. */
 async function* pathsOf(set: FileSet): AsyncGenerator<PathBatch> {
-  yield* readPaths(set) as AsyncIterable<PathBatch>
+  yield* readPaths(set)
   await checkUnchanged(set)
 }

@@ -8,6 +8,7 @@ import {
   type Clustering,
   type EdgeBatch,
   type EmbeddingReader,
+  type StageOf,
 } from '@facekit/core'
 import { checkEdges } from '../check-edges.js'
 import { classesOfStaying, duplicatesOf, joinRows } from '../duplicates.js'
@@ -61,7 +62,7 @@ const ROOMS = 4
  * @throws OptionError; FacekitError `ROWS`; GraphError `EDGE` for rows out of range, a similarity that is NaN or, in
  * `again`, edges out of order
  */
-export function detectCommunities(options: CommunityOptions): Transform {
+export function detectCommunities(options: CommunityOptions): StageOf<EdgeBatch, Clustering> {
   const rows = checkRows(options.rows)
   const { duplicateThreshold, memoryBytes = Infinity, scratchFolder, embeddings } = options
   checkCosine('threshold', options.threshold)
