@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { Readable } from 'node:stream'
 import { PendingFiles, removeOutput } from '@facekit/core'
 import type { DeviceWish } from '@facekit/devices'
@@ -5,21 +6,22 @@ import { openEdges, type EdgeSet } from '@facekit/edges'
 import type { ENGINES } from '@facekit/index-faiss'
 import { openFileSet, type FileSet } from '@facekit/io-npy'
 import { openLabels, type LabelSummary } from '@facekit/labels'
+import { CLUSTER_DEFAULTS, withDefaults } from '../defaults.js'
 import { orStopped } from '../interruption.js'
 import { checkFloor, labelEdges, warnOfThresholds, type LabelWish } from '../label/label-edges.js'
 import { chooseMethod, componentsThreshold, type ChosenMethod } from '../label/method.js'
 import { runStart } from '../label/run-start.js'
-import { labelMemory } from '../memory.js'
+import { defaultMemoryLimit, labelMemory } from '../memory.js'
 import { grouped, Progress } from '../progress.js'
 import { sayKept, sayLeftover, settleInput } from '../said-of-output.js'
 import { chooseSearch, type ChosenSearch } from '../search/choose-search.js'
-import { searchEdges, type SearchEdgesOptions } from '../search/search-edges.js'
+import { searchEdges, type SearchEdgesOptions, type SearchWish } from '../search/search-edges.js'
 import type { Survey } from '../search/survey.js'
-import type { Talk } from '../talk.js'
+import { SILENT, type Talk } from '../talk.js'
 import { edgesFolder, findKeptEdges } from './kept-edges.js'
 import { spoolArrow } from './spool-arrow.js'
 
-export interface ClusterOptions extends LabelWish {
+export interface ClusterOptions extends LabelWish, SearchWish {
   /** Folder with NPY file sets, or an Arrow stream. */
   input: string | Readable
   output: string
@@ -27,16 +29,12 @@ export interface ClusterOptions extends LabelWish {
   command?: readonly string[] | undefined
   /** Cosine at or above which pairs are searched; the lowest threshold if left out. */
   floor?: number | undefined
-  /** Neighbors per row, the row itself counted; Infinity for all. */
-  topK: number
-  /** Cores that the search may use. */
-  threads: number
-  engine: (typeof ENGINES)[number]
-  device: DeviceWish
-  /** Whether edges stay beside the labels, for other thresholds. */
-  keepEdges: boolean
-  /** Whether to go on with an unfinished search; see `SearchEdgesOptions`. */
-  resume?: boolean | undefined
+  /** `auto` if left out; all give the same edges. */
+  engine?: (typeof ENGINES)[number] | undefined
+  /** What to search on; `{ provider: 'auto' }` if left out. */
+  device?: DeviceWish | undefined
+  /** Whether edges stay beside the labels, for other thresholds; true if left out. */
+  keepEdges?: boolean | undefined
 }
 
 export interface ClusterSummary extends LabelSummary, ChosenMethod {
@@ -56,14 +54,24 @@ export interface ClusterSummary extends LabelSummary, ChosenMethod {
   seconds: number
 }
 
-/** @throws FacekitError */
+/**
+ * Makes labels of embeddings: searches them for similar pairs, where an earlier run did not, and finds identities.
+ *
+ * @param talk what is said to a person; nothing if left out
+ * @throws FacekitError; the reason of the signal
+ */
 export async function cluster(
-  options: ClusterOptions,
-  talk: Talk,
+  wish: ClusterOptions,
+  talk: Talk = SILENT,
   signal?: AbortSignal,
 ): Promise<ClusterSummary> {
   const startMs = Date.now()
-  const { method = 'components', clusterThresh } = options
+  const options = withDefaults(wish, {
+    ...CLUSTER_DEFAULTS,
+    threads: availableParallelism(),
+    memoryLimit: defaultMemoryLimit(),
+  })
+  const { method, clusterThresh } = options
   // What can be said at once is said at once.
   if (method === 'components')
     checkFloor(options.floor, { ...options, clusterThresh: componentsThreshold(clusterThresh) })

@@ -1,7 +1,6 @@
 import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
 import { EXIT } from '../exit-codes.js'
 import { COMMON_FLAGS } from '../flags.js'
-import { defaultMemoryLimit } from '../memory.js'
 import { DEFAULT_INPUT, MEMORY_FLAG } from '../search/flags.js'
 import type { CommandContext } from '../standard-streams.js'
 import { printSummary } from '../summary.js'
@@ -35,8 +34,7 @@ export async function handler(
 ): Promise<number> {
   const { label } = await import('./run.js')
   const talk = createTalk(streams.stderr, args.quiet)
-  const memoryLimit = args.memoryLimit ?? defaultMemoryLimit()
-  const summary = await label({ ...args, command, memoryLimit }, talk, signal)
+  const summary = await label({ ...args, command }, talk, signal)
   const { images, classes, labelled, duplicates, seconds } = summary
   talk.info(
     `${images} images: ${classes} classes of ${labelled} images, ${duplicates} duplicates removed, in ${seconds.toFixed(1)} s: see ${args.output}`,

@@ -4,6 +4,7 @@ import { clusterEdges, detectCommunities, type CommunityStep } from '@facekit/gr
 import { checkUnchanged, npyLabelArrays, readPaths, UnitRows, type FileSet } from '@facekit/io-npy'
 import { writeLabels, type LabelRunStart, type LabelSummary } from '@facekit/labels'
 import { decodeImage } from '@facekit/preprocess'
+import type { Filled, LABEL_DEFAULTS } from '../defaults.js'
 import { flow } from '../flow.js'
 import { labelMemory } from '../memory.js'
 import { grouped } from '../progress.js'
@@ -12,13 +13,14 @@ import type { Talk } from '../talk.js'
 import type { ChosenMethod, MethodWish } from './method.js'
 
 export interface LabelWish extends MethodWish {
-  removeDuplicates: boolean
-  /** Cosine at or above which two images are duplicates. */
-  duplicateThresh: number
-  /** Classes that get a folder of preview images. */
-  saveGroups: number
-  /** Bytes that it may take beside the program itself. */
-  memoryLimit: number
+  /** Whether one image is kept of each set of duplicates; true if left out. */
+  removeDuplicates?: boolean | undefined
+  /** Cosine at or above which two images are duplicates; 0.9 if left out. */
+  duplicateThresh?: number | undefined
+  /** Largest classes that get a folder of preview images; 50 if left out, 0 for none. */
+  saveGroups?: number | undefined
+  /** Bytes that may be taken beside the program itself; half of the memory if left out. */
+  memoryLimit?: number | undefined
 }
 
 const SAID: Readonly<Record<CommunityStep, string>> = {
@@ -29,7 +31,8 @@ const SAID: Readonly<Record<CommunityStep, string>> = {
 }
 
 /** With what was left open. */
-export type LabelEdgesOptions = LabelWish & ChosenMethod
+export type LabelEdgesOptions = Filled<LabelWish, typeof LABEL_DEFAULTS & { memoryLimit: number }> &
+  ChosenMethod
 
 type Thresholds = Pick<LabelEdgesOptions, 'removeDuplicates' | 'duplicateThresh' | 'clusterThresh'>
 
