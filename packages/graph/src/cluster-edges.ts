@@ -3,7 +3,9 @@ import { setImmediate } from 'node:timers/promises'
 import {
   checkCosine,
   checkRows,
+  iterate,
   NOT_A_DUPLICATE,
+  type BatchesOf,
   type Clustering,
   type EdgeBatch,
   type StageOf,
@@ -26,7 +28,7 @@ export interface ClusterOptions {
    * Gives all edges once more: which rows stay is known only after the last. If left out, those of the second step are
    * kept, 8 bytes each.
    */
-  again?: () => AsyncIterable<EdgeBatch>
+  again?: () => BatchesOf<EdgeBatch>
 }
 
 /**
@@ -100,11 +102,11 @@ function keepEdges(kept: EdgeStore, { source, target, similarity }: EdgeBatch, t
 
 /** Source and target in turn of the edges at or above a threshold. */
 async function* pairsOf(
-  edges: AsyncIterable<EdgeBatch>,
+  edges: BatchesOf<EdgeBatch>,
   rows: number,
   threshold: number,
 ): AsyncGenerator<Uint32Array> {
-  for await (const batch of edges) {
+  for await (const batch of iterate(edges)) {
     checkEdges(batch, rows)
     const { source, target, similarity } = batch
     const pairs = new Uint32Array(2 * source.length)

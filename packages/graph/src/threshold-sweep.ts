@@ -1,4 +1,4 @@
-import { checkCosine, checkRows, OptionError, type EdgeBatch } from '@facekit/core'
+import { checkCosine, checkRows, OptionError, type BatchesOf, type EdgeBatch } from '@facekit/core'
 import { checkedEdges } from './check-edges.js'
 import { hearSignal } from './hear-signal.js'
 import { heldThresholds, levelOf } from './levels.js'
@@ -15,7 +15,7 @@ export interface SweepOptions {
   /** Cosines at or above which two rows are the same person, ascending. */
   thresholds: readonly number[]
   /** Gives the edges from the first on; called twice where there is a `duplicateThreshold`. */
-  edges: () => AsyncIterable<EdgeBatch>
+  edges: () => BatchesOf<EdgeBatch>
   signal?: AbortSignal | undefined
 }
 

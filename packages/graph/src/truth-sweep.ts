@@ -1,4 +1,4 @@
-import { checkRows, CompensatedSum, OptionError, type EdgeBatch } from '@facekit/core'
+import { checkRows, CompensatedSum, OptionError, type BatchesOf, type EdgeBatch } from '@facekit/core'
 import { checkedEdges } from './check-edges.js'
 import { hearSignal } from './hear-signal.js'
 import { heldThresholds, levelOf } from './levels.js'
@@ -11,7 +11,7 @@ export interface TruthSweepOptions {
   /** Cosines at or above which two rows are the same person, ascending. */
   thresholds: readonly number[]
   /** Between rows, in any order; none is kept. */
-  edges: AsyncIterable<EdgeBatch>
+  edges: BatchesOf<EdgeBatch>
   signal?: AbortSignal | undefined
 }
 

@@ -1,5 +1,5 @@
 import { addAbortSignal, Readable } from 'node:stream'
-import { batchSource, type EmbeddingBatch, type SourceOf } from '@facekit/core'
+import { batchSource, iterate, type BatchesOf, type EmbeddingBatch, type SourceOf } from '@facekit/core'
 import { findColumns, readRows, type Columns } from './columns.js'
 import { checkMessage } from './errors.js'
 import { noArrow, readFrames } from './framing.js'
@@ -16,8 +16,8 @@ import { HEADER, readRecordBatch, readSchema } from './message.js'
  * `dim` and `normalized`; it fails with ArrowError `ARROW_TRUNCATED`, `ARROW_INVALID`, `ARROW_SCHEMA`, `ARROW_INDEX`,
  * `ARROW_UNSUPPORTED`
  */
-export function readArrow(source: AsyncIterable<Uint8Array>, name = 'stdin'): SourceOf<EmbeddingBatch> {
-  return batchSource((signal) => readBatches(source, name, signal))
+export function readArrow(source: BatchesOf<Uint8Array>, name = 'stdin'): SourceOf<EmbeddingBatch> {
+  return batchSource((signal) => readBatches(iterate(source), name, signal))
 }
 
 async function* readBatches(

@@ -1,9 +1,11 @@
 import { writeFile } from 'node:fs/promises'
 import { Writable } from 'node:stream'
 import {
+  iterate,
   NO_CLASS,
   NOT_A_DUPLICATE,
   PendingFiles,
+  type BatchesOf,
   type Clustering,
   type Committed,
   type LabelArrayWriter,
@@ -170,10 +172,10 @@ class LabelWritable extends Writable {
 }
 
 async function* untilStopped(
-  paths: AsyncIterable<PathBatch>,
+  paths: BatchesOf<PathBatch>,
   signal: AbortSignal,
 ): AsyncGenerator<PathBatch> {
-  for await (const batch of paths) {
+  for await (const batch of iterate(paths)) {
     signal.throwIfAborted()
     yield batch
   }

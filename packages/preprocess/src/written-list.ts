@@ -3,6 +3,8 @@ import { open, readFile, writeFile, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   batchSource,
+  iterate,
+  type BatchesOf,
   type FailedImage,
   type PendingFiles,
   type RunIdentity,
@@ -48,7 +50,7 @@ const CHUNK_ENTRIES = 2 ** 16
  */
 export async function writeList(
   pending: PendingFiles,
-  batches: AsyncIterable<ListedBatch>,
+  batches: BatchesOf<ListedBatch>,
   source: RunIdentity,
   onWritten: (entries: number) => void,
 ): Promise<void> {
@@ -65,7 +67,7 @@ export async function writeList(
       lines = []
       onWritten(entries)
     }
-    for await (const batch of batches) {
+    for await (const batch of iterate(batches)) {
       listFolder = batch.listFolder
       for (const entry of entriesOf(batch)) {
         lines.push(`${JSON.stringify(entry)}\n`)

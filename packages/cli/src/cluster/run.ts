@@ -1,6 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { Readable } from 'node:stream'
-import { PendingFiles, removeOutput } from '@facekit/core'
+import { PendingFiles, removeOutput, type BatchesOf } from '@facekit/core'
 import type { DeviceWish } from '@facekit/devices'
 import { openEdges, type EdgeSet } from '@facekit/edges'
 import type { ENGINES } from '@facekit/index-faiss'
@@ -22,8 +21,8 @@ import { edgesFolder, findKeptEdges } from './kept-edges.js'
 import { spoolArrow } from './spool-arrow.js'
 
 export interface ClusterOptions extends LabelWish, SearchWish {
-  /** Folder with NPY file sets, or an Arrow stream. */
-  input: string | Readable
+  /** Folder with NPY file sets, or the bytes of an Arrow stream, cut anywhere. */
+  input: string | BatchesOf<Uint8Array>
   output: string
   /** The words after the program's name, for `run.json`; none where a program calls. */
   command?: readonly string[] | undefined
@@ -79,22 +78,22 @@ export async function cluster(
   // Nothing is created for an input that is not there.
   const { input } = options
   if (typeof input === 'string') await settleInput(input, talk)
-  const given = typeof input === 'string' ? await orStopped(openFileSet(input), signal) : input
+  const given = typeof input === 'string' ? await orStopped(openFileSet(input), signal) : { arrow: input }
   const openPending = async () => {
     const opened = await PendingFiles.in(edgesFolder(options.output), 'edges', { resume: options.resume })
     sayLeftover(opened, talk)
     return opened
   }
   // That edges can be stored is known before hours of a stream go by.
-  if (given instanceof Readable) await (await openPending()).discard()
+  if ('arrow' in given) await (await openPending()).discard()
   const labels = await openLabels(options.output, options.saveGroups, options.resume)
   sayLeftover(labels, talk)
   const received = new Progress('receive', 'embeddings')
   let pending: PendingFiles | undefined
   try {
     const set =
-      given instanceof Readable
-        ? await spoolArrow(given, labels.scratchPath('spool'), received, talk, signal)
+      'arrow' in given
+        ? await spoolArrow(given.arrow, labels.scratchPath('spool'), received, talk, signal)
         : given
     pending = await openPending()
     const labelled = { ...options, ...(await chooseMethod(options, set, talk, signal)) }

@@ -5,6 +5,7 @@ import {
   checkRows,
   NOT_A_DUPLICATE,
   OptionError,
+  type BatchesOf,
   type Clustering,
   type EdgeBatch,
   type EmbeddingReader,
@@ -30,7 +31,7 @@ export interface CommunityOptions {
   /** Cosine at or above which two rows may be the same person: what strangers do not reach, see `calibrate`. */
   threshold: number
   /** Gives all edges once more, ascending by (source, target). */
-  again: () => AsyncIterable<EdgeBatch>
+  again: () => BatchesOf<EdgeBatch>
   /** The embeddings of all rows. */
   embeddings: EmbeddingReader
   /** Rows that are in no class and no duplicates, such as those without a usable embedding. */
