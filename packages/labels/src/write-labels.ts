@@ -171,10 +171,7 @@ class LabelWritable extends Writable {
   }
 }
 
-async function* untilStopped(
-  paths: BatchesOf<PathBatch>,
-  signal: AbortSignal,
-): AsyncGenerator<PathBatch> {
+async function* untilStopped(paths: BatchesOf<PathBatch>, signal: AbortSignal): AsyncGenerator<PathBatch> {
   for await (const batch of iterate(paths)) {
     signal.throwIfAborted()
     yield batch
