@@ -2,6 +2,7 @@ import { Duplex } from 'node:stream'
 import { checkPositiveInteger } from './options.js'
 import type { StageOf } from './streams.js'
 
+/** What a stage does with each batch. */
 export interface MapBatchesOptions<In, Out> {
   /** Turns one batch into another. The signal aborts when the stage is destroyed. */
   map: (batch: In, signal: AbortSignal) => Promise<Out>

@@ -4,6 +4,7 @@ import { readEdgeFile } from './edge-file.js'
 import { changed, markOf, type EdgeSet } from './edge-set.js'
 import { keptPairs } from './kept-pairs.js'
 
+/** Which edges are read. */
 export interface ReadEdgesOptions {
   /** Leaves out what is below; all are read if left out. */
   threshold?: number

@@ -17,6 +17,7 @@ import { EdgeError } from './errors.js'
 /** Edges of a file: some 120 MB, so that many can be read side by side. */
 const FILE_EDGES = 2 ** 24
 
+/** Where edges go, and what they are of. */
 export interface WriteEdgesOptions extends EdgesInfo {
   /** Folder for the files, created where it is missing; or files on their way there. */
   output: string | PendingFiles
@@ -24,6 +25,7 @@ export interface WriteEdgesOptions extends EdgesInfo {
   part?: Part & { pairs: number }
 }
 
+/** What `writeEdges` wrote. */
 export interface EdgesResult extends Committed {
   edges: number
   /** Names of the files in the output folder. */

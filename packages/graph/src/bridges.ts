@@ -3,6 +3,7 @@ import { checkEdges } from './check-edges.js'
 import { hearSignal } from './hear-signal.js'
 import { UnionFind } from './union-find.js'
 
+/** Where bridges are looked for. */
 export interface BridgeOptions {
   /** rows × int32: the class of each row, or `NO_CLASS`. Edges between classes do not count. */
   classOf: Int32Array
@@ -27,6 +28,7 @@ export interface Bridge {
   halves: [Uint32Array, Uint32Array]
 }
 
+/** Edges that hold classes together. */
 export interface Bridges {
   /** Classes that have such a bridge. */
   classes: number

@@ -15,6 +15,7 @@ import { classesOfStaying, duplicatesOf, joinRows } from './duplicates.js'
 import { EdgeStore } from './edge-store.js'
 import { UnionFind } from './union-find.js'
 
+/** What classes are made by. */
 export interface ClusterOptions {
   /** Rows that edges are between. */
   rows: number

@@ -5,6 +5,7 @@ import { heldThresholds, levelOf } from './levels.js'
 import { MergeTree } from './merge-tree.js'
 import { UnionFind } from './union-find.js'
 
+/** What thresholds are tried on. */
 export interface SweepOptions {
   /** Rows that edges are between. */
   rows: number
@@ -19,6 +20,7 @@ export interface SweepOptions {
   signal?: AbortSignal | undefined
 }
 
+/** What labels would be at each threshold. */
 export interface ThresholdSweep {
   /** Rows that are removed as duplicates. */
   duplicates: number

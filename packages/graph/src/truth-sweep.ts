@@ -5,6 +5,7 @@ import { heldThresholds, levelOf } from './levels.js'
 import { MergeTree } from './merge-tree.js'
 import { TruthCounts } from './truth-counts.js'
 
+/** What thresholds are compared with. */
 export interface TruthSweepOptions {
   /** rows × int32: the true class of each row, from 0 on; -1 for a row that joins others and counts for nothing. */
   truthOf: Int32Array

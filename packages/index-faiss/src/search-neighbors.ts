@@ -21,6 +21,7 @@ import type { Gallery } from './gallery/gallery.js'
 import type { Region } from './plan/pairs.js'
 import { searchTiles, type ScreenInfo } from './search-tiles.js'
 
+/** Which pairs are edges, and how they are found. */
 export interface SearchOptions {
   /** `screened` if left out. All give the same edges. */
   engine?: Engine

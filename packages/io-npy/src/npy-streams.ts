@@ -5,6 +5,7 @@ import { NpyError } from './errors.js'
 import { openNpy } from './npy-file.js'
 import { NpyWriter } from './npy-writer.js'
 
+/** How rows are cut into batches. */
 export interface ReadNpyOptions {
   /** Rows per batch; by default as many as make 2 MiB. */
   batchRows?: number
@@ -30,6 +31,7 @@ async function* rowBatches(file: string, batchRows: number | undefined): AsyncGe
   }
 }
 
+/** What an array is made of. */
 export interface WriteNpyOptions {
   /** Elements per row. */
   rowLength: number

@@ -6,6 +6,7 @@ import type { FileSet, Shard } from './file-set.js'
 import type { NpyFile } from './npy-file.js'
 import { openNpy } from './npy-file.js'
 
+/** How rows are cut into batches. */
 export interface ReadFileSetOptions {
   /** Rows per batch; by default as many as make 2 MiB. A batch never spans two shards. */
   batchRows?: number

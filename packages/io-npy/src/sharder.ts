@@ -2,6 +2,7 @@ import type { BatchWriter, Committed, EmbeddingBatch, SinkOf } from '@facekit/co
 import { OptionError, PendingFiles, WriterStream } from '@facekit/core'
 import { checkShardSetOptions, ShardSet, type ShardSetOptions } from './shard-set.js'
 
+/** Where embeddings go, and how they are cut into files. */
 export interface ShardOptions extends ShardSetOptions {
   /** Folder for the files, created where it is missing; or files on their way there, which appear with these. */
   output: string | PendingFiles

@@ -22,6 +22,7 @@ import type { PathSource } from './labelled-rows.js'
 import { writePreviews, type PreviewOptions } from './previews.js'
 import { RUN_NAME, writeRun } from './run-file.js'
 
+/** What labels are made of, and where they go. */
 export interface LabelOptions {
   /** Folder for the labels, created where it is missing; or what `openLabels` gave. */
   output: string | PendingFiles

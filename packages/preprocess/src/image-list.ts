@@ -21,6 +21,7 @@ export const IMAGE_EXTENSIONS = ['.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.bmp
 /** Positions are uint32. */
 const MAX_IMAGES = 2 ** 32
 
+/** How an input is read. */
 export interface ImageListOptions {
   /** Paths per batch. */
   batchSize: number

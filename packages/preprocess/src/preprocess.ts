@@ -14,6 +14,7 @@ import { isMissing } from './image-file.js'
 import { Limiter } from './limiter.js'
 import { lineOf, otherReadings, whyNoFile } from './list-readings.js'
 
+/** What pictures are made into, and with how much at once. */
 export interface PreprocessOptions {
   /** Size of the pictures to make. */
   width: number

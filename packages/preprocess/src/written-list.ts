@@ -85,6 +85,8 @@ export async function writeList(
 }
 
 /**
+ * Opens a list that `writeList` wrote.
+ *
  * @returns undefined where no list was written into the folder
  * @throws InputError `INPUT_LIST` for an index that is none
  */

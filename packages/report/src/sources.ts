@@ -63,6 +63,7 @@ export interface SweptThreshold {
   chained: number
 }
 
+/** Classes that one edge holds together, and those of them that are shown. */
 export interface FoundBridges {
   classes: number
   bridges: readonly {

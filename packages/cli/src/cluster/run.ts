@@ -20,6 +20,7 @@ import { SILENT, type Talk } from '../talk.js'
 import { edgesFolder, findKeptEdges } from './kept-edges.js'
 import { spoolArrow } from './spool-arrow.js'
 
+/** What `cluster` is asked for. What has a default may be left out. */
 export interface ClusterOptions extends LabelWish, SearchWish {
   /** Folder with NPY file sets, or the bytes of an Arrow stream, cut anywhere. */
   input: string | BatchesOf<Uint8Array>
@@ -36,6 +37,7 @@ export interface ClusterOptions extends LabelWish, SearchWish {
   keepEdges?: boolean | undefined
 }
 
+/** What `cluster` did. */
 export interface ClusterSummary extends LabelSummary, ChosenMethod {
   /** Embeddings read. */
   images: number

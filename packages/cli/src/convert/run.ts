@@ -9,6 +9,7 @@ import { convertWeights } from '../weights/convert-weights.js'
 import { pictureSource } from '../weights/first-pictures.js'
 import type { WeightsOptions } from '../weights/options.js'
 
+/** What `convert` is asked for. What has a default may be left out. */
 export interface ConvertOptions extends Omit<WeightsOptions, 'outputName'> {
   /** The ONNX file to write. */
   model: string
@@ -16,6 +17,7 @@ export interface ConvertOptions extends Omit<WeightsOptions, 'outputName'> {
   outputs?: readonly IresnetOutput[] | undefined
 }
 
+/** What `convert` wrote. */
 export interface ConvertSummary {
   model: string
   dialect: string

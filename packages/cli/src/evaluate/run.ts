@@ -18,6 +18,7 @@ import type { Kind } from './kinds.js'
 import { kindOf, openLabels } from './label-source.js'
 import { matchTruth } from './match.js'
 
+/** What `evaluate` is asked for. What has a default may be left out. */
 export interface EvaluateOptions {
   /** What is judged: a folder of labels, or a file that may be the truth as well. */
   labels: string
@@ -47,6 +48,7 @@ export interface WorstClass {
   mainImages: number
 }
 
+/** How labels agree with the truth: each measure is between 0 and 1. */
 export interface EvaluateSummary extends Evaluation {
   /** Of the labels. */
   images: number

@@ -19,6 +19,7 @@ import { checkPartOptions, partOutput } from './part-output.js'
 import { retryOutput } from './retry-output.js'
 import { modelIdentity } from './run-identity.js'
 
+/** What `extract` is asked for. What has a default may be left out. */
 export interface ExtractOptions extends WeightsOptions {
   /** A folder, a list of paths, or `-` for a list on stdin. */
   input: string
@@ -53,6 +54,7 @@ export interface ExtractOptions extends WeightsOptions {
 /** With what was left out. */
 export type FilledExtractOptions = Filled<ExtractOptions, typeof EXTRACT_DEFAULTS>
 
+/** What `extract` did. */
 export interface ExtractSummary {
   /** Images in the input. */
   images: number

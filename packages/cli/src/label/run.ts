@@ -14,6 +14,7 @@ import { labelEdges, lowestThreshold, warnOfThresholds, type LabelWish } from '.
 import { chooseMethod, type ChosenMethod } from './method.js'
 import { runStart } from './run-start.js'
 
+/** What `label` is asked for. What has a default may be left out. */
 export interface LabelOptions extends LabelWish {
   /** Folder with the NPY file sets that were searched. */
   input: string
@@ -24,6 +25,7 @@ export interface LabelOptions extends LabelWish {
   command?: readonly string[] | undefined
 }
 
+/** What `label` did. */
 export interface LabelRunSummary extends LabelSummary, ChosenMethod {
   /** Embeddings read. */
   images: number

@@ -19,6 +19,7 @@ import { failuresIn, notesFailures } from '../extract/failures-in.js'
 import { checkInput } from './check-input.js'
 import { recordedOf } from './recorded.js'
 
+/** What `report` is asked for. What has a default may be left out. */
 export interface ReportOptions {
   /** Folder with labels. */
   labels: string
@@ -32,6 +33,7 @@ export interface ReportOptions {
   seed?: number | undefined
 }
 
+/** What `report` wrote. */
 export interface ReportRunSummary extends ReportSummary {
   /** The page. */
   file: string

@@ -12,6 +12,7 @@ import { SILENT, type Talk } from '../talk.js'
 import { chooseSearch } from './choose-search.js'
 import { searchEdges, type SearchWish } from './search-edges.js'
 
+/** What `search` is asked for. What has a default may be left out. */
 export interface SearchOptions extends SearchWish {
   /** Folder with NPY file sets. */
   input: string
@@ -27,6 +28,7 @@ export interface SearchOptions extends SearchWish {
   part?: Part | undefined
 }
 
+/** What `search` found. */
 export interface SearchSummary {
   /** Embeddings read. */
   images: number

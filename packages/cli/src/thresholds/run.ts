@@ -9,6 +9,7 @@ import { openEdgesIn } from './open-edges.js'
 import { sweepEdges } from './sweep-edges.js'
 import { checkStep } from './thresholds-from.js'
 
+/** What `thresholds` is asked for. What has a default may be left out. */
 export interface ThresholdsOptions {
   /** Folder with edges, or one that holds them in `edges/`. */
   edges: string
@@ -20,6 +21,7 @@ export interface ThresholdsOptions {
   step?: number | undefined
 }
 
+/** What labels would be, threshold by threshold. */
 export interface ThresholdsSummary {
   /** Rows that the edges are between. */
   images: number

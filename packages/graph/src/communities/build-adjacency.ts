@@ -6,6 +6,7 @@ import { MemoryAdjacency, type Adjacency } from './adjacency.js'
 import { ENTRY_BYTES, FileAdjacency } from './file-adjacency.js'
 import { scratchPath, LARGEST_ROOM, type Room } from './room.js'
 
+/** Which edges go into an adjacency. */
 export interface AdjacencyOptions {
   rows: number
   /** Gives the edges from the first on, ascending by (source, target); called twice, or once more for each `room.bytes` of entries. */

@@ -23,6 +23,7 @@ import { smooth } from './smooth.js'
 /** What is being done, in this order. */
 export type CommunityStep = 'graph' | 'smoothing' | 'communities' | 'polishing'
 
+/** What communities are found by. */
 export interface CommunityOptions {
   /** Rows that edges are between. */
   rows: number
