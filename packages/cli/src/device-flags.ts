@@ -1,11 +1,12 @@
 import { OptionError } from '@facekit/core'
 import { PROVIDERS, type DeviceWish } from '@facekit/devices'
+import { DEVICE_DEFAULT } from './defaults.js'
 
 /** Flags of commands that run on devices. */
 export const DEVICE_FLAGS = {
   provider: {
     choices: PROVIDERS,
-    default: 'auto' as const,
+    default: DEVICE_DEFAULT.provider,
     describe: 'What to run on; auto: CUDA, else WebGPU where there is a GPU, else the CPU',
   },
   devices: {

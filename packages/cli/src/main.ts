@@ -42,6 +42,7 @@ const COMMANDS = new Map<string, CommandSketch>(
   ].map((command) => [command.name, command]),
 )
 
+/** Where the program reads and writes, and what stops it. */
 export interface MainOptions {
   /** Stops the work, with an `Interruption` as its reason. */
   signal?: AbortSignal | undefined

@@ -15,6 +15,9 @@ export interface Talk {
   progress(progress: Progress): void
 }
 
+/** Says nothing. */
+export const SILENT: Talk = { info() {}, warn() {}, progress() {} }
+
 const TERMINAL_INTERVAL_MS = 200
 const LINE_INTERVAL_MS = 5000
 /** Begins the line of a terminal anew. */

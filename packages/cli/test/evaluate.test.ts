@@ -487,7 +487,7 @@ describe('truth that cannot be used', () => {
     const noText = file('binary.csv', Buffer.alloc(200_000, 'x'))
     expect(await failureOf(judged(), '--truth', noText)).toContain('[TRUTH_FILE]')
     const floats = join(embeddings, 'final_embs_norm.npy')
-    expect(await failureOf(judged(), '--truth', floats)).toContain('[TRUTH_FILE]')
+    expect(await failureOf(judged(), '--truth', floats)).toContain('[NPY_SHAPE]')
     const names = join(embeddings, 'final_fpaths.npy')
     expect(await failureOf(judged(), '--truth', names)).toContain('[NPY_DTYPE]')
   })

@@ -13,7 +13,6 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join, relative } from 'node:path'
-import type { EmbeddingBatch } from '@facekit/core'
 import { openFileSet, readEmbeddings } from '@facekit/io-npy'
 import { KILL_AT, rounds, seededRandom } from '@facekit/testing'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -59,8 +58,7 @@ async function succeed(words: string[]): Promise<string> {
 /** All rows of a set, whatever files they are in. */
 async function rowsIn(folder: string) {
   const rows: unknown[] = []
-  for await (const batch of readEmbeddings(await openFileSet(folder))) {
-    const { indices, paths, embeddings, dim } = batch as EmbeddingBatch
+  for await (const { indices, paths, embeddings, dim } of readEmbeddings(await openFileSet(folder))) {
     paths.forEach((path, i) => {
       const bytes = Buffer.from(embeddings.slice(i * dim, (i + 1) * dim).buffer)
       rows.push([indices[i], path, createHash('sha256').update(bytes).digest('hex')])

@@ -1,7 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openFileSet, readEmbeddings } from '@facekit/io-npy'
-import type { EmbeddingBatch } from '@facekit/core'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { countImages } from '../src/extract/count-images.js'
 import { firstPictures } from '../src/weights/first-pictures.js'
@@ -26,7 +25,7 @@ function failedOf(output: string): { index: number; path: string; reason: string
 }
 
 async function pathsOf(output: string): Promise<string[]> {
-  const batches = (await readEmbeddings(await openFileSet(inFolder(output))).toArray()) as EmbeddingBatch[]
+  const batches = await readEmbeddings(await openFileSet(inFolder(output))).toArray()
   return batches.flatMap(({ paths }) => paths)
 }
 

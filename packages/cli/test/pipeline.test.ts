@@ -32,7 +32,7 @@ beforeAll(() => {
 const extractArgs = (...more: string[]) => ['extract', '--input', album, '--weights', model, ...more]
 
 async function embeddingsIn(folder: string): Promise<EmbeddingBatch[]> {
-  return (await readEmbeddings(await openFileSet(folder)).toArray()) as EmbeddingBatch[]
+  return await readEmbeddings(await openFileSet(folder)).toArray()
 }
 
 /** Runs `extract | cluster`. */

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import type { SourceOf } from './streams.js'
 
 /**
  * A stage without input: what an async generator yields, one batch ahead of the consumer.
@@ -6,7 +7,7 @@ import { Readable } from 'node:stream'
  * @param generate its signal aborts when the stream is destroyed: a generator that waits or works must end then, since
  * nothing else reaches it before its next yield. The stream closes when it has.
  */
-export function batchSource<T>(generate: (signal: AbortSignal) => AsyncGenerator<T>): Readable {
+export function batchSource<T>(generate: (signal: AbortSignal) => AsyncGenerator<T>): SourceOf<T> {
   const abort = new AbortController()
   const batches = generate(abort.signal)
   return new Readable({

@@ -24,6 +24,7 @@ export interface ImageBatch extends PathBatch {
   failed: FailedImage[]
 }
 
+/** Embeddings of images: n rows, in the order of their indices. */
 export interface EmbeddingBatch extends PathBatch {
   /** n × dim float32, row-major; L2-normalised if `normalized`. */
   embeddings: Float32Array
@@ -72,6 +73,7 @@ export const NO_CLASS = -1
 /** In `Clustering.duplicateOf`: the row is not a duplicate. */
 export const NOT_A_DUPLICATE = -1
 
+/** Identities of rows, and which rows are duplicates. */
 export interface Clustering {
   /** rows × int32: the class of each row, or `NO_CLASS`. */
   classOf: Int32Array

@@ -13,6 +13,7 @@ export function distinctDevices(devices: readonly Device[]): Device[] {
   return devices.filter((device, at) => devices.findIndex((other) => isSameDevice(other, device)) === at)
 }
 
+/** Whether two are one device. */
 export function isSameDevice(a: Device, b: Device): boolean {
   return a.provider === b.provider && a.index === b.index
 }

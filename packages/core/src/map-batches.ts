@@ -1,6 +1,8 @@
 import { Duplex } from 'node:stream'
 import { checkPositiveInteger } from './options.js'
+import type { StageOf } from './streams.js'
 
+/** What a stage does with each batch. */
 export interface MapBatchesOptions<In, Out> {
   /** Turns one batch into another. The signal aborts when the stage is destroyed. */
   map: (batch: In, signal: AbortSignal) => Promise<Out>
@@ -16,7 +18,7 @@ export interface MapBatchesOptions<In, Out> {
  * At most `concurrency` batches are held, plus one waiting at each end of the stream: a slow consumer stops the
  * producer after `concurrency + 2` batches.
  */
-export function mapBatches<In, Out>(options: MapBatchesOptions<In, Out>): Duplex {
+export function mapBatches<In, Out>(options: MapBatchesOptions<In, Out>): StageOf<In, Out> {
   checkPositiveInteger('concurrency', options.concurrency)
   return new BatchMapper(options)
 }

@@ -1,7 +1,11 @@
 import { MAX_ROWS } from './batches.js'
 import { FacekitError, OptionError } from './errors.js'
 
-/** @throws OptionError unless `value` is an integer ≥ 1. */
+/**
+ * Passes a count on.
+ *
+ * @throws OptionError unless `value` is an integer ≥ 1.
+ */
 export function checkPositiveInteger(name: string, value: number): number {
   if (!Number.isSafeInteger(value) || value < 1) {
     throw new OptionError(`Expected positive integer for ${name} but received ${value}`)
@@ -9,7 +13,11 @@ export function checkPositiveInteger(name: string, value: number): number {
   return value
 }
 
-/** @throws OptionError unless `value` is a cosine, that is in [-1, 1]. */
+/**
+ * Passes a cosine on.
+ *
+ * @throws OptionError unless `value` is a cosine, that is in [-1, 1].
+ */
 export function checkCosine(name: string, value: number): number {
   if (!(value >= -1 && value <= 1)) {
     throw new OptionError(`Expected a cosine between -1 and 1 for ${name} but received ${value}`)
@@ -17,7 +25,11 @@ export function checkCosine(name: string, value: number): number {
   return value
 }
 
-/** @throws OptionError unless `value` is one of `allowed`. */
+/**
+ * Passes one of some words on, as their type.
+ *
+ * @throws OptionError unless `value` is one of `allowed`.
+ */
 export function checkOneOf<const T extends string>(name: string, value: string, allowed: readonly T[]): T {
   const found = allowed.find((candidate) => candidate === value)
   if (found === undefined) {
@@ -26,7 +38,11 @@ export function checkOneOf<const T extends string>(name: string, value: string, 
   return found
 }
 
-/** @throws FacekitError `ROWS` for more than `MAX_ROWS` */
+/**
+ * Passes a number of rows on, from 0.
+ *
+ * @throws FacekitError `ROWS` for more than `MAX_ROWS`
+ */
 export function checkRows(rows: number): number {
   if (!Number.isSafeInteger(rows) || rows < 0)
     throw new OptionError(`Expected a number of rows but received ${rows}`)

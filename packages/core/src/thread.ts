@@ -52,6 +52,7 @@ export interface Thread<Service> {
   close(): Promise<void>
 }
 
+/** How a service is run in a thread. */
 export interface ThreadOptions<Note> {
   /** For the system's tools, and for messages. */
   name: string

@@ -1,5 +1,6 @@
 import { Writable } from 'node:stream'
 
+/** What a `WriterStream` writes with: one step at a time, in this order. */
 export interface BatchWriter<Batch> {
   open(): Promise<void>
   write(batch: Batch): Promise<void>

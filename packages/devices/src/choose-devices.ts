@@ -3,14 +3,17 @@ import { cudaDevices, hasGraphicsHardware } from './adapters.js'
 import { DeviceError } from './errors.js'
 import { probe, type ProbeReply } from './probe.js'
 
+/** What may be asked for; `auto` takes the first that works: CUDA, WebGPU where there is a GPU, the CPU. */
 export const PROVIDERS = ['auto', 'cuda', 'webgpu', 'cpu'] as const
 
+/** What to run on. */
 export interface DeviceWish {
   provider: (typeof PROVIDERS)[number]
   /** Which devices of the provider, by index; one may stand there several times. All that there are if left out. */
   indices?: readonly number[] | undefined
 }
 
+/** What there is of what was wished. */
 export interface ChosenDevices {
   /** All of one provider, at least one. */
   devices: Device[]
@@ -31,6 +34,7 @@ const PROBES: DeviceProbes = {
   hasGraphicsHardware: () => hasGraphicsHardware(),
 }
 
+/** What people call providers. */
 export const PROVIDER_NAMES: Readonly<Record<Provider, string>> = {
   cuda: 'CUDA',
   webgpu: 'WebGPU',

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { startThread, threadFile, type Device } from '@facekit/core'
 import { cudaLibrary } from './cuda-library.js'
 
+/** Whether a device works, and why not. */
 export type ProbeReply = { works: true } | { works: false; reason: string }
 
 /** A provider that has said nothing by then hangs in its driver. */

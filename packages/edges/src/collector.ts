@@ -20,6 +20,7 @@ export interface Piece {
   file: FileMark
 }
 
+/** What pairs are collected of, and where. */
 export interface CollectorOptions {
   rows: number
   /** Neighbors that a row lists, at most, itself not counted; rows - 1 for all. */
@@ -242,6 +243,8 @@ function readPieces(folder: string, pieces: readonly Piece[]): AsyncIterable<Edg
 }
 
 /**
+ * Reads what a run recorded of its pieces.
+ *
  * @param recorded of a run that did not finish, as `settle` gave it
  * @returns undefined where it is none of that
  */

@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
 import {
   batchSource,
   formatReceipt,
@@ -7,9 +6,11 @@ import {
   nameOfPart,
   partDamaged,
   readAllParts,
+  type EdgeBatch,
   type Part,
   type PartFile,
   type Receipt,
+  type SourceOf,
 } from '@facekit/core'
 import { readEdgeFile } from './edge-file.js'
 import type { EdgesInfo } from './edge-set.js'
@@ -105,9 +106,12 @@ export const JOIN_ROW_BYTES = 8
  *
  * @param memoryBytes that lists may take, beside `JOIN_ROW_BYTES` a row and a block of each part that is open: parts follow
  * one another, so that few are at a time
- * @returns Readable of `EdgeBatch`, ascending by (source, target)
+ * @returns `EdgeBatch`es, ascending by (source, target)
  */
-export function joinEdgeParts({ folder, files, rows, topK }: EdgeParts, memoryBytes: number): Readable {
+export function joinEdgeParts(
+  { folder, files, rows, topK }: EdgeParts,
+  memoryBytes: number,
+): SourceOf<EdgeBatch> {
   return batchSource(async function* () {
     const sources: PairSource[] = []
     for (const { name, bytes } of files) {

@@ -23,6 +23,7 @@ export interface EdgesInfo {
   unusable: number
 }
 
+/** A file of edges and how many it holds. */
 export interface EdgeFile extends FileMark {
   name: string
   edges: number

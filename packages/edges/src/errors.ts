@@ -1,5 +1,6 @@
 import { FacekitError } from '@facekit/core'
 
+/** What is wrong with edges. */
 export type EdgeErrorCode =
   /** No edges in a folder, or not all of them. */
   | 'EDGES_FOLDER'
@@ -12,6 +13,7 @@ export type EdgeErrorCode =
   /** Edges to be written that are no edges, or not in their order. */
   | 'EDGES_ORDER'
 
+/** Edges that cannot be used. */
 export class EdgeError extends FacekitError {
   constructor(code: EdgeErrorCode, message: string, options?: ErrorOptions) {
     super(code, message, options)

@@ -1,21 +1,21 @@
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
-import { batchSource, checkCosine, type EdgeBatch } from '@facekit/core'
+import { batchSource, checkCosine, type EdgeBatch, type SourceOf } from '@facekit/core'
 import { readEdgeFile } from './edge-file.js'
 import { changed, markOf, type EdgeSet } from './edge-set.js'
 import { keptPairs } from './kept-pairs.js'
 
+/** Which edges are read. */
 export interface ReadEdgesOptions {
   /** Leaves out what is below; all are read if left out. */
   threshold?: number
 }
 
 /**
- * The edges of a set, ascending by (source, target): object stream of `EdgeBatch`, 65,536 at a time at most.
+ * The edges of a set, ascending by (source, target), 65,536 at a time at most.
  *
- * @returns Readable that fails with EdgeError `EDGES_CHANGED` where a file is not the one that was opened
+ * @returns it fails with EdgeError `EDGES_CHANGED` where a file is not the one that was opened
  */
-export function readEdges(set: EdgeSet, { threshold }: ReadEdgesOptions = {}): Readable {
+export function readEdges(set: EdgeSet, { threshold }: ReadEdgesOptions = {}): SourceOf<EdgeBatch> {
   // Similarities are float32: a threshold of 0.7 must let in the float32 that is nearest to 0.7.
   const least = threshold === undefined ? -Infinity : Math.fround(checkCosine('threshold', threshold))
   return batchSource((signal) => batches(set, least, signal))

@@ -7,6 +7,7 @@ import {
   type Committed,
   type EdgeBatch,
   type Part,
+  type SinkOf,
 } from '@facekit/core'
 import { EdgeFileWriter } from './edge-file.js'
 import { formatEdgeReceipt, nameOfPartEdges } from './edge-parts.js'
@@ -16,6 +17,7 @@ import { EdgeError } from './errors.js'
 /** Edges of a file: some 120 MB, so that many can be read side by side. */
 const FILE_EDGES = 2 ** 24
 
+/** Where edges go, and what they are of. */
 export interface WriteEdgesOptions extends EdgesInfo {
   /** Folder for the files, created where it is missing; or files on their way there. */
   output: string | PendingFiles
@@ -23,6 +25,7 @@ export interface WriteEdgesOptions extends EdgesInfo {
   part?: Part & { pairs: number }
 }
 
+/** What `writeEdges` wrote. */
 export interface EdgesResult extends Committed {
   edges: number
   /** Names of the files in the output folder. */
@@ -38,11 +41,18 @@ export interface EdgesResult extends Committed {
  * `PendingFiles.in` throws
  */
 export function writeEdges(options: WriteEdgesOptions): EdgeWriter {
-  return new EdgeWriter(new EdgeFiles(options))
+  return new EdgeStream(new EdgeFiles(options))
 }
 
-/** A `Writable` that takes `EdgeBatch`es. */
-export class EdgeWriter extends WriterStream<EdgeBatch> {
+/** Takes `EdgeBatch`es. */
+export interface EdgeWriter extends SinkOf<EdgeBatch> {
+  /** Whether the files are in their places: also where the stream was destroyed while they were moved there. */
+  readonly isCommitted: boolean
+  /** What was written; there once the stream has finished. */
+  readonly result: EdgesResult
+}
+
+class EdgeStream extends WriterStream<EdgeBatch> {
   readonly #files: EdgeFiles
 
   constructor(files: EdgeFiles) {
@@ -50,12 +60,10 @@ export class EdgeWriter extends WriterStream<EdgeBatch> {
     this.#files = files
   }
 
-  /** Whether the files are in their places: also where the stream was destroyed while they were moved there. */
   get isCommitted(): boolean {
     return this.#files.result !== undefined
   }
 
-  /** What was written; there once the stream has finished. */
   get result(): EdgesResult {
     const { result } = this.#files
     if (!result) throw new Error('EdgeWriter.result is there only after the stream has finished')

@@ -151,7 +151,7 @@ describe('writeEdges and readEdges', () => {
     await checkEdges(set)
     let next = 0
     let isChain = true
-    for await (const { source, target } of readEdges(set) as AsyncIterable<EdgeBatch>)
+    for await (const { source, target } of readEdges(set))
       for (let i = 0; i < source.length; i++, next++) isChain &&= source[i] === next && target[i] === next + 1
     expect([next, isChain]).toEqual([edges, true])
   })

@@ -1,5 +1,4 @@
-import type { Duplex } from 'node:stream'
-import { mapBatches, type EmbeddingBatch, type ImageBatch } from '@facekit/core'
+import { mapBatches, type EmbeddingBatch, type ImageBatch, type StageOf } from '@facekit/core'
 import type { Embedder } from './open-embedder.js'
 
 /**
@@ -15,7 +14,7 @@ const NOT_FINITE = 'its embedding holds NaN or infinity'
  * afterwards. An image whose embedding holds a NaN or an infinity has failed as one that cannot be decoded: it has no row.
  * The embedder stays open: whoever opened it closes it.
  */
-export function embed(embedder: Embedder): Duplex {
+export function embed(embedder: Embedder): StageOf<ImageBatch, EmbeddingBatch> {
   return mapBatches({
     concurrency: BATCHES_PER_SESSION * embedder.sessions,
     map: async ({ pixels, ...batch }: ImageBatch) =>

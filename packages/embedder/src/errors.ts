@@ -10,6 +10,7 @@ export type EmbedderErrorCode =
   /** Inference failed. */
   | 'MODEL_RUN'
 
+/** A model that cannot be used. */
 export class EmbedderError extends FacekitError {
   constructor(code: EmbedderErrorCode, message: string, options?: ErrorOptions) {
     super(code, message, options)

@@ -9,6 +9,7 @@ import { pixelFeed } from './pixel-feed.js'
 import { pixelGraph } from './pixel-graph.js'
 import { SessionPool } from './session-pool.js'
 
+/** A model, and how it is run. */
 export interface EmbedderOptions extends OutputWish {
   /** The ONNX model: the path of a file, or its bytes. */
   model: string | ModelBytes

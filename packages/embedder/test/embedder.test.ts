@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import type { EmbeddingBatch, ImageBatch } from '@facekit/core'
+import type { ImageBatch } from '@facekit/core'
 import { afterAll, describe, expect, it } from 'vitest'
 import { embed, openEmbedder, type Embedder, type EmbedderOptions } from '../src/index.js'
 import { channelMeans, falselyFree, severalOutputs, slow, takesVector } from './models.js'
@@ -251,7 +251,7 @@ describe('embed', () => {
   it('keeps order, indices and paths, also of empty and partial batches', async () => {
     const embedder = await openEmbedder({ model: channelMeans(folder), threads: 1 })
     const source = Readable.from([batchOf(0, 8), batchOf(8, 0), batchOf(8, 8), batchOf(16, 3)])
-    const batches = (await source.pipe(embed(embedder)).toArray()) as EmbeddingBatch[]
+    const batches = await source.pipe(embed(embedder)).toArray()
     await embedder.close()
     expect(batches.map((batch) => batch.paths.length)).toEqual([8, 0, 8, 3])
     expect(batches.map((batch) => batch.embeddings.length)).toEqual([24, 0, 24, 9])
@@ -268,11 +268,11 @@ describe('embed', () => {
     expect(embedder.sessions).toBe(3)
     // Large and small in turn: a small batch overtakes the large one before it.
     const sizes = Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? 400 : 1))
-    const batches = (await Readable.from(
+    const batches = await Readable.from(
       sizes.map((count, i) => ({ ...batchOf(i, count), pixels: pictures(count).fill(i) })),
     )
       .pipe(embed(embedder))
-      .toArray()) as EmbeddingBatch[]
+      .toArray()
     await embedder.close()
     expect(batches.map(({ embeddings }) => embeddings[0])).toEqual(sizes.map((_, i) => i))
   })
@@ -341,7 +341,7 @@ it('an image whose embedding holds NaN or infinity has no row: it is listed as f
       failed: [{ index: 6, path: 'x', reason: 'cut off' }],
     },
   ])
-  const [batch] = (await source.pipe(embed(embedder)).toArray()) as EmbeddingBatch[]
+  const [batch] = await source.pipe(embed(embedder)).toArray()
   expect(batch).toEqual({
     indices: Uint32Array.of(5, 8),
     paths: ['a', 'c'],

@@ -1,13 +1,14 @@
-import { checkPositiveInteger, NO_CLASS, type EdgeBatch } from '@facekit/core'
+import { checkPositiveInteger, iterate, NO_CLASS, type BatchesOf, type EdgeBatch } from '@facekit/core'
 import { checkEdges } from './check-edges.js'
 import { hearSignal } from './hear-signal.js'
 import { UnionFind } from './union-find.js'
 
+/** Where bridges are looked for. */
 export interface BridgeOptions {
   /** rows × int32: the class of each row, or `NO_CLASS`. Edges between classes do not count. */
   classOf: Int32Array
   /** Those that join rows: at or above the threshold. */
-  edges: AsyncIterable<EdgeBatch>
+  edges: BatchesOf<EdgeBatch>
   /** Rows that each half has at least. */
   leastHalf: number
   /** Bridges to give. */
@@ -27,6 +28,7 @@ export interface Bridge {
   halves: [Uint32Array, Uint32Array]
 }
 
+/** Edges that hold classes together. */
 export interface Bridges {
   /** Classes that have such a bridge. */
   classes: number
@@ -91,7 +93,7 @@ async function twoForests({ classOf, edges, signal }: BridgeOptions): Promise<Fo
   const target = new Uint32Array(2 * rows)
   const similarity = new Float32Array(2 * rows)
   let count = 0
-  for await (const batch of edges) {
+  for await (const batch of iterate(edges)) {
     signal?.throwIfAborted()
     checkEdges(batch, rows)
     for (let i = 0; i < batch.source.length; i++) {

@@ -1,4 +1,4 @@
-import type { EdgeBatch } from '@facekit/core'
+import { iterate, type BatchesOf, type EdgeBatch } from '@facekit/core'
 import { GraphError } from './errors.js'
 
 /** @throws GraphError `EDGE` for rows out of range or a similarity that is NaN */
@@ -18,11 +18,11 @@ export function checkEdges({ source, target, similarity }: EdgeBatch, rows: numb
  * @throws GraphError `EDGE`; the reason of the signal
  */
 export async function* checkedEdges(
-  edges: AsyncIterable<EdgeBatch>,
+  edges: BatchesOf<EdgeBatch>,
   rows: number,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<EdgeBatch> {
-  for await (const batch of edges) {
+  for await (const batch of iterate(edges)) {
     signal?.throwIfAborted()
     checkEdges(batch, rows)
     yield batch

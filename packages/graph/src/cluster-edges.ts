@@ -1,11 +1,21 @@
 import { Transform } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
-import { checkCosine, checkRows, NOT_A_DUPLICATE, type EdgeBatch } from '@facekit/core'
+import {
+  checkCosine,
+  checkRows,
+  iterate,
+  NOT_A_DUPLICATE,
+  type BatchesOf,
+  type Clustering,
+  type EdgeBatch,
+  type StageOf,
+} from '@facekit/core'
 import { checkEdges } from './check-edges.js'
 import { classesOfStaying, duplicatesOf, joinRows } from './duplicates.js'
 import { EdgeStore } from './edge-store.js'
 import { UnionFind } from './union-find.js'
 
+/** What classes are made by. */
 export interface ClusterOptions {
   /** Rows that edges are between. */
   rows: number
@@ -19,7 +29,7 @@ export interface ClusterOptions {
    * Gives all edges once more: which rows stay is known only after the last. If left out, those of the second step are
    * kept, 8 bytes each.
    */
-  again?: () => AsyncIterable<EdgeBatch>
+  again?: () => BatchesOf<EdgeBatch>
 }
 
 /**
@@ -36,7 +46,7 @@ export const CLUSTER_ROW_BYTES = 16
  *
  * @throws OptionError; FacekitError `ROWS`; GraphError `EDGE` for rows out of range or a similarity that is NaN
  */
-export function clusterEdges(options: ClusterOptions): Transform {
+export function clusterEdges(options: ClusterOptions): StageOf<EdgeBatch, Clustering> {
   const rows = checkRows(options.rows)
   // Similarities are float32: a threshold of 0.7 must let in the float32 that is nearest to 0.7.
   const clusterThreshold = Math.fround(checkCosine('clusterThreshold', options.clusterThreshold))
@@ -93,11 +103,11 @@ function keepEdges(kept: EdgeStore, { source, target, similarity }: EdgeBatch, t
 
 /** Source and target in turn of the edges at or above a threshold. */
 async function* pairsOf(
-  edges: AsyncIterable<EdgeBatch>,
+  edges: BatchesOf<EdgeBatch>,
   rows: number,
   threshold: number,
 ): AsyncGenerator<Uint32Array> {
-  for await (const batch of edges) {
+  for await (const batch of iterate(edges)) {
     checkEdges(batch, rows)
     const { source, target, similarity } = batch
     const pairs = new Uint32Array(2 * source.length)

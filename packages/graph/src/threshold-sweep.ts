@@ -1,10 +1,11 @@
-import { checkCosine, checkRows, OptionError, type EdgeBatch } from '@facekit/core'
+import { checkCosine, checkRows, OptionError, type BatchesOf, type EdgeBatch } from '@facekit/core'
 import { checkedEdges } from './check-edges.js'
 import { hearSignal } from './hear-signal.js'
 import { heldThresholds, levelOf } from './levels.js'
 import { MergeTree } from './merge-tree.js'
 import { UnionFind } from './union-find.js'
 
+/** What thresholds are tried on. */
 export interface SweepOptions {
   /** Rows that edges are between. */
   rows: number
@@ -15,10 +16,11 @@ export interface SweepOptions {
   /** Cosines at or above which two rows are the same person, ascending. */
   thresholds: readonly number[]
   /** Gives the edges from the first on; called twice where there is a `duplicateThreshold`. */
-  edges: () => AsyncIterable<EdgeBatch>
+  edges: () => BatchesOf<EdgeBatch>
   signal?: AbortSignal | undefined
 }
 
+/** What labels would be at each threshold. */
 export interface ThresholdSweep {
   /** Rows that are removed as duplicates. */
   duplicates: number

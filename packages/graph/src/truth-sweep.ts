@@ -1,17 +1,18 @@
-import { checkRows, CompensatedSum, OptionError, type EdgeBatch } from '@facekit/core'
+import { checkRows, CompensatedSum, OptionError, type BatchesOf, type EdgeBatch } from '@facekit/core'
 import { checkedEdges } from './check-edges.js'
 import { hearSignal } from './hear-signal.js'
 import { heldThresholds, levelOf } from './levels.js'
 import { MergeTree } from './merge-tree.js'
 import { TruthCounts } from './truth-counts.js'
 
+/** What thresholds are compared with. */
 export interface TruthSweepOptions {
   /** rows × int32: the true class of each row, from 0 on; -1 for a row that joins others and counts for nothing. */
   truthOf: Int32Array
   /** Cosines at or above which two rows are the same person, ascending. */
   thresholds: readonly number[]
   /** Between rows, in any order; none is kept. */
-  edges: AsyncIterable<EdgeBatch>
+  edges: BatchesOf<EdgeBatch>
   signal?: AbortSignal | undefined
 }
 

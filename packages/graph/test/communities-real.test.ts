@@ -108,7 +108,8 @@ describe.skipIf(!existsSync(FACES))('7,001 real faces', () => {
         embeddings: readerOf(moved, DIM),
       })
       stage.end()
-      const [{ classOf }] = (await stage.toArray()) as [{ classOf: Int32Array }]
+      const [clustering] = await stage.toArray()
+      const { classOf } = clustering!
       expect(classOf).not.toContain(NO_CLASS)
       const found = agreement(
         classOf,

@@ -30,8 +30,8 @@ async function detect(
     embeddings,
     ...options,
   })
-  const out: Clustering[] = await Readable.from(randomBatches(edges, most, seededRandom(1)))
-    .compose(stage)
+  const out = await Readable.from(randomBatches(edges, most, seededRandom(1)))
+    .pipe(stage)
     .toArray()
   expect(out.length).toBe(1)
   return out[0]!

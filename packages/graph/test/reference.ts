@@ -29,7 +29,7 @@ export function randomBatches(edges: readonly Edge[], most: number, random: () =
 }
 
 export async function cluster(batches: readonly EdgeBatch[], options: ClusterOptions): Promise<Clustering> {
-  const out: Clustering[] = await Readable.from(batches).compose(clusterEdges(options)).toArray()
+  const out = await Readable.from(batches).pipe(clusterEdges(options)).toArray()
   if (out.length !== 1) throw new Error(`Expected one clustering but got ${out.length}`)
   return out[0]!
 }

@@ -1,8 +1,10 @@
 import { messageOf, SearchError } from './errors.js'
 import { loadFaiss } from './faiss/faiss-node.js'
 
+/** What may be asked for; all find the same edges. */
 export const ENGINES = ['auto', 'screened', 'tiles', 'faiss'] as const
 
+/** What searches: 8-bit codes checked in float32, tiles of float32, or FAISS. */
 export type Engine = Exclude<(typeof ENGINES)[number], 'auto'>
 
 /**

@@ -12,6 +12,7 @@ export type SearchErrorCode =
   /** The search stopped before its end. */
   | 'SEARCH'
 
+/** A gallery or a search that failed. */
 export class SearchError extends FacekitError {
   constructor(code: SearchErrorCode, message: string, options?: ErrorOptions) {
     super(code, message, options)

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
 import {
   NO_CHECKPOINTS,
   batchSource,
@@ -13,6 +12,7 @@ import {
   type Checkpoints,
   type Device,
   type EdgeBatch,
+  type SourceOf,
 } from '@facekit/core'
 import type { Engine } from './choose-engine.js'
 import { searchStopped } from './errors.js'
@@ -21,6 +21,7 @@ import type { Gallery } from './gallery/gallery.js'
 import type { Region } from './plan/pairs.js'
 import { searchTiles, type ScreenInfo } from './search-tiles.js'
 
+/** Which pairs are edges, and how they are found. */
 export interface SearchOptions {
   /** `screened` if left out. All give the same edges. */
   engine?: Engine
@@ -81,11 +82,11 @@ const DEFAULT_PAIR_BYTES = 2 ** 28
  * whatever found it.
  *
  * @param gallery all of its rows added
- * @returns Readable of `EdgeBatch`; it fails with SearchError `SEARCH`, with `DEVICE` where devices cannot take the gallery,
+ * @returns it fails with SearchError `SEARCH`, with `DEVICE` where devices cannot take the gallery,
  *   and with FacekitError `FILE_CUT` where a file is changed during the search, `THREAD` where a thread of it ends
  * @throws OptionError; SearchError `GALLERY_SHAPE` if rows are missing
  */
-export function searchNeighbors(gallery: Gallery, options: SearchOptions): Readable {
+export function searchNeighbors(gallery: Gallery, options: SearchOptions): SourceOf<EdgeBatch> {
   const { topK, scratchFolder = tmpdir() } = options
   const engine = checkOneOf('engine', options.engine ?? 'screened', ['screened', 'tiles', 'faiss'])
   const { onProgress = () => {}, onWarning = () => {}, onScreen = () => {}, onSharded = () => {} } = options

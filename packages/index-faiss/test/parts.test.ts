@@ -54,7 +54,7 @@ describe('parts', () => {
     const search = async (options: Partial<SearchOptions>) => {
       const batches: EdgeBatch[] = []
       for await (const batch of searchNeighbors(gallery, { threshold: 0.8, topK: 2, threads: 1, ...options }))
-        batches.push(batch as EdgeBatch)
+        batches.push(batch)
       return batches
     }
     for (const topK of [2, 8, 100, Infinity]) {

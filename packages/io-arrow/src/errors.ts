@@ -12,6 +12,7 @@ export type ArrowErrorCode =
   /** The stream ended before its end marker: its writer failed or was killed. */
   | 'ARROW_TRUNCATED'
 
+/** A stream that is not read: `code` is one of `ARROW_…`. */
 export class ArrowError extends FacekitError {
   constructor(code: ArrowErrorCode, message: string, options?: ErrorOptions) {
     super(code, message, options)

@@ -1,5 +1,5 @@
 import { addAbortSignal, Readable } from 'node:stream'
-import { batchSource, type EmbeddingBatch } from '@facekit/core'
+import { batchSource, iterate, type BatchesOf, type EmbeddingBatch, type SourceOf } from '@facekit/core'
 import { findColumns, readRows, type Columns } from './columns.js'
 import { checkMessage } from './errors.js'
 import { noArrow, readFrames } from './framing.js'
@@ -12,12 +12,12 @@ import { HEADER, readRecordBatch, readSchema } from './message.js'
  *
  * @param source bytes, cut anywhere; a stream is destroyed when this one is, also while it waits
  * @param name what to call it in errors
- * @returns Readable of `EmbeddingBatch`; a stream without rows gives one empty batch, which says what the schema does of
+ * @returns a stream without rows gives one empty batch, which says what the schema does of
  * `dim` and `normalized`; it fails with ArrowError `ARROW_TRUNCATED`, `ARROW_INVALID`, `ARROW_SCHEMA`, `ARROW_INDEX`,
  * `ARROW_UNSUPPORTED`
  */
-export function readArrow(source: AsyncIterable<Uint8Array>, name = 'stdin'): Readable {
-  return batchSource((signal) => readBatches(source, name, signal))
+export function readArrow(source: BatchesOf<Uint8Array>, name = 'stdin'): SourceOf<EmbeddingBatch> {
+  return batchSource((signal) => readBatches(iterate(source), name, signal))
 }
 
 async function* readBatches(

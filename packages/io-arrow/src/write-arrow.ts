@@ -1,5 +1,5 @@
 import { Transform } from 'node:stream'
-import { checkPositiveInteger, type EmbeddingBatch } from '@facekit/core'
+import { checkPositiveInteger, type EmbeddingBatch, type StageOf } from '@facekit/core'
 import {
   Float32,
   makeData,
@@ -18,7 +18,7 @@ import { embeddingSchema, embeddingType, type StreamMetadata } from './schema.js
  * Stage: `EmbeddingBatch` in, the bytes of an Arrow IPC stream out. The end marker is written only after the last
  * batch, so that a stream whose writer failed cannot pass for a complete one.
  */
-export function writeArrow(metadata: StreamMetadata): Transform {
+export function writeArrow(metadata: StreamMetadata): StageOf<EmbeddingBatch, Uint8Array> {
   checkPositiveInteger('dim', metadata.dim)
   const schema = embeddingSchema(metadata)
   const schemaLength = streamOf(schema, []).length - END_OF_STREAM.length

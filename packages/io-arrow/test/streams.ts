@@ -34,7 +34,7 @@ export async function batchesFrom(
   const chunks = function* () {
     for (let at = 0; at < bytes.length; at += chunkBytes) yield bytes.subarray(at, at + chunkBytes)
   }
-  return (await readArrow(Readable.from(chunks())).toArray()) as EmbeddingBatch[]
+  return await readArrow(Readable.from(chunks())).toArray()
 }
 
 /** A stream of one batch of these columns, as apache-arrow writes it: it takes the arrays as they are. */

@@ -1,6 +1,7 @@
 import { NpyError } from './errors.js'
 import type { Literal } from './python-literal.js'
 
+/** What the elements of an array are. */
 export interface Dtype {
   /** As NumPy spells it: `<f4`, `>U32`, `|O`. */
   descr: string

@@ -1,5 +1,6 @@
 import { FacekitError } from '@facekit/core'
 
+/** What is wrong with a file or folder. */
 export type NpyErrorCode =
   /** The file is missing, no regular file, or may not be read. */
   | 'NPY_OPEN'

@@ -6,7 +6,7 @@ import { NpyError } from './errors.js'
 import { CHUNK_BYTES, openForReading, readFully, type OpenFile } from './file-io.js'
 import type { NpyHeader } from './header.js'
 import { readHeader } from './header.js'
-import { isNativeFloat32, toFloat32, toFloat64, toUint32 } from './numbers.js'
+import { isNativeFloat32, toFloat32, toUint32 } from './numbers.js'
 import { decodeBytes, decodeUnicode } from './text.js'
 
 /**
@@ -101,27 +101,6 @@ export class NpyFile {
         'NPY_VALUE',
         this.file,
         `element ${first + from + bad} is negative or too large, expected an index from 0 to ${2 ** 32 - 1}`,
-      )
-    })
-    return values
-  }
-
-  /**
-   * @param start first row
-   * @param end row after the last
-   * @returns (end - start) × rowLength float64, each an integer
-   * @throws NpyError `NPY_VALUE` where a number is beyond ±(2⁵³ - 1)
-   */
-  async readIntegers(start = 0, end = this.rows): Promise<Float64Array> {
-    const values = new Float64Array(this.#allocate(8 * this.#integersIn(start, end)))
-    const first = start * this.rowLength
-    await this.#readChunks(first, values.length, (bytes, from, to) => {
-      const bad = toFloat64(bytes, this.dtype, values.subarray(from, to))
-      if (bad < 0) return
-      throw new NpyError(
-        'NPY_VALUE',
-        this.file,
-        `element ${first + from + bad} is too large, expected an integer within ±${Number.MAX_SAFE_INTEGER}`,
       )
     })
     return values

@@ -1,20 +1,21 @@
-import { Readable, Writable } from 'node:stream'
-import { checkPositiveInteger, OneFile, WriterStream } from '@facekit/core'
+import { Readable } from 'node:stream'
+import { checkPositiveInteger, OneFile, WriterStream, type SinkOf, type SourceOf } from '@facekit/core'
 import { batchRanges, batchRowsFor } from './batch-rows.js'
 import { NpyError } from './errors.js'
 import { openNpy } from './npy-file.js'
 import { NpyWriter } from './npy-writer.js'
 
+/** How rows are cut into batches. */
 export interface ReadNpyOptions {
   /** Rows per batch; by default as many as make 2 MiB. */
   batchRows?: number
 }
 
 /**
- * The rows of a numeric NPY file as batches: object stream of `Float32Array`, each batchRows × rowLength (the last
+ * The rows of a numeric NPY file as batches, each batchRows × rowLength float32 (the last
  * one fewer), row-major.
  */
-export function readNpy(file: string, { batchRows }: ReadNpyOptions = {}): Readable {
+export function readNpy(file: string, { batchRows }: ReadNpyOptions = {}): SourceOf<Float32Array> {
   if (batchRows !== undefined) checkPositiveInteger('batchRows', batchRows)
   // One batch waits, so that the disk reads while the consumer works.
   return Readable.from(rowBatches(file, batchRows), { objectMode: true, highWaterMark: 1 })
@@ -30,6 +31,7 @@ async function* rowBatches(file: string, batchRows: number | undefined): AsyncGe
   }
 }
 
+/** What an array is made of. */
 export interface WriteNpyOptions {
   /** Elements per row. */
   rowLength: number
@@ -39,7 +41,7 @@ export interface WriteNpyOptions {
  * Writes batches of rows (`Float32Array`, n × rowLength, row-major) as an n×rowLength float32 array. The file appears
  * under its name when it is complete, and not at all when the stream is destroyed.
  */
-export function writeNpy(file: string, { rowLength }: WriteNpyOptions): Writable {
+export function writeNpy(file: string, { rowLength }: WriteNpyOptions): SinkOf<Float32Array> {
   checkPositiveInteger('rowLength', rowLength)
   let pending: OneFile | undefined
   let writer: NpyWriter | undefined

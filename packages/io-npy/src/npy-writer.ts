@@ -4,6 +4,7 @@ import { NpyError } from './errors.js'
 import { appendTo, openForWriting, writeStart } from './file-io.js'
 import { formatHeader } from './header.js'
 
+/** What an array is made of. */
 export interface NpyWriterOptions {
   /** As NumPy spells it: `<f4`, `<i8`, `<U32`. */
   descr: string

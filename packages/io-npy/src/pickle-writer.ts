@@ -1,4 +1,4 @@
-import { writeAtomically, type LabelRecord } from '@facekit/core'
+import { iterate, writeAtomically, type BatchesOf, type LabelRecord } from '@facekit/core'
 import { Op } from '@facekit/pickle'
 import { ByteSink } from './byte-sink.js'
 import { NpyError } from './errors.js'
@@ -29,14 +29,14 @@ const RECORD_OVERHEAD_BYTES = 64
 export async function writeLabelRecords(
   file: string,
   count: number,
-  records: AsyncIterable<LabelRecord[]>,
+  records: BatchesOf<LabelRecord[]>,
 ): Promise<void> {
   await writeAtomically(file, async ({ path }) => {
     const target = await openForWriting(path)
     try {
       const sink = new ByteSink(target)
       sink.bytes(formatHeader('|O', [count]))
-      const written = await new RecordPickler(sink).write(count, records)
+      const written = await new RecordPickler(sink).write(count, iterate(records))
       if (written !== count) {
         throw new NpyError('NPY_BATCH', file, `got ${written} records, expected ${count}`)
       }

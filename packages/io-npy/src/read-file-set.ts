@@ -1,27 +1,31 @@
 import { Readable } from 'node:stream'
-import type { EmbeddingBatch, PathBatch } from '@facekit/core'
+import type { EmbeddingBatch, PathBatch, SourceOf } from '@facekit/core'
 import { checkPositiveInteger } from '@facekit/core'
 import { batchRanges, batchRowsFor } from './batch-rows.js'
 import type { FileSet, Shard } from './file-set.js'
 import type { NpyFile } from './npy-file.js'
 import { openNpy } from './npy-file.js'
 
+/** How rows are cut into batches. */
 export interface ReadFileSetOptions {
   /** Rows per batch; by default as many as make 2 MiB. A batch never spans two shards. */
   batchRows?: number
 }
 
-/** The rows of a file set in order: object stream of `EmbeddingBatch`. */
-export function readEmbeddings(set: FileSet, { batchRows }: ReadFileSetOptions = {}): Readable {
+/** The rows of a file set in order. */
+export function readEmbeddings(
+  set: FileSet,
+  { batchRows }: ReadFileSetOptions = {},
+): SourceOf<EmbeddingBatch> {
   return streamOf(embeddingBatches(set, batchRows), batchRows)
 }
 
-/** The paths of a file set in order, without touching the embeddings: object stream of `PathBatch`. */
-export function readPaths(set: FileSet, { batchRows }: ReadFileSetOptions = {}): Readable {
+/** The paths of a file set in order, without touching the embeddings. */
+export function readPaths(set: FileSet, { batchRows }: ReadFileSetOptions = {}): SourceOf<PathBatch> {
   return streamOf(pathBatches(set, batchRows), batchRows)
 }
 
-function streamOf(batches: AsyncGenerator<PathBatch>, batchRows: number | undefined): Readable {
+function streamOf<T>(batches: AsyncGenerator<T>, batchRows: number | undefined): SourceOf<T> {
   if (batchRows !== undefined) checkPositiveInteger('batchRows', batchRows)
   // One batch waits, so that the disk reads while the consumer works.
   return Readable.from(batches, { objectMode: true, highWaterMark: 1 })

@@ -21,6 +21,7 @@ import type { ShardFile, ShardMark } from './shard-writer.js'
 
 const DEFAULT_SPLIT_THRESHOLD = 1_000_000
 
+/** How embeddings are cut into files. */
 export interface ShardSetOptions {
   /** Up to this many rows become one merged set, `final_…`; above, numbered sets of this many rows. */
   splitThreshold?: number
@@ -50,6 +51,7 @@ export interface ShardSetMark {
   open?: ShardMark
 }
 
+/** Whether something read from JSON is what `ShardSet` recorded. */
 export function isShardSetMark(value: unknown): value is ShardSetMark {
   if (typeof value !== 'object' || value === null) return false
   const { log, open } = value as Record<keyof ShardSetMark, unknown>

@@ -1,7 +1,8 @@
-import type { BatchWriter, Committed, EmbeddingBatch } from '@facekit/core'
+import type { BatchWriter, Committed, EmbeddingBatch, SinkOf } from '@facekit/core'
 import { OptionError, PendingFiles, WriterStream } from '@facekit/core'
 import { checkShardSetOptions, ShardSet, type ShardSetOptions } from './shard-set.js'
 
+/** Where embeddings go, and how they are cut into files. */
 export interface ShardOptions extends ShardSetOptions {
   /** Folder for the files, created where it is missing; or files on their way there, which appear with these. */
   output: string | PendingFiles
@@ -16,8 +17,15 @@ export interface ShardResult extends Committed {
   dim: number
 }
 
-/** An object-mode `Writable` of `EmbeddingBatch`. */
-export class NpySharder extends WriterStream<EmbeddingBatch> {
+/** Takes `EmbeddingBatch`es. */
+export interface NpySharder extends SinkOf<EmbeddingBatch> {
+  /** Whether the files are in their places: also where the stream was destroyed while they were moved there. */
+  readonly isCommitted: boolean
+  /** What was written; there once the stream has finished. */
+  readonly result: ShardResult
+}
+
+class ShardStream extends WriterStream<EmbeddingBatch> {
   readonly #shards: Shards
 
   constructor(options: ShardOptions) {
@@ -26,12 +34,10 @@ export class NpySharder extends WriterStream<EmbeddingBatch> {
     this.#shards = shards
   }
 
-  /** Whether the files are in their places: also where the stream was destroyed while they were moved there. */
   get isCommitted(): boolean {
     return this.#shards.result !== undefined
   }
 
-  /** What was written; there once the stream has finished. */
   get result(): ShardResult {
     const { result } = this.#shards
     if (result === undefined) throw new Error('NpySharder.result is there only after the stream has finished')
@@ -48,7 +54,7 @@ export class NpySharder extends WriterStream<EmbeddingBatch> {
  *     console.log(sharder.result.files)
  */
 export function shardEmbeddings(options: ShardOptions): NpySharder {
-  return new NpySharder(options)
+  return new ShardStream(options)
 }
 
 class Shards implements BatchWriter<EmbeddingBatch> {

@@ -129,8 +129,7 @@ describe('openFileSet', () => {
       const read = async () => {
         const set = await openFileSet(folder)
         let rows = 0
-        for await (const batch of readEmbeddings(set) as AsyncIterable<EmbeddingBatch>)
-          rows += batch.paths.length
+        for await (const batch of readEmbeddings(set)) rows += batch.paths.length
         expect(rows).toBe(set.rows)
       }
       await read().catch((error: unknown) => expect(error, `round ${round}`).toBeInstanceOf(NpyError))
@@ -158,7 +157,7 @@ describe('openFileSet', () => {
         return [...new Float32Array(Uint8Array.from(bytes).buffer)].slice(0, rows * 3)
       }),
     )
-    const [batch, last] = (await readEmbeddings(set).toArray()) as EmbeddingBatch[]
+    const [batch, last] = await readEmbeddings(set).toArray()
     expect(read).toEqual([[...batch!.embeddings], [...last!.embeddings]])
     const shards = set.shards.map((shard, i) => (i === 0 ? { ...shard, rowFile: undefined } : shard))
     expect(rowFilesOf({ ...set, shards })).toBeUndefined()
@@ -369,7 +368,7 @@ describe('openFileSet', () => {
     await rename(join(folder, 'final_embs.npy'), join(folder, 'embeddings.npy'))
     const set = await openFileSet(folder)
     expect(set).toMatchObject({ rows: 3, dim: 4, normalized: false })
-    expect((await readEmbeddings(set).toArray())[0].paths).toHaveLength(3)
+    expect((await readEmbeddings(set).toArray())[0]!.paths).toHaveLength(3)
     await checkUnchanged(set)
     await writePart(folder, 'embs_0', [2, 4])
     await writePart(folder, 'fpaths_0', [2])
@@ -462,7 +461,7 @@ describe('readEmbeddings and readPaths', () => {
     ])
     const folder = await folderWith({ final_fpaths: [3], final_embs: [3, 4], final_indices: [3] })
     const [batch] = await readEmbeddings(await openFileSet(folder)).toArray()
-    expect([...batch.indices]).toEqual([100, 101, 102])
+    expect([...batch!.indices]).toEqual([100, 101, 102])
   })
 
   it('give rows of columns that stand one after the other, which are read in blocks', async () => {
@@ -478,7 +477,7 @@ describe('readEmbeddings and readPaths', () => {
     expect(rowFilesOf(set)).toBeUndefined()
     let at = 0
     let wrong = 0
-    for await (const { embeddings } of readEmbeddings(set) as AsyncIterable<EmbeddingBatch>)
+    for await (const { embeddings } of readEmbeddings(set))
       for (const value of embeddings) if (value !== at++) wrong++
     expect([at, wrong]).toEqual([rows * dim, 0])
   })

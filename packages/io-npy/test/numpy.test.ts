@@ -10,6 +10,7 @@ import {
   openFileSet,
   openNpy,
   readEmbeddings,
+  readIntegers,
   readLabelRecords,
   shardEmbeddings,
   writeNpy,
@@ -163,8 +164,8 @@ np.save(sys.argv[1], a); print(json.dumps(a.tolist()))`,
         )
         const npy = await openNpy(target)
         expect([...(await npy.readUint32())]).toEqual(found)
-        expect([...(await npy.readIntegers())]).toEqual(found)
         await npy.close()
+        if (!descr.startsWith('>')) expect([...(await readIntegers(target))]).toEqual(found)
       },
     )
 
@@ -387,7 +388,7 @@ np.save(sys.argv[2], ${array})`,
         ['1/0', '1/1'],
       ])
       expect(batches.flatMap(({ indices }) => [...indices])).toEqual([0, 1, 2, 10, 11])
-      expect([...batches[1].embeddings]).toEqual(Array.from({ length: 8 }, () => 1))
+      expect([...batches[1]!.embeddings]).toEqual(Array.from({ length: 8 }, () => 1))
     })
   })
 })

@@ -36,7 +36,7 @@ async function checkRows(folder: string, rows: number, dim = 4): Promise<number[
   const set = await openFileSet(folder)
   expect(set.rows).toBe(rows)
   let next = 0
-  for await (const batch of readEmbeddings(set, { batchRows: 7 }) as AsyncIterable<EmbeddingBatch>) {
+  for await (const batch of readEmbeddings(set, { batchRows: 7 })) {
     expect(batch).toEqual(embeddingBatch(next, next + batch.paths.length, dim, set.normalized))
     next += batch.paths.length
   }

@@ -20,8 +20,10 @@ import { PIXELS, writeBlocks } from './write-network.js'
  */
 export type IresnetOutput = 'embedding' | 'features' | 'features_embedding'
 
+/** Arithmetic of a model: float32, float16 or 8-bit integers. */
 export type Precision = 'fp32' | 'fp16' | 'int8'
 
+/** What a model of a network gives, and how it computes. */
 export interface BuildIresnetOptions {
   /** What the graph gives; nothing else is computed. `['embedding']` if left out. */
   outputs?: readonly IresnetOutput[] | undefined

@@ -1,5 +1,6 @@
 import { FacekitError } from '@facekit/core'
 
+/** What is wrong with weights. */
 export type IresnetErrorCode =
   /** The file cannot be read, is damaged, or is no PyTorch file. */
   | 'TORCH_FILE'

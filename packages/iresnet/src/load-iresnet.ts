@@ -15,6 +15,7 @@ const MAX_EPSILON = 0.01
 /** Tensors that are named in a note. */
 const MAX_NAMED = 5
 
+/** What tensors do not tell. */
 export interface LoadIresnetOptions extends PixelFormat {
   /** Of the pictures, in pixels, for weights that take others than 112×112. */
   size?: PictureSize | undefined

@@ -60,6 +60,7 @@ export interface Block {
   shortcut: readonly Layer[]
 }
 
+/** What makes an embedding of what the last block gives. */
 export interface Head {
   /** Its result, flattened in the order channel, row, column, are the features. */
   featuresNorm: BatchNorm

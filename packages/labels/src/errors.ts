@@ -1,5 +1,6 @@
 import { FacekitError } from '@facekit/core'
 
+/** What is wrong with labels. */
 export type LabelErrorCode =
   /** The clustering and the paths are not of the same images. */
   | 'LABEL_ROWS'
@@ -12,6 +13,7 @@ export type LabelErrorCode =
   /** No name is left for a class. */
   | 'LABEL_NAMES'
 
+/** Labels that cannot be made or read. */
 export class LabelError extends FacekitError {
   declare readonly code: LabelErrorCode
 

@@ -2,6 +2,7 @@ import { CompensatedSum } from '@facekit/core'
 import { contingency, type Classes, type Contingency } from './contingency.js'
 import { spreadOf } from './spread.js'
 
+/** Two measures between 0 and 1, and one of both. */
 export interface Scores {
   precision: number
   recall: number
@@ -9,6 +10,7 @@ export interface Scores {
   f: number
 }
 
+/** How well classes agree with identities: each measure is between 0 and 1. */
 export interface Evaluation {
   pairwise: Scores
   bcubed: Scores
@@ -78,6 +80,7 @@ export function measure(table: Contingency): Evaluation {
   }
 }
 
+/** Precision and recall, each between 0 and 1, with their F score. */
 export function scores(precision: number, recall: number): Scores {
   return { precision, recall, f: harmonicMean(precision, recall) }
 }

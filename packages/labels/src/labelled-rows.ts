@@ -1,8 +1,8 @@
-import type { Clustering, PathBatch } from '@facekit/core'
+import { iterate, type BatchesOf, type Clustering, type PathBatch } from '@facekit/core'
 import { LabelError } from './errors.js'
 
 /** The images of a clustering in the order of its rows, a batch at a time; may be asked for again and again. */
-export type PathSource = () => AsyncIterable<PathBatch>
+export type PathSource = () => BatchesOf<PathBatch>
 
 /** A batch of images and the row of the first of them. */
 export interface RowBatch extends PathBatch {
@@ -12,7 +12,7 @@ export interface RowBatch extends PathBatch {
 /** @throws LabelError when there are more or fewer images than the clustering has rows */
 export async function* rowsOf(paths: PathSource, { classOf }: Clustering): AsyncGenerator<RowBatch> {
   let firstRow = 0
-  for await (const batch of paths()) {
+  for await (const batch of iterate(paths())) {
     if (firstRow + batch.paths.length > classOf.length) throw mismatch(classOf.length, 'more')
     yield { ...batch, firstRow }
     firstRow += batch.paths.length

@@ -52,7 +52,11 @@ export async function holdsAssignments(folder: string): Promise<boolean> {
   )
 }
 
-/** @throws LabelError `LABELS_FOLDER` where there is none, `LABELS_CHANGED` where `writeLabels` did not write it */
+/**
+ * Opens what `writeLabels` wrote of each image.
+ *
+ * @throws LabelError `LABELS_FOLDER` where there is none, `LABELS_CHANGED` where `writeLabels` did not write it
+ */
 export async function openAssignments(folder: string): Promise<Assignments> {
   const path = join(folder, ASSIGNMENTS_NAME)
   await stat(path).catch((cause: NodeJS.ErrnoException) => {

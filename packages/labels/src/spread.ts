@@ -1,5 +1,6 @@
 import type { Contingency } from './contingency.js'
 
+/** Which classes of two: those found, or those that are true. */
 export type Side = 'predicted' | 'truth'
 
 /** How the classes of one side are spread over those of the other. */

@@ -2,15 +2,18 @@ import { copyFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import {
+  iterate,
   NO_CLASS,
   NOT_A_DUPLICATE,
   PendingFiles,
+  type BatchesOf,
   type Clustering,
   type Committed,
   type EmbeddingReader,
   type LabelArrayWriter,
   type LabelRun,
   type PathBatch,
+  type SinkOf,
 } from '@facekit/core'
 import { ASSIGNMENTS_NAME, writeAssignments } from './assignments.js'
 import { CHANGES_NAME, countChanges, writeChanges, type ChangeCounts } from './changes.js'
@@ -32,6 +35,7 @@ import { largestClass, type LargestClass } from './largest.js'
 import { writePreviews, type PreviewOptions } from './previews.js'
 import { RUN_NAME, writeRun } from './run-file.js'
 
+/** What labels are made of, and where they go. */
 export interface LabelOptions {
   /** Folder for the labels, created where it is missing; or what `openLabels` gave. */
   output: string | PendingFiles
@@ -85,8 +89,8 @@ export interface LabelSummary extends LabelOutcome, Committed {
   files: string[]
 }
 
-/** A `Writable` that takes one `Clustering`. */
-export interface LabelWriter extends Writable {
+/** Takes one `Clustering`. */
+export interface LabelWriter extends SinkOf<Clustering> {
   /** Whether the files are in their places: also where the stream was destroyed while they were moved there. */
   readonly isCommitted: boolean
   /** What was written; there once the stream has finished. */
@@ -214,11 +218,8 @@ class LabelWritable extends Writable {
   }
 }
 
-async function* untilStopped(
-  paths: AsyncIterable<PathBatch>,
-  signal: AbortSignal,
-): AsyncGenerator<PathBatch> {
-  for await (const batch of paths) {
+async function* untilStopped(paths: BatchesOf<PathBatch>, signal: AbortSignal): AsyncGenerator<PathBatch> {
+  for await (const batch of iterate(paths)) {
     signal.throwIfAborted()
     yield batch
   }

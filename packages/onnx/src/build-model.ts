@@ -26,6 +26,7 @@ import {
 // The oldest IR version that carries opset 17: more runtimes read it than a newer one.
 const IR_VERSION = 8
 
+/** What a model says of itself. */
 export interface BuildOptions {
   /** Version of the default operator set. */
   opset?: number

@@ -9,6 +9,7 @@ export const ELEMENT_TYPES = {
   float64: 11,
 } as const
 
+/** What the elements of a tensor are. */
 export type ElementType = keyof typeof ELEMENT_TYPES
 
 /** An input or output of a graph. */
@@ -23,6 +24,7 @@ export interface TensorInfo {
 /** Integers, lists of integers and strings are what our nodes need. */
 export type Attribute = number | readonly number[] | string
 
+/** One operation of a graph, by the names of its inputs and outputs. */
 export interface Node {
   opType: string
   inputs: readonly string[]
@@ -41,6 +43,7 @@ export interface Initializer {
   data: ArrayBufferView
 }
 
+/** What a model computes. */
 export interface Graph {
   name: string
   inputs: readonly (TensorInfo & { elementType: ElementType })[]

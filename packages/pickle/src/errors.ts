@@ -1,5 +1,6 @@
 import { FacekitError } from '@facekit/core'
 
+/** Why a pickle is not read. */
 export type PickleErrorCode =
   /** It ends before its last opcode. */
   | 'PICKLE_TRUNCATED'

@@ -6,6 +6,7 @@ export interface PickleInput extends ByteInput {
   readonly source: string
 }
 
+/** Bytes in memory as an input. */
 export function inputOf(bytes: Uint8Array, source: string): PickleInput {
   return {
     source,

@@ -20,6 +20,7 @@ import {
   typeName,
 } from './values.js'
 
+/** What a pickle may name, and how much of it is read. */
 export interface UnpickleOptions {
   /**
    * The globals that the pickle may name, as `module.name`, with what each does when it is called: nothing else is

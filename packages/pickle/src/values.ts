@@ -7,6 +7,7 @@ export type PickleValue = string | number | bigint | boolean | null | Buffer | P
 /** What a global does where the pickle calls it. May throw whatever its owner wants to see thrown. */
 export type GlobalCall = (args: readonly PickleValue[]) => PickleValue
 
+/** What is no number, string, bytes, boolean or None. */
 export abstract class PickleObject {
   /** What Python would call it, for messages: `a dict`. */
   abstract get typeName(): string
@@ -57,6 +58,7 @@ export abstract class PickleContainer extends PickleObject {
   }
 }
 
+/** A tuple. */
 export class PickleTuple extends PickleContainer {
   readonly items: readonly PickleValue[]
 
@@ -70,6 +72,7 @@ export class PickleTuple extends PickleContainer {
   }
 }
 
+/** A list. */
 export class PickleList extends PickleContainer {
   #items: PickleValue[] = []
 
@@ -86,6 +89,7 @@ export class PickleList extends PickleContainer {
   }
 }
 
+/** A set or frozenset. */
 export class PickleSet extends PickleContainer {
   readonly #items = new Set<PickleValue>()
 
@@ -102,6 +106,7 @@ export class PickleSet extends PickleContainer {
   }
 }
 
+/** A dict. */
 export class PickleDict extends PickleContainer {
   // Made for the first key, since a subclass may keep its values elsewhere.
   #entries: Map<PickleValue, PickleValue> | undefined

@@ -23,6 +23,7 @@ const MAX_FILE_BYTES = 2 ** 31 - 1
 /** All of a face crop, and of other files the header, unless a large profile comes first. */
 const HEAD_BYTES = 2 ** 16
 
+/** What a picture is made into. */
 export interface DecodeOptions {
   /** Size of the picture to make. */
   width: number

@@ -2,7 +2,13 @@ import { createReadStream, type Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { dirname, extname } from 'node:path'
 import { addAbortSignal, type Readable } from 'node:stream'
-import { batchSource, checkPositiveInteger, type FailedImage, type PathBatch } from '@facekit/core'
+import {
+  batchSource,
+  checkPositiveInteger,
+  type FailedImage,
+  type PathBatch,
+  type SourceOf,
+} from '@facekit/core'
 import { below } from './below.js'
 import { ImageError, InputError } from './errors.js'
 import { readList } from './list.js'
@@ -15,6 +21,7 @@ export const IMAGE_EXTENSIONS = ['.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.bmp
 /** Positions are uint32. */
 const MAX_IMAGES = 2 ** 32
 
+/** How an input is read. */
 export interface ImageListOptions {
   /** Paths per batch. */
   batchSize: number
@@ -45,9 +52,9 @@ export interface ListedBatch extends PathBatch {
  * relative paths are meant from the folder of the list, and all are passed on as they are written. `-` is such a list on
  * stdin; its paths and those of a pipe are relative to the working directory.
  *
- * @returns Readable of `ListedBatch`, indices from 0; it fails with InputError
+ * @returns indices from 0; it fails with InputError
  */
-export function imageList(input: string, options: ImageListOptions): Readable {
+export function imageList(input: string, options: ImageListOptions): SourceOf<ListedBatch> {
   checkPositiveInteger('batchSize', options.batchSize)
   if (options.column !== undefined) checkPositiveInteger('column', options.column)
   return batchSource((signal) => batchesOfInput(input, options, signal))

@@ -1,10 +1,10 @@
-import type { Duplex } from 'node:stream'
 import {
   checkPositiveInteger,
   mapBatches,
   type FailedImage,
   type ImageBatch,
   type PathBatch,
+  type StageOf,
 } from '@facekit/core'
 import { below } from './below.js'
 import { decodeWithin, DEFAULT_MAX_PIXELS, type DecodeOptions } from './decode-image.js'
@@ -14,6 +14,7 @@ import { isMissing } from './image-file.js'
 import { Limiter } from './limiter.js'
 import { lineOf, otherReadings, whyNoFile } from './list-readings.js'
 
+/** What pictures are made into, and with how much at once. */
 export interface PreprocessOptions {
   /** Size of the pictures to make. */
   width: number
@@ -42,7 +43,7 @@ const BATCHES_IN_FLIGHT = 2
  * `failed` and leave no row. Where a line of a list is read otherwise than as it is written (see `otherReadings`), its
  * path is the one that was opened.
  */
-export function preprocess(options: PreprocessOptions): Duplex {
+export function preprocess(options: PreprocessOptions): StageOf<PathBatch, ImageBatch> {
   const { maxPixels = DEFAULT_MAX_PIXELS, decodeMemoryBytes = DEFAULT_DECODE_MEMORY_BYTES } = options
   const width = checkPositiveInteger('width', options.width)
   const height = checkPositiveInteger('height', options.height)

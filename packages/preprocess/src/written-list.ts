@@ -1,8 +1,15 @@
 import { createHash } from 'node:crypto'
 import { open, readFile, writeFile, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
-import { batchSource, type FailedImage, type PendingFiles, type RunIdentity } from '@facekit/core'
+import {
+  batchSource,
+  iterate,
+  type BatchesOf,
+  type FailedImage,
+  type PendingFiles,
+  type RunIdentity,
+  type SourceOf,
+} from '@facekit/core'
 import { ImageError, InputError } from './errors.js'
 import { toBatch, type ListedBatch } from './image-list.js'
 
@@ -43,7 +50,7 @@ const CHUNK_ENTRIES = 2 ** 16
  */
 export async function writeList(
   pending: PendingFiles,
-  batches: AsyncIterable<ListedBatch>,
+  batches: BatchesOf<ListedBatch>,
   source: RunIdentity,
   onWritten: (entries: number) => void,
 ): Promise<void> {
@@ -60,7 +67,7 @@ export async function writeList(
       lines = []
       onWritten(entries)
     }
-    for await (const batch of batches) {
+    for await (const batch of iterate(batches)) {
       listFolder = batch.listFolder
       for (const entry of entriesOf(batch)) {
         lines.push(`${JSON.stringify(entry)}\n`)
@@ -78,6 +85,8 @@ export async function writeList(
 }
 
 /**
+ * Opens a list that `writeList` wrote.
+ *
  * @returns undefined where no list was written into the folder
  * @throws InputError `INPUT_LIST` for an index that is none
  */
@@ -92,7 +101,7 @@ export async function openWrittenList(folder: string): Promise<WrittenList | und
 }
 
 /**
- * Some entries of a list, in its order: Readable of `ListedBatch`, with the indices that they have in the whole. It fails
+ * Some entries of a list, in its order, with the indices that they have in the whole. It fails
  * with InputError `INPUT_LIST` where the file is not what was written.
  *
  * @param range of entries, the end excluded
@@ -100,7 +109,7 @@ export async function openWrittenList(folder: string): Promise<WrittenList | und
 export function readWrittenList(
   list: WrittenList,
   { first, end, batchSize }: { first: number; end: number; batchSize: number },
-): Readable {
+): SourceOf<ListedBatch> {
   return batchSource(async function* (): AsyncGenerator<ListedBatch> {
     const path = join(list.folder, LIST_NAME)
     const file = await open(path, 'r').catch((cause: Error) => {

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { Readable } from 'node:stream'
-import { batchSource, type PathBatch } from '@facekit/core'
+import { batchSource } from '@facekit/core'
 import { rounds, seededRandom } from '@facekit/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { checkInput, imageList } from '../src/index.js'
@@ -15,7 +15,7 @@ const folder = mkdtempSync(join(tmpdir(), 'facekit-list-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
 async function pathsOf(input: string, batchSize = 3): Promise<string[]> {
-  const batches = (await imageList(input, { batchSize }).toArray()) as PathBatch[]
+  const batches = await imageList(input, { batchSize }).toArray()
   expect(batches.flatMap((batch) => [...batch.indices])).toEqual(
     batches.flatMap((batch) => batch.paths).map((_, i) => i),
   )
@@ -111,7 +111,7 @@ describe('a folder', () => {
     writeFileSync(join(root, '.facekit.json'), '{"labels": {"labels/x.jpg": 0}, "files": 3}')
     const leftOut: string[] = []
     const batches = imageList(root, { batchSize: 9, onLeftOut: (name) => leftOut.push(name) })
-    expect(((await batches.toArray()) as PathBatch[]).flatMap(({ paths }) => paths)).toEqual(
+    expect((await batches.toArray()).flatMap(({ paths }) => paths)).toEqual(
       ['a.jpg', 'group_0000/mine.jpg', 'labels/group_0001/mine.jpg'].map((name) => join(root, name)),
     )
     expect(leftOut).toEqual([join(root, 'labels')])
@@ -188,7 +188,7 @@ describe('a list', () => {
     let count = 0
     let most = 0
     for await (const batch of imageList(path, { batchSize: 1000 })) {
-      count += (batch as PathBatch).paths.length
+      count += batch.paths.length
       most = Math.max(most, process.memoryUsage().heapUsed - before)
     }
     expect(count).toBe(2_000_000)

@@ -4,13 +4,12 @@ import { homedir, tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
-import type { ImageBatch } from '@facekit/core'
 import { rounds, seededRandom } from '@facekit/testing'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fieldsOf } from '../src/columns.js'
 import { linesOf } from '../src/lines.js'
-import { checkInput, imageList, preprocess, type ListedBatch, type PassedOver } from '../src/index.js'
+import { checkInput, imageList, preprocess, type PassedOver } from '../src/index.js'
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'facekit-lists-')))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -39,7 +38,7 @@ async function read(
   writeFileSync(path, content)
   let lines: PassedOver['lines'] | undefined
   const list = imageList(path, { batchSize: 3, column, onPassedOver: (what) => (lines = what.lines) })
-  const batches = (await list.pipe(preprocess({ width: 8, height: 8, workers: 2 })).toArray()) as ImageBatch[]
+  const batches = await list.pipe(preprocess({ width: 8, height: 8, workers: 2 })).toArray()
   const short = (name: string) => name.replace(join(folder, at, '/'), '')
   return {
     indices: batches.flatMap(({ indices }) => [...indices]),
@@ -188,7 +187,7 @@ describe('a list', () => {
 
   it('from a pipe, or a file that the shell opened, has paths from the working directory', async () => {
     const pathsOf = async (input: string) =>
-      ((await imageList(input, { batchSize: 9 }).toArray()) as ListedBatch[]).flatMap(({ paths }) => paths)
+      (await imageList(input, { batchSize: 9 }).toArray()).flatMap(({ paths }) => paths)
     const pipe = join(folder, 'pipe')
     execFileSync('mkfifo', [pipe])
     spawn('sh', ['-c', 'echo a.png > "$0"', pipe])

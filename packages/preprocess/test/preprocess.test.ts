@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { ImageBatch, PathBatch } from '@facekit/core'
+import type { PathBatch } from '@facekit/core'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { decodeWithin } from '../src/decode-image.js'
@@ -37,7 +37,7 @@ function batches(paths: readonly string[], size: number): PathBatch[] {
 describe('preprocess', () => {
   it('keeps the order of images that take different times', async () => {
     const paths = Array.from({ length: 40 }, (_, i) => pathOf(i))
-    const out = (await Readable.from(batches(paths, 7)).pipe(preprocess(OPTIONS)).toArray()) as ImageBatch[]
+    const out = await Readable.from(batches(paths, 7)).pipe(preprocess(OPTIONS)).toArray()
     expect(out.flatMap((batch) => [...batch.indices])).toEqual(paths.map((_, i) => i))
     expect(out.flatMap((batch) => batch.paths)).toEqual(paths)
     for (const { indices, pixels, width, height } of out) {
@@ -55,9 +55,7 @@ describe('preprocess', () => {
       folder,
       pathOf(3),
     ]
-    const [batch] = (await Readable.from(batches(paths, 10))
-      .pipe(preprocess(OPTIONS))
-      .toArray()) as ImageBatch[]
+    const [batch] = await Readable.from(batches(paths, 10)).pipe(preprocess(OPTIONS)).toArray()
     expect([...batch!.indices]).toEqual([0, 2, 5])
     expect(batch!.paths).toEqual([pathOf(1), pathOf(2), pathOf(3)])
     expect([0, 1, 2].map((row) => batch!.pixels[row * 192])).toEqual([1, 2, 3])
@@ -70,9 +68,9 @@ describe('preprocess', () => {
   })
 
   it('passes a batch on of which all fail', async () => {
-    const out = (await Readable.from(batches(['/no', '/where'], 2))
+    const out = await Readable.from(batches(['/no', '/where'], 2))
       .pipe(preprocess(OPTIONS))
-      .toArray()) as ImageBatch[]
+      .toArray()
     expect(out).toHaveLength(1)
     expect([out[0]!.indices.length, out[0]!.pixels.length, out[0]!.failed.length]).toEqual([0, 0, 2])
   })

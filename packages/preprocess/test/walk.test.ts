@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, wri
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
-import { imageList, type ImageError, type ListedBatch, type PassedOver } from '../src/index.js'
+import { imageList, type ImageError, type PassedOver } from '../src/index.js'
 import { Counts } from '../src/passed-over.js'
 import { walk } from '../src/walk.js'
 
@@ -27,7 +27,7 @@ async function walked(root: string, batchSize = 2) {
     onUnlisted: ({ path }) => unlisted.push(relative(root, path)),
     onPassedOver: (what) => (passedOver = what),
   })
-  const batches = (await list.toArray()) as ListedBatch[]
+  const batches = await list.toArray()
   return {
     indices: batches.flatMap(({ indices }) => [...indices]),
     paths: batches.flatMap(({ paths }) => paths.map((path) => relative(root, path))),

@@ -41,6 +41,7 @@ export const LIMITS = {
   nameLength: 40,
 } as const
 
+/** Pictures on a page, at most. */
 export const MOST_PICTURES =
   LIMITS.sheetClasses * (LIMITS.largestFaces + 2 * LIMITS.otherFaces) +
   LIMITS.bridges * 2 * (1 + LIMITS.halfFaces) +

@@ -1,4 +1,4 @@
-import type { EdgeBatch, EmbeddingReader, FailedImage, LabelRun } from '@facekit/core'
+import type { BatchesOf, EdgeBatch, EmbeddingReader, FailedImage, LabelRun } from '@facekit/core'
 import type { EdgeSet } from '@facekit/edges'
 
 /** What a report is made from. What is not there is undefined, and its sections say so. */
@@ -16,7 +16,7 @@ export interface ReportSources {
   /** Finds bridges of classes in edges that join rows. */
   findBridges: (classOf: Int32Array, edges: AsyncIterable<EdgeBatch>) => Promise<FoundBridges>
   /** Images that have no embedding; undefined where nobody noted them. */
-  failures: AsyncIterable<FailedImage> | undefined
+  failures: BatchesOf<FailedImage> | undefined
   /** @returns a small WebP @throws Error that says why there is none */
   thumbnail: (path: string, side: number) => Promise<Uint8Array>
 }
@@ -63,6 +63,7 @@ export interface SweptThreshold {
   chained: number
 }
 
+/** Classes that one edge holds together, and those of them that are shown. */
 export interface FoundBridges {
   classes: number
   bridges: readonly {

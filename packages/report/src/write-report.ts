@@ -3,12 +3,14 @@ import { gather } from './gather/gather.js'
 import { page } from './page/page.js'
 import type { ReportSources } from './sources.js'
 
+/** How a report is made. */
 export interface ReportOptions {
   /** Decides what is drawn. */
   seed: number
   signal?: AbortSignal | undefined
 }
 
+/** What is on a page. */
 export interface ReportSummary {
   /** Of the page. */
   bytes: number

@@ -50,11 +50,10 @@ const batch = {
   similarity: Float32Array.from(edges, ([, , similarity]) => similarity),
 }
 
-/** @param {import('node:stream').Duplex} stage */
+/** @param {import('@facekit/core').StageOf<import('@facekit/core').EdgeBatch, import('@facekit/core').Clustering>} stage */
 async function classesBy(stage) {
-  stage.end(batch)
-  const [clustering] = await stage.toArray()
-  return /** @type {import('@facekit/core').Clustering} */ (clustering)
+  const [clustering] = await stage.end(batch).toArray()
+  return clustering
 }
 
 const rows = faces.length

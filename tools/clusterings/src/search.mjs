@@ -15,7 +15,7 @@ export async function findEdges({ rows, dim, embeddings }, options) {
 
 /**
  * @param {readonly import('@facekit/core').EdgeBatch[]} edges
- * @param {import('node:stream').Transform} stage from edges to a clustering
+ * @param {import('@facekit/core').StageOf<import('@facekit/core').EdgeBatch, import('@facekit/core').Clustering>} stage
  * @returns {Promise<import('@facekit/core').Clustering>}
  */
 export async function cluster(edges, stage) {

@@ -1,13 +1,12 @@
 import { fstatSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { OptionError } from '@facekit/core'
 import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
+import { CLUSTER_DEFAULTS } from '../defaults.js'
 import { deviceWish } from '../device-flags.js'
 import { EXIT } from '../exit-codes.js'
 import { COMMON_FLAGS, RESUME_FLAG } from '../flags.js'
 import { DRY_RUN_FLAG, LABEL_FLAGS } from '../label/flags.js'
 import { sayLabels } from '../label/say-labels.js'
-import { defaultMemoryLimit } from '../memory.js'
 import { DEFAULT_INPUT, MEMORY_FLAG, SEARCH_FLAGS } from '../search/flags.js'
 import type { CommandContext, Input } from '../standard-streams.js'
 import { printSummary } from '../summary.js'
@@ -32,7 +31,7 @@ export const flags = {
   ...MEMORY_FLAG,
   'keep-edges': {
     type: 'boolean',
-    default: true,
+    default: CLUSTER_DEFAULTS.keepEdges,
     describe: 'Keep the edges in the folder edges of the output: other thresholds then need no search',
   },
   report: {
@@ -78,8 +77,6 @@ export async function handler(
     ...args,
     command,
     input: folder ?? streams.stdin,
-    memoryLimit: args.memoryLimit ?? defaultMemoryLimit(),
-    threads: args.threads ?? availableParallelism(),
     device: deviceWish(args),
   }
   if (args.report && args.dryRun)
@@ -90,7 +87,7 @@ export async function handler(
   const summary = await cluster(options, talk, signal)
   sayLabels(summary, args.output, talk)
   if (reporting) {
-    const { file } = await reporting.report({ labels: args.output, seed: 1 }, talk, signal)
+    const { file } = await reporting.report({ labels: args.output }, talk, signal)
     talk.info(`Open the report: ${file}`)
   }
   if (args.json) await printSummary(summary, streams)

@@ -1,45 +1,44 @@
-import { Readable } from 'node:stream'
-import { PendingFiles, removeOutput } from '@facekit/core'
+import { availableParallelism } from 'node:os'
+import { PendingFiles, removeOutput, type BatchesOf } from '@facekit/core'
 import type { DeviceWish } from '@facekit/devices'
 import { openEdges, type EdgeSet } from '@facekit/edges'
 import type { ENGINES } from '@facekit/index-faiss'
 import { openFileSet, type FileSet } from '@facekit/io-npy'
 import { openLabels, type LabelSummary } from '@facekit/labels'
+import { CLUSTER_DEFAULTS, withDefaults } from '../defaults.js'
 import { orStopped } from '../interruption.js'
 import { chooseEarlierLabels, findEarlierLabels } from '../label/earlier-labels.js'
 import { checkFloor, labelEdges, warnOfThresholds, type LabelWish } from '../label/label-edges.js'
 import { chooseMethod, componentsThreshold, type ChosenMethod } from '../label/method.js'
 import { runStart } from '../label/run-start.js'
-import { labelMemory } from '../memory.js'
+import { defaultMemoryLimit, labelMemory } from '../memory.js'
 import { grouped, Progress } from '../progress.js'
 import { sayKept, sayLeftover, settleInput } from '../said-of-output.js'
 import { chooseSearch, type ChosenSearch } from '../search/choose-search.js'
-import { searchEdges, type SearchEdgesOptions } from '../search/search-edges.js'
+import { searchEdges, type SearchEdgesOptions, type SearchWish } from '../search/search-edges.js'
 import type { Survey } from '../search/survey.js'
-import type { Talk } from '../talk.js'
+import { SILENT, type Talk } from '../talk.js'
 import { edgesFolder, findKeptEdges } from './kept-edges.js'
 import { spoolArrow } from './spool-arrow.js'
 
-export interface ClusterOptions extends LabelWish {
-  /** Folder with NPY file sets, or an Arrow stream. */
-  input: string | Readable
+/** What `cluster` is asked for. What has a default may be left out. */
+export interface ClusterOptions extends LabelWish, SearchWish {
+  /** Folder with NPY file sets, or the bytes of an Arrow stream, cut anywhere. */
+  input: string | BatchesOf<Uint8Array>
   output: string
   /** The words after the program's name, for `run.json`; none where a program calls. */
   command?: readonly string[] | undefined
   /** Cosine at or above which pairs are searched; the lowest threshold if left out. */
   floor?: number | undefined
-  /** Neighbors per row, the row itself counted; Infinity for all. */
-  topK: number
-  /** Cores that the search may use. */
-  threads: number
-  engine: (typeof ENGINES)[number]
-  device: DeviceWish
-  /** Whether edges stay beside the labels, for other thresholds. */
-  keepEdges: boolean
-  /** Whether to go on with an unfinished search; see `SearchEdgesOptions`. */
-  resume?: boolean | undefined
+  /** `auto` if left out; all give the same edges. */
+  engine?: (typeof ENGINES)[number] | undefined
+  /** What to search on; `{ provider: 'auto' }` if left out. */
+  device?: DeviceWish | undefined
+  /** Whether edges stay beside the labels, for other thresholds; true if left out. */
+  keepEdges?: boolean | undefined
 }
 
+/** What `cluster` did. */
 export interface ClusterSummary extends LabelSummary, ChosenMethod {
   /** Embeddings read. */
   images: number
@@ -59,14 +58,24 @@ export interface ClusterSummary extends LabelSummary, ChosenMethod {
   seconds: number
 }
 
-/** @throws FacekitError */
+/**
+ * Makes labels of embeddings: searches them for similar pairs, where an earlier run did not, and finds identities.
+ *
+ * @param talk what is said to a person; nothing if left out
+ * @throws FacekitError; the reason of the signal
+ */
 export async function cluster(
-  options: ClusterOptions,
-  talk: Talk,
+  wish: ClusterOptions,
+  talk: Talk = SILENT,
   signal?: AbortSignal,
 ): Promise<ClusterSummary> {
   const startMs = Date.now()
-  const { method = 'components', clusterThresh, dryRun = false } = options
+  const options = withDefaults(wish, {
+    ...CLUSTER_DEFAULTS,
+    threads: availableParallelism(),
+    memoryLimit: defaultMemoryLimit(),
+  })
+  const { method, clusterThresh, dryRun } = options
   // What can be said at once is said at once.
   if (method === 'components')
     checkFloor(options.floor, { ...options, clusterThresh: componentsThreshold(clusterThresh) })
@@ -74,25 +83,25 @@ export async function cluster(
   // Nothing is created for an input that is not there.
   const { input } = options
   if (typeof input === 'string') await settleInput(input, talk)
-  const given = typeof input === 'string' ? await orStopped(openFileSet(input), signal) : input
+  const given = typeof input === 'string' ? await orStopped(openFileSet(input), signal) : { arrow: input }
   const openPending = async (folder = edgesFolder(options.output)) => {
     const opened = await PendingFiles.in(folder, 'edges', { resume: options.resume })
     sayLeftover(opened, talk)
     return opened
   }
   // That edges can be stored is known before hours of a stream go by.
-  if (given instanceof Readable) await (await openPending()).discard()
+  if ('arrow' in given) await (await openPending()).discard()
   const labels = await openLabels(options.output, options.saveGroups, options.resume)
   sayLeftover(labels, talk)
   const received = new Progress('receive', 'embeddings')
   received.sharesTerminal = true
   let pending: PendingFiles | undefined
   try {
-    const rows = given instanceof Readable ? undefined : given.rows
+    const rows = 'arrow' in given ? undefined : given.rows
     const earlier = await findEarlierLabels(labels, options, rows, talk)
     const set =
-      given instanceof Readable
-        ? await spoolArrow(given, labels.scratchPath('spool'), received, talk, signal)
+      'arrow' in given
+        ? await spoolArrow(given.arrow, labels.scratchPath('spool'), received, talk, signal)
         : given
     // Where nothing is to stay, nothing is to go either.
     pending = await openPending(dryRun && !options.keepEdges ? labels.scratchPath('edges') : undefined)

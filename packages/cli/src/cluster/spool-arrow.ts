@@ -1,5 +1,4 @@
-import type { Readable } from 'node:stream'
-import type { EmbeddingBatch } from '@facekit/core'
+import type { BatchesOf, EmbeddingBatch } from '@facekit/core'
 import { readArrow } from '@facekit/io-arrow'
 import { openFileSet, shardEmbeddings, type FileSet } from '@facekit/io-npy'
 import { flow, tap } from '../flow.js'
@@ -13,7 +12,7 @@ import type { Talk } from '../talk.js'
  * @param progress of what comes
  */
 export async function spoolArrow(
-  arrow: Readable,
+  arrow: BatchesOf<Uint8Array>,
   folder: string,
   progress: Progress,
   talk: Talk,

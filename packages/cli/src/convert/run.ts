@@ -2,12 +2,14 @@ import { stat, writeFile } from 'node:fs/promises'
 import { OptionError, writeAtomically } from '@facekit/core'
 import type { IresnetOutput } from '@facekit/iresnet'
 import { readModel } from '@facekit/onnx'
-import type { Talk } from '../talk.js'
+import { WEIGHTS_DEFAULTS, withDefaults } from '../defaults.js'
+import { SILENT, type Talk } from '../talk.js'
 import { chooseIresnetOutput } from '../weights/choose-output.js'
 import { convertWeights } from '../weights/convert-weights.js'
 import { pictureSource } from '../weights/first-pictures.js'
 import type { WeightsOptions } from '../weights/options.js'
 
+/** What `convert` is asked for. What has a default may be left out. */
 export interface ConvertOptions extends Omit<WeightsOptions, 'outputName'> {
   /** The ONNX file to write. */
   model: string
@@ -15,6 +17,7 @@ export interface ConvertOptions extends Omit<WeightsOptions, 'outputName'> {
   outputs?: readonly IresnetOutput[] | undefined
 }
 
+/** What `convert` wrote. */
 export interface ConvertSummary {
   model: string
   dialect: string
@@ -30,13 +33,19 @@ export interface ConvertSummary {
   seconds: number
 }
 
-/** @throws FacekitError */
+/**
+ * Makes an ONNX model of PyTorch weights of an iresnet.
+ *
+ * @param talk what is said to a person; nothing if left out
+ * @throws FacekitError; the reason of the signal
+ */
 export async function convert(
-  options: ConvertOptions,
-  talk: Talk,
+  given: ConvertOptions,
+  talk: Talk = SILENT,
   signal?: AbortSignal,
 ): Promise<ConvertSummary> {
   const startMs = Date.now()
+  const options = withDefaults(given, WEIGHTS_DEFAULTS)
   const { weights, model, outputs, embDim } = options
   if (outputs !== undefined && embDim !== undefined)
     throw new OptionError('Expected --outputs or --emb-dim, not both')

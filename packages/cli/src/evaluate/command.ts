@@ -1,4 +1,5 @@
 import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
+import { EVALUATE_DEFAULTS } from '../defaults.js'
 import { EXIT } from '../exit-codes.js'
 import { COMMON_FLAGS, count, positiveUpTo } from '../flags.js'
 import { grouped } from '../progress.js'
@@ -23,7 +24,7 @@ export const flags = {
   'truth-kind': { choices: KINDS, describe: 'What --truth is, where its name does not tell' },
   duplicates: {
     type: 'boolean',
-    default: true,
+    default: EVALUATE_DEFAULTS.duplicates,
     describe: 'Count removed duplicates, in the class of the image that stays',
   },
   edges: {
@@ -33,7 +34,7 @@ export const flags = {
   },
   step: {
     type: 'string',
-    default: '0.01',
+    default: String(EVALUATE_DEFAULTS.step),
     coerce: positiveUpTo('step', 1),
     describe: 'Between thresholds of the curve',
   },
@@ -44,7 +45,7 @@ export const flags = {
   },
   worst: {
     type: 'string',
-    default: '10',
+    default: String(EVALUATE_DEFAULTS.worst),
     coerce: count('worst', 0),
     describe: 'Most mixed classes, and most scattered identities, to name',
   },

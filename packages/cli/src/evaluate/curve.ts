@@ -1,5 +1,5 @@
 import { EdgeError, checkEdges, openEdges, readEdges, type EdgeSet } from '@facekit/edges'
-import type { EdgeBatch, LabelRun } from '@facekit/core'
+import type { LabelRun } from '@facekit/core'
 import { sweepAgainstTruth } from '@facekit/graph'
 import { scores, type Scores } from '@facekit/labels'
 import { edgesFolder } from '../cluster/kept-edges.js'
@@ -80,7 +80,7 @@ export async function curveOf(
     truthOf,
     thresholds: thresholdsFrom(set.floor, step),
     edges: (async function* () {
-      for await (const batch of readEdges(set) as AsyncIterable<EdgeBatch>) {
+      for await (const batch of readEdges(set)) {
         progress.count += batch.source.length
         talk.progress(progress)
         yield batch

@@ -8,8 +8,9 @@ import {
   type Evaluation,
   type Side,
 } from '@facekit/labels'
+import { EVALUATE_DEFAULTS, withDefaults } from '../defaults.js'
 import { settleInput } from '../said-of-output.js'
-import type { Talk } from '../talk.js'
+import { SILENT, type Talk } from '../talk.js'
 import { checkStep } from '../thresholds/thresholds-from.js'
 import { curveOf, edgesFor, thresholdFor, type CurvePoint } from './curve.js'
 import { TruthError } from './errors.js'
@@ -17,22 +18,23 @@ import type { Kind } from './kinds.js'
 import { kindOf, openLabels } from './label-source.js'
 import { matchTruth } from './match.js'
 
+/** What `evaluate` is asked for. What has a default may be left out. */
 export interface EvaluateOptions {
   /** What is judged: a folder of labels, or a file that may be the truth as well. */
   labels: string
   truth: string
   /** Told by itself if left out. */
   truthKind?: Kind | undefined
-  /** Whether removed duplicates count, in the class of the image that stays. */
-  duplicates: boolean
+  /** Whether removed duplicates count, in the class of the image that stays; true if left out. */
+  duplicates?: boolean | undefined
   /** Folder with edges; beside the labels if left out, and no curve where there are none. */
   edges?: string | undefined
-  /** Between the thresholds of the curve. */
-  step: number
+  /** Between the thresholds of the curve, from 0.001 to 1; 0.01 if left out. */
+  step?: number | undefined
   /** Pairwise, above 0. */
   forPrecision?: number | undefined
-  /** Classes of each kind that are named. */
-  worst: number
+  /** Classes of each kind that are named; 10 if left out. */
+  worst?: number | undefined
 }
 
 /** A class and what shares its images on the other side. */
@@ -46,6 +48,7 @@ export interface WorstClass {
   mainImages: number
 }
 
+/** How labels agree with the truth: each measure is between 0 and 1. */
 export interface EvaluateSummary extends Evaluation {
   /** Of the labels. */
   images: number
@@ -69,13 +72,19 @@ export interface EvaluateSummary extends Evaluation {
   seconds: number
 }
 
-/** @throws FacekitError, of truth that cannot be used TruthError */
+/**
+ * Compares labels with the truth.
+ *
+ * @param talk what is said to a person; nothing if left out
+ * @throws FacekitError, of truth that cannot be used TruthError; the reason of the signal
+ */
 export async function evaluate(
-  options: EvaluateOptions,
-  talk: Talk,
+  given: EvaluateOptions,
+  talk: Talk = SILENT,
   signal?: AbortSignal,
 ): Promise<EvaluateSummary> {
   const startMs = Date.now()
+  const options = withDefaults(given, EVALUATE_DEFAULTS)
   signal?.throwIfAborted()
   const step = checkStep(options.step)
   const truthKind = options.truthKind ?? (await kindOf(options.truth))

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
 import { failuresNameOf } from './failure-log.js'
+import { EXTRACT_DEFAULTS } from '../defaults.js'
 import { asPart } from '../as-part.js'
 import { EXIT } from '../exit-codes.js'
 import { COMMON_FLAGS, count, countOrAuto, memorySize, RESUME_FLAG } from '../flags.js'
@@ -40,24 +41,24 @@ export const flags = {
   },
   'batch-size': {
     type: 'string',
-    default: 'auto',
+    default: EXTRACT_DEFAULTS.batchSize,
     coerce: countOrAuto('batch-size'),
     describe: 'Images per forward pass',
   },
   'num-workers': {
     type: 'string',
-    default: 'auto',
+    default: EXTRACT_DEFAULTS.numWorkers,
     coerce: countOrAuto('num-workers'),
     describe: 'Images decoded at once; auto: one per core',
   },
   'merge-embs': {
     type: 'boolean',
-    default: true,
+    default: EXTRACT_DEFAULTS.mergeEmbs,
     describe: 'One merged file set; --no-merge-embs: sets of batch-size rows (auto: 32768)',
   },
   'split-threshold': {
     type: 'string',
-    default: '1000000',
+    default: String(EXTRACT_DEFAULTS.splitThreshold),
     coerce: count('split-threshold'),
     describe: 'Above this many rows the merged set is split into files of this many rows',
   },
@@ -77,7 +78,7 @@ export const flags = {
   },
   cache: {
     type: 'boolean',
-    default: true,
+    default: EXTRACT_DEFAULTS.cache,
     describe: 'Keep the model made of PyTorch weights for the next run',
   },
   strict: { type: 'boolean', default: false, describe: `Exit with ${EXIT.failedImages} if an image failed` },

@@ -1,15 +1,18 @@
-import type { Readable } from 'node:stream'
-import { batchSource, type FailedImage } from '@facekit/core'
+import { batchSource, type FailedImage, type SourceOf } from '@facekit/core'
 import { isOfPath, type ListedBatch } from '@facekit/preprocess'
 import { failuresIn } from './failures-in.js'
 
 /**
- * The images that failed in the run that made a folder, to be tried again: Readable of `ListedBatch`. What has no path,
+ * The images that failed in the run that made a folder, to be tried again. What has no path,
  * such as a folder that could not be listed, is passed on as it failed.
  *
  * @param listFolder what relative paths were meant from, if these are of a list
  */
-export function failedAgain(folder: string, batchSize: number, listFolder: string | undefined): Readable {
+export function failedAgain(
+  folder: string,
+  batchSize: number,
+  listFolder: string | undefined,
+): SourceOf<ListedBatch> {
   return batchSource(async function* (): AsyncGenerator<ListedBatch> {
     let failures: FailedImage[] = []
     for await (const failure of failuresIn(folder)) {

@@ -68,7 +68,7 @@ class EarlierRows {
   #at = 0
 
   constructor(set: FileSet) {
-    this.#batches = (readEmbeddings(set) as AsyncIterable<EmbeddingBatch>)[Symbol.asyncIterator]()
+    this.#batches = readEmbeddings(set)[Symbol.asyncIterator]()
   }
 
   /** The next rows of indices below `index`, within a batch; undefined where there are none. */

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { isAbsolute, resolve } from 'node:path'
 import { hashFile, type Device, type RunIdentity } from '@facekit/core'
 import type { Embedder } from '@facekit/embedder'
-import type { ExtractOptions } from './run.js'
+import type { FilledExtractOptions } from './run.js'
 
 /** Names in an identity that say what a run reads. */
 const INPUT = {
@@ -63,7 +63,7 @@ export function withoutInput(identity: RunIdentity): {
  * @param batchSize in use
  */
 export function modelIdentity(
-  options: ExtractOptions,
+  options: FilledExtractOptions,
   { modelHash, dim, normalized, width, height }: Embedder,
   devices: readonly Device[],
   batchSize: number,
@@ -95,7 +95,7 @@ function isFile(input: string): boolean {
   return input !== '-' && (statSync(input, { throwIfNoEntry: false })?.isFile() ?? false)
 }
 
-function setIdentity({ mergeEmbs, splitThreshold, batchSize }: ExtractOptions): RunIdentity {
+function setIdentity({ mergeEmbs, splitThreshold, batchSize }: FilledExtractOptions): RunIdentity {
   return mergeEmbs
     ? { '--merge-embs': true, '--split-threshold': splitThreshold }
     : { '--merge-embs': false, 'rows of each set': unmergedRows(batchSize) }

@@ -4,10 +4,11 @@ import { OptionError, type Device, type EmbeddingBatch, type Part } from '@facek
 import { chooseDevices, type DeviceWish } from '@facekit/devices'
 import { DEVICE_BATCH, embed, type Embedder } from '@facekit/embedder'
 import { checkInput, imageList, preprocess } from '@facekit/preprocess'
+import { EXTRACT_DEFAULTS, withDefaults, type Filled } from '../defaults.js'
 import { flow, tap } from '../flow.js'
 import { orStopped } from '../interruption.js'
 import { grouped, Progress } from '../progress.js'
-import type { Talk } from '../talk.js'
+import { SILENT, type Talk } from '../talk.js'
 import { openWeights } from '../weights/open-weights.js'
 import type { WeightsOptions } from '../weights/options.js'
 import { canBeReadAgain, countImages, expectImages } from './count-images.js'
@@ -18,6 +19,7 @@ import { checkPartOptions, partOutput } from './part-output.js'
 import { retryOutput } from './retry-output.js'
 import { modelIdentity } from './run-identity.js'
 
+/** What `extract` is asked for. What has a default may be left out. */
 export interface ExtractOptions extends WeightsOptions {
   /** A folder, a list of paths, or `-` for a list on stdin. */
   input: string
@@ -25,15 +27,18 @@ export interface ExtractOptions extends WeightsOptions {
   listColumn?: number | undefined
   /** Folder for NPY files, or what an Arrow stream is written to. */
   output: string | Writable
-  /** Images per forward pass. */
-  batchSize: number | 'auto'
-  /** Decoders at work at once. */
-  numWorkers: number | 'auto'
-  mergeEmbs: boolean
-  splitThreshold: number
-  device: DeviceWish
-  /** Whether to keep the model made of PyTorch weights for the next run. */
-  cache: boolean
+  /** Images per forward pass; `auto` if left out. */
+  batchSize?: number | 'auto' | undefined
+  /** Images decoded at once; `auto`, one per core, if left out. */
+  numWorkers?: number | 'auto' | undefined
+  /** Whether there is one file set, or one for each `batchSize` rows; true if left out. */
+  mergeEmbs?: boolean | undefined
+  /** Rows of a merged set above which it is split into files of so many; 1,000,000 if left out. */
+  splitThreshold?: number | undefined
+  /** What to run on; `{ provider: 'auto' }` if left out. */
+  device?: DeviceWish | undefined
+  /** Whether to keep the model made of PyTorch weights for the next run; true if left out. */
+  cache?: boolean | undefined
   /** Larger images count as failed. */
   maxPixels?: number | undefined
   /** Bytes that decoding may take, over all workers; an image that takes more is decoded alone. */
@@ -46,6 +51,10 @@ export interface ExtractOptions extends WeightsOptions {
   part?: Part | undefined
 }
 
+/** With what was left out. */
+export type FilledExtractOptions = Filled<ExtractOptions, typeof EXTRACT_DEFAULTS>
+
+/** What `extract` did. */
 export interface ExtractSummary {
   /** Images in the input. */
   images: number
@@ -66,12 +75,18 @@ export interface ExtractSummary {
  */
 const CPU_BATCH = 4
 
-/** @throws FacekitError */
+/**
+ * Embeds images, into a folder or as an Arrow stream.
+ *
+ * @param talk what is said to a person; nothing if left out
+ * @throws FacekitError; the reason of the signal
+ */
 export async function extract(
-  options: ExtractOptions,
-  talk: Talk,
+  given: ExtractOptions,
+  talk: Talk = SILENT,
   signal?: AbortSignal,
 ): Promise<ExtractSummary> {
+  const options = withDefaults(given, EXTRACT_DEFAULTS)
   if (!options.retryFailed && !options.part) {
     await checkInput(options.input, options.listColumn)
     await expectImages(options.input, signal)
@@ -98,7 +113,7 @@ export async function extract(
 }
 
 async function run(
-  options: ExtractOptions,
+  options: FilledExtractOptions,
   embedder: Embedder,
   devices: readonly Device[],
   where: string,
@@ -182,7 +197,7 @@ async function run(
 }
 
 async function outputOf(
-  options: ExtractOptions,
+  options: FilledExtractOptions,
   talk: Talk,
   signal: AbortSignal | undefined,
 ): Promise<ExtractOutput> {

@@ -1,7 +1,6 @@
 import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
 import { EXIT } from '../exit-codes.js'
 import { COMMON_FLAGS } from '../flags.js'
-import { defaultMemoryLimit } from '../memory.js'
 import { DEFAULT_INPUT, MEMORY_FLAG } from '../search/flags.js'
 import type { CommandContext } from '../standard-streams.js'
 import { printSummary } from '../summary.js'
@@ -43,8 +42,7 @@ export async function handler(
 ): Promise<number> {
   const { label } = await import('./run.js')
   const talk = createTalk(streams.stderr, args.quiet)
-  const memoryLimit = args.memoryLimit ?? defaultMemoryLimit()
-  const summary = await label({ ...args, command, memoryLimit }, talk, signal)
+  const summary = await label({ ...args, command }, talk, signal)
   sayLabels(summary, args.output, talk)
   if (args.json) await printSummary(summary, streams)
   return EXIT.ok

@@ -1,3 +1,4 @@
+import { LABEL_DEFAULTS } from '../defaults.js'
 import { cosine, cosineOrAuto, count, type Flags } from '../flags.js'
 import { METHODS } from './method-names.js'
 
@@ -5,18 +6,18 @@ import { METHODS } from './method-names.js'
 export const LABEL_FLAGS = {
   'remove-duplicates': {
     type: 'boolean',
-    default: true,
+    default: LABEL_DEFAULTS.removeDuplicates,
     describe: 'Keep one image of each set of duplicates',
   },
   'duplicate-thresh': {
     type: 'string',
-    default: '0.9',
+    default: String(LABEL_DEFAULTS.duplicateThresh),
     coerce: cosine('duplicate-thresh'),
     describe: 'Cosine at or above which two images are duplicates',
   },
   method: {
     choices: METHODS,
-    default: 'components' as const,
+    default: LABEL_DEFAULTS.method,
     describe: 'components: whoever is connected is one person; communities: persons do not chain',
   },
   'cluster-thresh': {
@@ -27,7 +28,7 @@ export const LABEL_FLAGS = {
   },
   'save-groups': {
     type: 'string',
-    default: '50',
+    default: String(LABEL_DEFAULTS.saveGroups),
     coerce: count('save-groups', 0),
     describe: 'Largest classes to save previews of; 0 for none',
   },
@@ -46,7 +47,7 @@ export const LABEL_FLAGS = {
 export const DRY_RUN_FLAG = {
   'dry-run': {
     type: 'boolean',
-    default: false,
+    default: LABEL_DEFAULTS.dryRun,
     describe: 'Say what labels would come of it, and leave those in the output as they are',
   },
 } as const satisfies Flags

@@ -5,6 +5,7 @@ import { clusterEdges, detectCommunities, type CommunityStep } from '@facekit/gr
 import { checkUnchanged, npyLabelArrays, readPaths, UnitRows, type FileSet } from '@facekit/io-npy'
 import { writeLabels, type EarlierLabels, type LabelRunStart, type LabelSummary } from '@facekit/labels'
 import { decodeImage } from '@facekit/preprocess'
+import type { Filled, LABEL_DEFAULTS } from '../defaults.js'
 import { flow } from '../flow.js'
 import { labelMemory } from '../memory.js'
 import { grouped } from '../progress.js'
@@ -14,15 +15,16 @@ import type { NamesWish } from './earlier-labels.js'
 import type { ChosenMethod, MethodWish } from './method.js'
 
 export interface LabelWish extends MethodWish, NamesWish {
-  removeDuplicates: boolean
-  /** Cosine at or above which two images are duplicates. */
-  duplicateThresh: number
-  /** Classes that get a folder of preview images. */
-  saveGroups: number
-  /** Whether labels are made and said, but not written. */
+  /** Whether one image is kept of each set of duplicates; true if left out. */
+  removeDuplicates?: boolean | undefined
+  /** Cosine at or above which two images are duplicates; 0.9 if left out. */
+  duplicateThresh?: number | undefined
+  /** Largest classes that get a folder of preview images; 50 if left out, 0 for none. */
+  saveGroups?: number | undefined
+  /** Whether labels are made and said, but not written; false if left out. */
   dryRun?: boolean | undefined
-  /** Bytes that it may take beside the program itself. */
-  memoryLimit: number
+  /** Bytes that may be taken beside the program itself; half of the memory if left out. */
+  memoryLimit?: number | undefined
 }
 
 const SAID: Readonly<Record<CommunityStep, string>> = {
@@ -33,7 +35,8 @@ const SAID: Readonly<Record<CommunityStep, string>> = {
 }
 
 /** With what was left open. */
-export type LabelEdgesOptions = LabelWish & ChosenMethod & { earlier?: EarlierLabels | undefined }
+export type LabelEdgesOptions = Filled<LabelWish, typeof LABEL_DEFAULTS & { memoryLimit: number }> &
+  ChosenMethod & { earlier?: EarlierLabels | undefined }
 
 type Thresholds = Pick<LabelEdgesOptions, 'removeDuplicates' | 'duplicateThresh' | 'clusterThresh'>
 
@@ -154,6 +157,6 @@ export async function labelEdges(
 
 /** Whoever has read all paths may trust that they belong to the embeddings that were searched. */
 async function* pathsOf(set: FileSet): AsyncGenerator<PathBatch> {
-  yield* readPaths(set) as AsyncIterable<PathBatch>
+  yield* readPaths(set)
   await checkUnchanged(set)
 }

@@ -1,19 +1,21 @@
 import { checkEdges, EdgeError, openEdges } from '@facekit/edges'
 import { openFileSet } from '@facekit/io-npy'
 import { openLabels, type LabelSummary } from '@facekit/labels'
+import { LABEL_DEFAULTS, withDefaults } from '../defaults.js'
 import { orStopped } from '../interruption.js'
-import { labelMemory } from '../memory.js'
+import { defaultMemoryLimit, labelMemory } from '../memory.js'
 import { grouped } from '../progress.js'
 import { sayLeftover, settleInput } from '../said-of-output.js'
 import { whyNotFrom, whyNotOf } from '../search/edges-fit.js'
 import { surveyEmbeddings } from '../search/survey.js'
-import type { Talk } from '../talk.js'
+import { SILENT, type Talk } from '../talk.js'
 import { chooseEarlierLabels, findEarlierLabels } from './earlier-labels.js'
 import { findParts, joinParts } from './join-parts.js'
 import { labelEdges, lowestThreshold, warnOfThresholds, type LabelWish } from './label-edges.js'
 import { chooseMethod, type ChosenMethod } from './method.js'
 import { runStart } from './run-start.js'
 
+/** What `label` is asked for. What has a default may be left out. */
 export interface LabelOptions extends LabelWish {
   /** Folder with the NPY file sets that were searched. */
   input: string
@@ -24,6 +26,7 @@ export interface LabelOptions extends LabelWish {
   command?: readonly string[] | undefined
 }
 
+/** What `label` did. */
 export interface LabelRunSummary extends LabelSummary, ChosenMethod {
   /** Embeddings read. */
   images: number
@@ -36,9 +39,20 @@ export interface LabelRunSummary extends LabelSummary, ChosenMethod {
   seconds: number
 }
 
-/** @throws FacekitError; EdgeError `EDGES_OTHER` for edges of other embeddings, or of a floor that is too high */
-export async function label(wish: LabelOptions, talk: Talk, signal?: AbortSignal): Promise<LabelRunSummary> {
+/**
+ * Makes labels of embeddings and their edges.
+ *
+ * @param talk what is said to a person; nothing if left out
+ * @throws FacekitError, the reason of the signal; EdgeError `EDGES_OTHER` for edges of other embeddings, or of a floor that
+ * is too high
+ */
+export async function label(
+  given: LabelOptions,
+  talk: Talk = SILENT,
+  signal?: AbortSignal,
+): Promise<LabelRunSummary> {
   const startMs = Date.now()
+  const wish = withDefaults(given, { ...LABEL_DEFAULTS, memoryLimit: defaultMemoryLimit() })
   await settleInput(wish.input, talk)
   const set = await orStopped(openFileSet(wish.input), signal)
   const parts = await orStopped(findParts(wish.edges, talk), signal)

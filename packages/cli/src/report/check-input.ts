@@ -1,4 +1,4 @@
-import type { EmbeddingBatch, LabelRun } from '@facekit/core'
+import type { LabelRun } from '@facekit/core'
 import { EmbeddingsFingerprint } from '@facekit/edges'
 import { readEmbeddings, type FileSet } from '@facekit/io-npy'
 import { ReportError } from '@facekit/report'
@@ -21,9 +21,8 @@ export async function checkInput(
   const fingerprint = new EmbeddingsFingerprint()
   const progress = new Progress('read', 'embeddings')
   progress.total = set.rows
-  for await (const batch of readEmbeddings(set)) {
+  for await (const { embeddings, dim } of readEmbeddings(set)) {
     signal?.throwIfAborted()
-    const { embeddings, dim } = batch as EmbeddingBatch
     fingerprint.add(embeddings)
     progress.count += embeddings.length / dim
     talk.progress(progress)

@@ -1,4 +1,5 @@
 import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
+import { REPORT_DEFAULTS } from '../defaults.js'
 import { EXIT } from '../exit-codes.js'
 import { COMMON_FLAGS, count } from '../flags.js'
 import { grouped } from '../progress.js'
@@ -23,7 +24,7 @@ export const flags = {
   output: { type: 'string', describe: 'Folder for report.html  [default: that of the labels]' },
   seed: {
     type: 'string',
-    default: '1',
+    default: String(REPORT_DEFAULTS.seed),
     coerce: count('seed', 0),
     describe: 'Decides which classes, faces and duplicates are drawn',
   },

@@ -7,17 +7,19 @@ import { openFileSet, UnitRows } from '@facekit/io-npy'
 import { openAssignments, readLabelRun } from '@facekit/labels'
 import { thumbnail } from '@facekit/preprocess'
 import { LEAST_HALF, LIMITS, writeReport, type ReportSources, type ReportSummary } from '@facekit/report'
+import { REPORT_DEFAULTS, withDefaults } from '../defaults.js'
 import { orStopped } from '../interruption.js'
 import { defaultMemoryLimit } from '../memory.js'
 import { grouped } from '../progress.js'
 import { sayCommitted, sayLeftover, settleInput } from '../said-of-output.js'
-import type { Talk } from '../talk.js'
+import { SILENT, type Talk } from '../talk.js'
 import { openEdgesIn } from '../thresholds/open-edges.js'
 import { sweepEdges } from '../thresholds/sweep-edges.js'
 import { failuresIn, notesFailures } from '../extract/failures-in.js'
 import { checkInput } from './check-input.js'
 import { recordedOf } from './recorded.js'
 
+/** What `report` is asked for. What has a default may be left out. */
 export interface ReportOptions {
   /** Folder with labels. */
   labels: string
@@ -27,9 +29,11 @@ export interface ReportOptions {
   edges?: string | undefined
   /** Folder for the page; that of the labels if left out. */
   output?: string | undefined
-  seed: number
+  /** Decides which classes, faces and duplicates are drawn; 1 if left out. */
+  seed?: number | undefined
 }
 
+/** What `report` wrote. */
 export interface ReportRunSummary extends ReportSummary {
   /** The page. */
   file: string
@@ -53,13 +57,20 @@ export async function openReport(folder: string): Promise<PendingFiles> {
 /** Between thresholds that are tried. */
 const STEP = 0.01
 
-/** @throws FacekitError; ReportError `REPORT_OTHER` for embeddings or edges that are not of the labels */
+/**
+ * Makes a page of labels to judge them by.
+ *
+ * @param talk what is said to a person; nothing if left out
+ * @throws FacekitError, the reason of the signal; ReportError `REPORT_OTHER` for embeddings or edges that are not of the
+ * labels
+ */
 export async function report(
-  options: ReportOptions,
-  talk: Talk,
+  given: ReportOptions,
+  talk: Talk = SILENT,
   signal?: AbortSignal,
 ): Promise<ReportRunSummary> {
   const startMs = Date.now()
+  const options = withDefaults(given, REPORT_DEFAULTS)
   const folder = options.labels
   await settleInput(folder, talk)
   const labels = await openAssignments(folder)

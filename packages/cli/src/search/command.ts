@@ -1,11 +1,10 @@
-import { availableParallelism } from 'node:os'
 import { sayPart } from '@facekit/core'
 import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
+import { SEARCH_DEFAULTS } from '../defaults.js'
 import { asPart } from '../as-part.js'
 import { deviceWish } from '../device-flags.js'
 import { EXIT } from '../exit-codes.js'
 import { COMMON_FLAGS, RESUME_FLAG } from '../flags.js'
-import { defaultMemoryLimit } from '../memory.js'
 import { grouped } from '../progress.js'
 import type { CommandContext } from '../standard-streams.js'
 import { printSummary } from '../summary.js'
@@ -17,13 +16,11 @@ import type { Examples } from '../help-examples.js'
 export const name = 'search'
 export const describe = 'Embeddings to edges: all pairs that are similar enough, stored'
 
-const DEFAULT_FLOOR = 0.5
-
 export const flags = {
   input: { type: 'string', default: DEFAULT_INPUT, describe: 'Folder with the NPY files of extract' },
   output: { type: 'string', default: './02_output/edges', describe: 'Folder for the edges' },
   ...SEARCH_FLAGS,
-  floor: { ...SEARCH_FLAGS.floor, default: String(DEFAULT_FLOOR) },
+  floor: { ...SEARCH_FLAGS.floor, default: String(SEARCH_DEFAULTS.floor) },
   ...MEMORY_FLAG,
   ...PART_FLAGS,
   ...RESUME_FLAG,
@@ -49,13 +46,7 @@ export async function handler(
   const { search } = await import('./run.js')
   const talk = createTalk(streams.stderr, args.quiet)
   const part = partOf(args, process.env)
-  const options = {
-    ...args,
-    part,
-    memoryLimit: args.memoryLimit ?? defaultMemoryLimit(),
-    threads: args.threads ?? availableParallelism(),
-    device: deviceWish(args),
-  }
+  const options = { ...args, part, device: deviceWish(args) }
   const summary = await asPart(args.output, part, () => search(options, talk, signal))
   const { images, edges, seconds } = summary
   const what = part

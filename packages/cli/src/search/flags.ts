@@ -1,4 +1,5 @@
 import { cosine, count, countOrAll, memorySize, type Flags } from '../flags.js'
+import { SEARCH_DEFAULTS } from '../defaults.js'
 import { DEVICE_FLAGS } from '../device-flags.js'
 
 /** Where `extract` of the scripts leaves its files. */
@@ -14,7 +15,7 @@ export const SEARCH_FLAGS = {
   },
   'top-k': {
     type: 'string',
-    default: '100',
+    default: String(SEARCH_DEFAULTS.topK),
     coerce: countOrAll('top-k'),
     describe: 'Neighbors per image, the image itself counted; all: every pair',
   },
@@ -31,7 +32,7 @@ export const SEARCH_FLAGS = {
   },
   engine: {
     choices: ['auto', 'screened', 'tiles', 'faiss'] as const,
-    default: 'auto' as const,
+    default: SEARCH_DEFAULTS.engine,
     describe:
       'screened: int8 tiles checked in float32; tiles: float32 tiles; faiss: FAISS IndexFlatIP. Same result; auto: screened',
   },

@@ -1,23 +1,34 @@
-import { checkPartFits, OptionError, PendingFiles, sayPart } from '@facekit/core'
+import { availableParallelism } from 'node:os'
+import { checkPartFits, OptionError, PendingFiles, sayPart, type Part } from '@facekit/core'
 import type { DeviceWish } from '@facekit/devices'
 import type { ENGINES } from '@facekit/index-faiss'
 import { openFileSet } from '@facekit/io-npy'
+import { SEARCH_DEFAULTS, withDefaults } from '../defaults.js'
 import { orStopped } from '../interruption.js'
+import { defaultMemoryLimit } from '../memory.js'
 import { grouped } from '../progress.js'
 import { sayKept, sayLeftover, settleInput } from '../said-of-output.js'
-import type { Talk } from '../talk.js'
+import { SILENT, type Talk } from '../talk.js'
 import { chooseSearch } from './choose-search.js'
-import { searchEdges, type SearchEdgesOptions } from './search-edges.js'
+import { searchEdges, type SearchWish } from './search-edges.js'
 
-export interface SearchOptions extends SearchEdgesOptions {
+/** What `search` is asked for. What has a default may be left out. */
+export interface SearchOptions extends SearchWish {
   /** Folder with NPY file sets. */
   input: string
   /** Folder for the edges. */
   output: string
-  engine: (typeof ENGINES)[number]
-  device: DeviceWish
+  /** Cosine at or above which pairs are edges; 0.5 if left out. */
+  floor?: number | undefined
+  /** `auto` if left out; all give the same edges. */
+  engine?: (typeof ENGINES)[number] | undefined
+  /** What to search on; `{ provider: 'auto' }` if left out. */
+  device?: DeviceWish | undefined
+  /** Which part of the pairs is searched; all if left out. */
+  part?: Part | undefined
 }
 
+/** What `search` found. */
 export interface SearchSummary {
   /** Embeddings read. */
   images: number
@@ -38,13 +49,23 @@ export interface SearchSummary {
   seconds: number
 }
 
-/** @throws FacekitError */
+/**
+ * Searches the embeddings of a folder for all pairs that are similar enough, and stores them.
+ *
+ * @param talk what is said to a person; nothing if left out
+ * @throws FacekitError; the reason of the signal
+ */
 export async function search(
-  options: SearchOptions,
-  talk: Talk,
+  given: SearchOptions,
+  talk: Talk = SILENT,
   signal?: AbortSignal,
 ): Promise<SearchSummary> {
   const startMs = Date.now()
+  const options = withDefaults(given, {
+    ...SEARCH_DEFAULTS,
+    threads: availableParallelism(),
+    memoryLimit: defaultMemoryLimit(),
+  })
   const { part } = options
   if (part && options.engine === 'faiss')
     throw new OptionError('Expected --engine screened or tiles for --part but received faiss')

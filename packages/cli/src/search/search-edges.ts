@@ -17,6 +17,7 @@ import {
   searchNeighbors,
 } from '@facekit/index-faiss'
 import { checkUnchanged, readEmbeddings, rowFilesOf, type FileSet } from '@facekit/io-npy'
+import type { Filled } from '../defaults.js'
 import { atEnd, flow, tap } from '../flow.js'
 import { shareMemory } from '../memory.js'
 import { grouped, Progress } from '../progress.js'
@@ -27,17 +28,24 @@ import { buildOn, findEarlierEdges } from './earlier-edges.js'
 import { finishedEdges } from './finished-edges.js'
 import { sayOfRows, type Survey } from './survey.js'
 
-export interface SearchEdgesOptions {
+/** Of a search, wherever it is part of. */
+export interface SearchWish {
+  /** Neighbors per row, the row itself counted, `Infinity` for all; 100 if left out. */
+  topK?: number | undefined
+  /** Bytes that may be taken beside the program itself; half of the memory if left out. */
+  memoryLimit?: number | undefined
+  /** Cores that the search may use; all if left out. */
+  threads?: number | undefined
+  /** Whether to go on with an unfinished search in the output folder, or to drop it; refused if left out. */
+  resume?: boolean | undefined
+}
+
+export interface SearchEdgesOptions extends Filled<
+  SearchWish,
+  Record<'topK' | 'memoryLimit' | 'threads', number>
+> {
   /** Cosine at or above which pairs are edges. */
   floor: number
-  /** Neighbors per row, the row itself counted; Infinity for all. */
-  topK: number
-  /** Bytes that the search may take beside the program itself. */
-  memoryLimit: number
-  /** Cores that the search may use. */
-  threads: number
-  /** Whether to go on with an unfinished search in the output folder, or to drop it; refused if undefined. */
-  resume?: boolean | undefined
   /** Which part of the pairs is searched; all if undefined. */
   part?: Part | undefined
   /** Whether edges below the floor stay where they are known, from an earlier search that went lower. */

@@ -1,5 +1,4 @@
 import { EmbeddingsFingerprint } from '@facekit/edges'
-import type { EmbeddingBatch } from '@facekit/core'
 import { RowSurvey } from '@facekit/index-faiss'
 import { readEmbeddings, type FileSet } from '@facekit/io-npy'
 import { grouped, Progress } from '../progress.js'
@@ -29,9 +28,8 @@ export async function surveyEmbeddings(
   const fingerprint = new EmbeddingsFingerprint(firsts.map((first) => first * set.dim))
   const progress = new Progress('read', 'embeddings')
   progress.total = set.rows
-  for await (const batch of readEmbeddings(set)) {
+  for await (const { embeddings, dim } of readEmbeddings(set)) {
     signal?.throwIfAborted()
-    const { embeddings, dim } = batch as EmbeddingBatch
     fingerprint.add(embeddings)
     for (let start = 0; start < embeddings.length; start += dim) rows.add(embeddings, start, dim)
     progress.count += embeddings.length / dim

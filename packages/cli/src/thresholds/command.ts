@@ -1,4 +1,5 @@
 import type { ArgumentsCamelCase, Argv, InferredOptionTypes } from 'yargs'
+import { THRESHOLDS_DEFAULTS } from '../defaults.js'
 import { EXIT } from '../exit-codes.js'
 import { COMMON_FLAGS, positiveUpTo } from '../flags.js'
 import { LABEL_FLAGS } from '../label/flags.js'
@@ -17,7 +18,7 @@ export const flags = {
   'duplicate-thresh': LABEL_FLAGS['duplicate-thresh'],
   step: {
     type: 'string',
-    default: '0.01',
+    default: String(THRESHOLDS_DEFAULTS.step),
     coerce: positiveUpTo('step', 1),
     describe: 'Between thresholds',
   },

@@ -1,23 +1,27 @@
 import { checkEdges, EdgeError } from '@facekit/edges'
 import type { ThresholdOutcome } from '@facekit/graph'
+import { THRESHOLDS_DEFAULTS, withDefaults } from '../defaults.js'
 import { orStopped } from '../interruption.js'
 import { settleInput } from '../said-of-output.js'
 import { whyNotFrom } from '../search/edges-fit.js'
-import type { Talk } from '../talk.js'
+import { SILENT, type Talk } from '../talk.js'
 import { openEdgesIn } from './open-edges.js'
 import { sweepEdges } from './sweep-edges.js'
 import { checkStep } from './thresholds-from.js'
 
+/** What `thresholds` is asked for. What has a default may be left out. */
 export interface ThresholdsOptions {
   /** Folder with edges, or one that holds them in `edges/`. */
   edges: string
-  removeDuplicates: boolean
-  /** Cosine at or above which two images are duplicates. */
-  duplicateThresh: number
-  /** Between thresholds. */
-  step: number
+  /** Whether one image is kept of each set of duplicates; true if left out. */
+  removeDuplicates?: boolean | undefined
+  /** Cosine at or above which two images are duplicates; 0.9 if left out. */
+  duplicateThresh?: number | undefined
+  /** Between thresholds, from 0.001 to 1; 0.01 if left out. */
+  step?: number | undefined
 }
 
+/** What labels would be, threshold by threshold. */
 export interface ThresholdsSummary {
   /** Rows that the edges are between. */
   images: number
@@ -34,13 +38,20 @@ export interface ThresholdsSummary {
   seconds: number
 }
 
-/** @throws FacekitError; EdgeError `EDGES_OTHER` for edges of a floor above the threshold of duplicates */
+/**
+ * What labels of edges would be at each threshold.
+ *
+ * @param talk what is said to a person; nothing if left out
+ * @throws FacekitError, the reason of the signal; EdgeError `EDGES_OTHER` for edges of a floor above the threshold of
+ * duplicates
+ */
 export async function thresholds(
-  options: ThresholdsOptions,
-  talk: Talk,
+  given: ThresholdsOptions,
+  talk: Talk = SILENT,
   signal?: AbortSignal,
 ): Promise<ThresholdsSummary> {
   const startMs = Date.now()
+  const options = withDefaults(given, THRESHOLDS_DEFAULTS)
   const step = checkStep(options.step)
   await settleInput(options.edges, talk)
   const set = await orStopped(openEdgesIn(options.edges), signal)

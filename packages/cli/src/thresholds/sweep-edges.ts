@@ -1,4 +1,3 @@
-import type { EdgeBatch } from '@facekit/core'
 import { readEdges, type EdgeSet } from '@facekit/edges'
 import { sweepThresholds, type ThresholdSweep } from '@facekit/graph'
 import { Progress } from '../progress.js'
@@ -26,7 +25,7 @@ export async function sweepEdges(
     duplicateThreshold,
     thresholds: thresholdsFrom(set.floor, step),
     edges: async function* () {
-      for await (const batch of readEdges(set) as AsyncIterable<EdgeBatch>) {
+      for await (const batch of readEdges(set)) {
         progress.count += batch.source.length
         talk.progress(progress)
         yield batch

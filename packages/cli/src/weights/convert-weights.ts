@@ -23,7 +23,7 @@ import {
 } from './calibrate.js'
 import type { PictureSource } from './first-pictures.js'
 import { compareWithFull, expectHalfHolds, trialPictures } from './half-precision.js'
-import type { WeightsOptions } from './options.js'
+import type { FilledWeightsOptions, WeightsOptions } from './options.js'
 
 /** Keys of a model's metadata: how well its int8 embeddings agree with the fp32 ones, to be said, and their mean cosine. */
 const AGREEMENT = 'facekit.int8'
@@ -53,7 +53,7 @@ export interface ConversionContext {
  * @throws FacekitError
  */
 export async function convertWeights(
-  options: WeightsOptions,
+  options: FilledWeightsOptions,
   outputsOf: (network: Network) => readonly IresnetOutput[],
   { pictures: from, compareHalf = false, talk, keep = async (_, make) => make(), signal }: ConversionContext,
 ): Promise<Uint8Array> {

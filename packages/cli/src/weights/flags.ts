@@ -1,3 +1,4 @@
+import { WEIGHTS_DEFAULTS } from '../defaults.js'
 import { count, oneOrThreeNumbers, pixelSize, positiveUpTo } from '../flags.js'
 
 /** Flags of `WeightsOptions`, for the commands that take weights. */
@@ -7,7 +8,11 @@ export const WEIGHTS_FLAGS = {
     coerce: count('emb-dim'),
     describe: "Length of an embedding; 25600: an iresnet's features before it. Left out: the model's",
   },
-  'use-l2-norm': { type: 'boolean', default: false, describe: 'Divide each embedding by its L2 norm' },
+  'use-l2-norm': {
+    type: 'boolean',
+    default: WEIGHTS_DEFAULTS.useL2Norm,
+    describe: 'Divide each embedding by its L2 norm',
+  },
   precision: {
     choices: ['fp32', 'fp16', 'int8'] as const,
     describe: 'Arithmetic of PyTorch weights  [default: fp32; extract on GPUs: fp16]',

@@ -8,9 +8,9 @@ import { pictureSource, type PictureSource } from './first-pictures.js'
 import { openHalfPrecision } from './half-precision.js'
 import { openInt8 } from './int8.js'
 import { cached } from './model-cache.js'
-import type { WeightsOptions } from './options.js'
+import type { FilledWeightsOptions } from './options.js'
 
-export interface OpenWeightsOptions extends WeightsOptions {
+export interface OpenWeightsOptions extends FilledWeightsOptions {
   /** Pictures to calibrate and to compare with; undefined where they can be read only once. */
   pictures: PictureSource | undefined
   /** Whether to keep the converted model, and to take one kept before. */

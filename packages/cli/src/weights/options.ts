@@ -1,4 +1,5 @@
 import type { Precision } from '@facekit/iresnet'
+import type { Filled, WEIGHTS_DEFAULTS } from '../defaults.js'
 
 /** What decides how weights become a model. */
 export interface WeightsOptions {
@@ -8,7 +9,8 @@ export interface WeightsOptions {
   embDim?: number | undefined
   /** Output of the model that holds the embedding. */
   outputName?: string | undefined
-  useL2Norm: boolean
+  /** Whether each embedding is divided by its L2 norm; false if left out. */
+  useL2Norm?: boolean | undefined
   /** Of PyTorch weights; fp32 if undefined. */
   precision?: Precision | undefined
   /** Folder or list of pictures to calibrate int8 with. */
@@ -24,3 +26,6 @@ export interface WeightsOptions {
   /** What the batch norms of PyTorch weights add to their variances; that of the weights' layout if undefined. */
   bnEps?: number | undefined
 }
+
+/** With what was left out. */
+export type FilledWeightsOptions = Filled<WeightsOptions, typeof WEIGHTS_DEFAULTS>

@@ -98,6 +98,7 @@ export class MarkedFile {
   }
 }
 
+/** Whether something read from JSON is a mark that `MarkedFile` gave. */
 export function isFileMark(value: unknown): value is FileMark {
   if (typeof value !== 'object' || value === null) return false
   const { from = 0, bytes, sha256 } = value as Record<keyof FileMark, unknown>

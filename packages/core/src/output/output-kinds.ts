@@ -36,6 +36,7 @@ export const OUTPUT_KINDS = {
   report: { files: /^report\.html$/, folders: NONE, filesInFolders: NONE },
 } as const satisfies Record<string, Names>
 
+/** What a run makes: each kind has names of its own, so that several may share a folder. */
 export type OutputKind = keyof typeof OUTPUT_KINDS
 
 /** Whether a file right in the output may be of this kind, or one in a folder there: `group_0000/a.jpg`. */

@@ -76,6 +76,7 @@ export async function notePartFailure(folder: string, part: Part, message: strin
   )
 }
 
+/** Removes what was noted of the failure of a part, if anything was. */
 export async function forgetPartFailure(folder: string, part: Part): Promise<void> {
   await rm(failurePath(folder, part), { force: true })
 }

@@ -9,6 +9,7 @@ export const MOST_PARTS = 100_000
 
 const PART_NAME = /^part_(\d+)_of_(\d+)$/
 
+/** What files of a part are called, without their ending: `part_3_of_64`. */
 export function nameOfPart({ number, of }: Part): string {
   return `part_${number}_of_${of}`
 }

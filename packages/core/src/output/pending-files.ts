@@ -27,6 +27,7 @@ import {
  */
 export type Leftover = 'removed' | 'finished' | 'resumed'
 
+/** How a set of files comes into its folder. */
 export interface PendingOptions {
   /**
    * The names that must be free for the run, as far as they are known before it: all of its kind if left out, where those

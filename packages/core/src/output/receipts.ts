@@ -22,6 +22,7 @@ export interface Receipt {
   files: readonly PartFile[]
 }
 
+/** A file of a part, as its receipt says it. */
 export interface PartFile {
   name: string
   bytes: number
@@ -32,10 +33,12 @@ export interface PartFile {
 /** Numbers in a message. */
 const MOST_LISTED = 12
 
+/** Name of the file of a receipt: `part_3_of_64.json`. */
 export function receiptName(part: Part): string {
   return `${nameOfPart(part)}.json`
 }
 
+/** A receipt as the JSON text of its file. */
 export function formatReceipt({ kind, part, of, counts, seconds, files }: Receipt): string {
   const receipt = {
     version: VERSION,
@@ -77,7 +80,11 @@ export async function identityIn(folder: string, kind: OutputKind): Promise<RunI
   return whole ?? (await readReceipts(folder, kind))[0]?.of
 }
 
-/** @returns undefined where it is not there */
+/**
+ * The receipt of a part.
+ *
+ * @returns undefined where it is not there
+ */
 export async function readReceipt(
   folder: string,
   kind: OutputKind,
@@ -182,6 +189,7 @@ export async function checkPartFile(folder: string, { name, bytes }: PartFile): 
   if (stats.size !== bytes) throw partDamaged(path, `it has ${stats.size} bytes of ${bytes}`)
 }
 
+/** An error for a file of a part that is not as it was made, `PART_DAMAGED`. */
 export function partDamaged(path: string, what: string, options?: ErrorOptions): FacekitError {
   return new FacekitError(
     'PART_DAMAGED',
@@ -190,6 +198,7 @@ export function partDamaged(path: string, what: string, options?: ErrorOptions):
   )
 }
 
+/** An error for parts that are not of one result, `PART_OTHER`. */
 export function partOther(folder: string, what: string): FacekitError {
   return new FacekitError(
     'PART_OTHER',

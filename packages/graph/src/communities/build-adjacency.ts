@@ -1,4 +1,4 @@
-import type { EdgeBatch } from '@facekit/core'
+import { iterate, type BatchesOf, type EdgeBatch } from '@facekit/core'
 import { checkEdges } from '../check-edges.js'
 import { GraphError } from '../errors.js'
 import { hearSignal } from '../hear-signal.js'
@@ -6,10 +6,11 @@ import { MemoryAdjacency, type Adjacency } from './adjacency.js'
 import { ENTRY_BYTES, FileAdjacency } from './file-adjacency.js'
 import { scratchPath, LARGEST_ROOM, type Room } from './room.js'
 
+/** Which edges go into an adjacency. */
 export interface AdjacencyOptions {
   rows: number
   /** Gives the edges from the first on, ascending by (source, target); called twice, or once more for each `room.bytes` of entries. */
-  edges: () => AsyncIterable<EdgeBatch>
+  edges: () => BatchesOf<EdgeBatch>
   /** rows × uint8: 1 where the row takes part. */
   stays: Uint8Array
   /** Edges below are left out, as are those that are not above 0, which would be no weight. */
@@ -97,7 +98,7 @@ async function* edgesOf({
   const least = Math.fround(threshold)
   let lastSource = 0
   let lastTarget = 0
-  for await (const batch of edges()) {
+  for await (const batch of iterate(edges())) {
     await hearSignal(signal)
     checkEdges(batch, rows)
     const { source, target, similarity } = batch

@@ -27,6 +27,7 @@ const BINS = 200
 /** Used where the pairs tell nothing: strangers end at 0.47 to 0.56 under three models. */
 const FALLBACK = 0.5
 
+/** How many pairs are drawn, and by which seed. */
 export interface CalibrateOptions {
   /** Pairs of rows to draw. */
   pairs?: number
@@ -34,6 +35,7 @@ export interface CalibrateOptions {
   signal?: AbortSignal | undefined
 }
 
+/** Where strangers end. */
 export interface Calibration {
   /** The cosine that hardly any two strangers reach: `median` + 4.6 `spread`, unless there is a `doubt`. */
   threshold: number

@@ -5,9 +5,11 @@ import {
   checkRows,
   NOT_A_DUPLICATE,
   OptionError,
+  type BatchesOf,
   type Clustering,
   type EdgeBatch,
   type EmbeddingReader,
+  type StageOf,
 } from '@facekit/core'
 import { checkEdges } from '../check-edges.js'
 import { classesOfStaying, duplicatesOf, joinRows } from '../duplicates.js'
@@ -21,6 +23,7 @@ import { smooth } from './smooth.js'
 /** What is being done, in this order. */
 export type CommunityStep = 'graph' | 'smoothing' | 'communities' | 'polishing'
 
+/** What communities are found by. */
 export interface CommunityOptions {
   /** Rows that edges are between. */
   rows: number
@@ -29,7 +32,7 @@ export interface CommunityOptions {
   /** Cosine at or above which two rows may be the same person: what strangers do not reach, see `calibrate`. */
   threshold: number
   /** Gives all edges once more, ascending by (source, target). */
-  again: () => AsyncIterable<EdgeBatch>
+  again: () => BatchesOf<EdgeBatch>
   /** The embeddings of all rows. */
   embeddings: EmbeddingReader
   /** Rows that are in no class and no duplicates, such as those without a usable embedding. */
@@ -61,7 +64,7 @@ const ROOMS = 4
  * @throws OptionError; FacekitError `ROWS`; GraphError `EDGE` for rows out of range, a similarity that is NaN or, in
  * `again`, edges out of order
  */
-export function detectCommunities(options: CommunityOptions): Transform {
+export function detectCommunities(options: CommunityOptions): StageOf<EdgeBatch, Clustering> {
   const rows = checkRows(options.rows)
   const { duplicateThreshold, memoryBytes = Infinity, scratchFolder, embeddings } = options
   checkCosine('threshold', options.threshold)

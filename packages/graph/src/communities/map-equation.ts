@@ -8,6 +8,7 @@ import { numberModules } from './number-modules.js'
 /** After the modules of modules, single rows move again, at most so many times; the second time changes little. */
 const ROUNDS = 3
 
+/** Modules of rows. */
 export interface Modules {
   /** rows × int32: the module of each row, numbered in the order of their smallest rows. */
   modules: Int32Array

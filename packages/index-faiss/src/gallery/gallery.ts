@@ -3,6 +3,7 @@ import { checkRows, ScratchFile, type RowFile } from '@facekit/core'
 import { SearchError } from '../errors.js'
 import { RowSurvey } from './row-survey.js'
 
+/** Where a gallery keeps its rows. */
 export interface GalleryOptions {
   /** Where the embeddings can be read again by position. Left out, the gallery keeps them itself. */
   rowFiles?: readonly RowFile[] | undefined

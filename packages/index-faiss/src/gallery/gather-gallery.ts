@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream'
-import type { EmbeddingBatch } from '@facekit/core'
+import type { EmbeddingBatch, SinkOf } from '@facekit/core'
 import { SearchError } from '../errors.js'
 import type { Gallery } from './gallery.js'
 
@@ -8,7 +8,7 @@ import type { Gallery } from './gallery.js'
  *
  * @throws SearchError `GALLERY_SHAPE` when the batches have more or fewer rows than the gallery, or another dim
  */
-export function gatherGallery(gallery: Gallery): Writable {
+export function gatherGallery(gallery: Gallery): SinkOf<EmbeddingBatch> {
   return new Writable({
     objectMode: true,
     highWaterMark: 1,

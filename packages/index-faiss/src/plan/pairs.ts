@@ -30,6 +30,7 @@ export function isInRegion({ strips }: Region, source: number, target: number): 
   )
 }
 
+/** How many pairs of rows are in a region. */
 export function pairsInRegion({ strips }: Pick<Region, 'strips'>): number {
   return strips.reduce((sum, strip) => sum + pairsInStrip(strip), 0)
 }

@@ -1,3 +1,4 @@
+/** What the elements of a tensor are, as PyTorch names them. */
 export type TorchDtype =
   'float64' | 'float32' | 'float16' | 'bfloat16' | 'int64' | 'int32' | 'int16' | 'int8' | 'uint8' | 'bool'
 

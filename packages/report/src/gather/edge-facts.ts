@@ -1,4 +1,4 @@
-import { NO_CLASS, type EdgeBatch } from '@facekit/core'
+import { NO_CLASS } from '@facekit/core'
 import { readEdges, type EdgeSet } from '@facekit/edges'
 import { LIMITS } from '../limits.js'
 import { Best } from './best.js'
@@ -47,7 +47,7 @@ export async function readEdgeFacts(
   const [cluster, duplicate] = [new NearThreshold(clusterThresh), new NearThreshold(duplicateThresh)]
   const between = new Best<Pair>(LIMITS.alikePairs)
   const joins = Math.fround(clusterThresh ?? -1)
-  for await (const batch of readEdges(set) as AsyncIterable<EdgeBatch>) {
+  for await (const batch of readEdges(set)) {
     signal?.throwIfAborted()
     for (let i = 0; i < batch.source.length; i++) {
       const source = batch.source[i]!

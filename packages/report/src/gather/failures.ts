@@ -1,4 +1,4 @@
-import type { FailedImage } from '@facekit/core'
+import { iterate, type BatchesOf, type FailedImage } from '@facekit/core'
 import { LIMITS } from '../limits.js'
 
 /** Images that failed for one reason. */
@@ -21,11 +21,11 @@ export interface Failures {
 const MOST_REASONS = 1024
 
 /** Groups images by their reasons; numbers in these (bytes, pixels) make no difference. */
-export async function groupFailures(failures: AsyncIterable<FailedImage>): Promise<Failures> {
+export async function groupFailures(failures: BatchesOf<FailedImage>): Promise<Failures> {
   const groups = new Map<string, FailureGroup>()
   let count = 0
   let others = 0
-  for await (const { path, reason } of failures) {
+  for await (const { path, reason } of iterate(failures)) {
     count++
     const kind = reason.replaceAll(/\d+/g, '#')
     const group = groups.get(kind)

@@ -1,4 +1,4 @@
-import { dot, readVectors, sample, sampleClasses, seededRandom, type EdgeBatch } from '@facekit/core'
+import { dot, readVectors, sample, sampleClasses, seededRandom } from '@facekit/core'
 import { readEdges } from '@facekit/edges'
 import { ReportError } from '../errors.js'
 import { LIMITS } from '../limits.js'
@@ -174,7 +174,7 @@ async function bridgesOf(
 ): Promise<ReportFacts['bridges']> {
   if (!edges) return undefined
   const threshold = run && Math.max(run.clusterThresh, edges.floor)
-  const joining = readEdges(edges, threshold === undefined ? {} : { threshold }) as AsyncIterable<EdgeBatch>
+  const joining = readEdges(edges, threshold === undefined ? {} : { threshold })
   const { classes, bridges } = await findBridges(classOf, joining)
   const half = (rows: Uint32Array, end: number): Half => {
     const others = sample(rows, LIMITS.halfFaces + 1, random).filter((row) => row !== end)
