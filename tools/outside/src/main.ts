@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { undeclaredTypes } from './declarations.js'
 import { readExample } from './examples.js'
 import { compile, installLibraries, runExample } from './library.js'
 import { lintTarball } from './lint.js'
@@ -34,6 +35,12 @@ try {
     await check(`the tarball of ${one.name} has no finding`, async () => {
       const findings = await lintTarball(one)
       if (findings.length > 0) throw new Error(findings.join('\n'))
+    })
+
+  for (const one of packages)
+    await check(`${one.name} depends on all whose types it shows`, async () => {
+      const missing = await undeclaredTypes(one)
+      if (missing.length > 0) throw new Error(`Expected among its dependencies: ${missing.join(', ')}`)
     })
 
   const project = join(folder, 'project')
