@@ -21,24 +21,18 @@ export async function readExample({ name, path }: WorkspacePackage): Promise<Exa
   return { name, file: name.replace(/.*\//, ''), code, prints }
 }
 
+/** The imports that an example begins with. */
+const HEAD = /^(?:import [^]*? from '[^']+'\n)*/
+
 /** What an example imports, without Node's own modules. */
 export function importsOf({ code }: Example): string[] {
-  return [...code.matchAll(/^import .* from '([^']+)'/gm)]
+  return [...HEAD.exec(code)![0].matchAll(/ from '([^']+)'/g)]
     .map(([, name]) => name!)
     .filter((name) => !name.startsWith('node:'))
 }
 
 /** The same for CommonJS, where TypeScript makes `require` of `import`, and nothing is awaited outside of a function. */
 export function asCommonJs({ code }: Example): string {
-  const lines = code.split('\n')
-  const afterImports = lines.findLastIndex((line) => line.startsWith('import ')) + 1
-  const body = lines.slice(afterImports).map((line) => `  ${line}`)
-  return [
-    ...lines.slice(0, afterImports),
-    'async function example() {',
-    ...body,
-    '}',
-    'void example()',
-    '',
-  ].join('\n')
+  const [head] = HEAD.exec(code)!
+  return `${head}async function example() {\n${code.slice(head.length)}}\nvoid example()\n`
 }
