@@ -7,9 +7,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const { optionalDependencies } = JSON.parse(
-  readFileSync(join(root, 'packages/index-faiss/package.json'), 'utf8'),
-)
+const { peerDependencies } = JSON.parse(readFileSync(join(root, 'packages/index-faiss/package.json'), 'utf8'))
 const installed = join(root, 'node_modules/faiss-node')
 
 /**
@@ -48,7 +46,7 @@ try {
     '--ignore-scripts',
     '--no-audit',
     '--no-fund',
-    `faiss-node@${optionalDependencies['faiss-node']}`,
+    `faiss-node@${peerDependencies['faiss-node']}`,
   )
   const modules = join(work, 'node_modules')
   const source = join(modules, 'faiss-node')

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { errorFrom, errorToData, FacekitError, type ErrorClass, type ErrorData } from './errors.js'
 
@@ -101,13 +103,19 @@ export function threadFile(from: string, name: string): URL {
  * Starts a thread with a service, and waits until it is made.
  *
  * @param file what calls `serve`; see `threadFile`
- * @throws what the factory throws; FacekitError `THREAD` when the thread ends before the service is made
+ * @throws what the factory throws; FacekitError `THREAD` when the thread ends before the service is made, `THREAD_FILE`
+ *   when its file is not there, as in a bundle
  */
 export async function startThread<Setup, Service, Note = never>(
   file: URL,
   setup: Setup,
   { name, onNote, errors = [], mayBeLeft = false }: ThreadOptions<Note>,
 ): Promise<Thread<Service>> {
+  if (!existsSync(file))
+    throw new FacekitError(
+      'THREAD_FILE',
+      `Expected the file of the thread ${name} at ${fileURLToPath(file)} but it is not there. Bundlers leave it out: keep @facekit/* external (esbuild: --external:@facekit/*).`,
+    )
   const stop = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
   // No flags of this process: some of them are not for threads.
   const worker = new Worker(file, {

@@ -101,6 +101,14 @@ describe('a thread', () => {
     await expect(thread.ask('double', [1])).rejects.toMatchObject({ code: 'THREAD' })
   })
 
+  it('whose file a bundler left out says so, and what to do', async () => {
+    const bundled = pathToFileURL(join(folder, 'bundle/thread.js'))
+    await expect(startThread(bundled, undefined, { name: 'lost' })).rejects.toMatchObject({
+      code: 'THREAD_FILE',
+      message: expect.stringMatching(/lost at .*bundle.thread\.js but it is not there.*--external:@facekit/),
+    })
+  })
+
   it('fails what was asked for when it is closed, and ends what takes long', async () => {
     const thread = await start()
     const wait = expect(thread.ask('wait', [])).rejects.toMatchObject({ code: 'THREAD' })

@@ -1,5 +1,10 @@
 import type { Device } from '@facekit/core'
-import type { InferenceSession } from 'onnxruntime-node'
+
+/** What tells `InferenceSession.create` of onnxruntime-node where to run. Its own types need those of a browser. */
+export interface DeviceSessionOptions {
+  executionProviders: ('cpu' | 'webgpu' | { name: 'cuda'; deviceId: number })[]
+  extra?: { session: { disable_cpu_ep_fallback: '1' } }
+}
 
 /**
  * What makes a session run on a device, all of it: by default ONNX Runtime puts operators that a provider lacks on the
@@ -7,10 +12,7 @@ import type { InferenceSession } from 'onnxruntime-node'
  *
  * All WebGPU sessions of a process share one context that no two threads may use at once: keep them in one thread.
  */
-export function sessionOptions({
-  provider,
-  index,
-}: Device): Pick<InferenceSession.SessionOptions, 'executionProviders' | 'extra'> {
+export function sessionOptions({ provider, index }: Device): DeviceSessionOptions {
   if (provider === 'cpu') return { executionProviders: ['cpu'] }
   return {
     executionProviders: [provider === 'cuda' ? { name: 'cuda', deviceId: index } : 'webgpu'],

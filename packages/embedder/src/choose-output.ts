@@ -1,5 +1,6 @@
 import { EmbedderError } from './errors.js'
-import { FLOAT_TYPES, type OutputInfo } from './probe.js'
+import type { OutputInfo } from './output-info.js'
+import { FLOAT_TYPES } from './probe.js'
 
 export interface OutputWish {
   outputName?: string | undefined

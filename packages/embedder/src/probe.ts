@@ -1,21 +1,11 @@
 import type { Tensor, InferenceSession } from 'onnxruntime-node'
+import type { OutputInfo } from './output-info.js'
 import { toFloat32 } from './to-float32.js'
 
 /** What a forward pass gave, and for how many images. */
 export interface ForwardPass {
   results: InferenceSession.OnnxValueMapType
   batch: number
-}
-
-export interface OutputInfo {
-  name: string
-  elementType: string
-  /** Numbers per image. */
-  dim: number
-  /** After the axis of the batch. */
-  shape: readonly number[]
-  /** How far the row of an image among others is from its row alone, as a part of its length. */
-  mixing: number
 }
 
 /** What becomes an embedding. */

@@ -1,4 +1,4 @@
-import { startThread, threadFile, type Thread } from '@facekit/core'
+import { FacekitError, startThread, threadFile, type Thread } from '@facekit/core'
 import { EmbedderError } from './errors.js'
 import type { Probe, RunRequest, Session, SessionSetup } from './session.js'
 
@@ -33,6 +33,8 @@ export class SessionThread {
       return new SessionThread(thread, await thread.ask('probe', []), file)
     } catch (cause) {
       await thread?.close()
+      // Says nothing of the model.
+      if (cause instanceof FacekitError && cause.code === 'THREAD_FILE') throw cause
       throw new EmbedderError(
         'MODEL_FILE',
         `ONNX Runtime does not run ${file}: ${(cause as Error).message}`,

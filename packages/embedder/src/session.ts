@@ -2,7 +2,8 @@ import type { Device, ServiceContext } from '@facekit/core'
 import { PartRunner, sessionOptions } from '@facekit/devices'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { l2Normalize } from './l2-normalize.js'
-import { describeOutputs, probePictures, type ForwardPass, type OutputInfo } from './probe.js'
+import type { OutputInfo } from './output-info.js'
+import { describeOutputs, probePictures, type ForwardPass } from './probe.js'
 import { toFloat32 } from './to-float32.js'
 
 export interface SessionSetup {
