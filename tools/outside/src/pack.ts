@@ -15,10 +15,8 @@ export interface Packed extends WorkspacePackage {
  */
 export async function pack(packages: readonly WorkspacePackage[], folder: string): Promise<Packed[]> {
   await mkdir(folder, { recursive: true })
-  // The scripts of the packages build them; .npmrc is about those of dependencies.
-  const scripts = '--ignore-scripts=false'
   const workspaces = packages.map(({ name }) => `--workspace=${name}`)
-  await run('npm', ['pack', scripts, `--pack-destination=${folder}`, ...workspaces], { cwd: ROOT })
+  await run('npm', ['pack', `--pack-destination=${folder}`, ...workspaces], { cwd: ROOT })
   const packed = packages.map((one) => ({ ...one, tarball: join(folder, tarballName(one)) }))
   for (const one of packed) if (one.bin) await carryNeeded(one, packed, folder)
   return packed
