@@ -1,13 +1,13 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { LabelRun } from '@facekit/core'
+import { parseEmbeddingModel, type LabelRun } from '@facekit/core'
 import { LabelError } from './errors.js'
 
 export const RUN_NAME = 'run.json'
 
 const VERSION = 1
 
-type Kind = 'string' | 'number' | 'strings' | 'string or null' | 'number or null'
+type Kind = 'model or null' | 'string' | 'number' | 'strings' | 'string or null' | 'number or null'
 
 /** Whoever adds a field adds it here. */
 const FIELDS: Readonly<Record<keyof LabelRun, Kind>> = {
@@ -19,6 +19,7 @@ const FIELDS: Readonly<Record<keyof LabelRun, Kind>> = {
   input: 'string or null',
   edges: 'string or null',
   embeddings: 'string',
+  model: 'model or null',
   method: 'string',
   clusterThresh: 'number',
   duplicateThresh: 'number or null',
@@ -63,6 +64,16 @@ export async function readLabelRun(folder: string): Promise<LabelRun | undefined
 }
 
 function isOf(kind: Kind, value: unknown): boolean {
+  if (kind === 'model or null') return value === null || isModel(value)
   if (kind === 'strings') return Array.isArray(value) && value.every((word) => typeof word === 'string')
   return (value === null && kind.endsWith('null')) || typeof value === kind.split(' ', 1)[0]
+}
+
+function isModel(value: unknown): boolean {
+  try {
+    parseEmbeddingModel(value)
+    return true
+  } catch {
+    return false
+  }
 }

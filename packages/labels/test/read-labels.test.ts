@@ -14,6 +14,19 @@ const START: LabelRunStart = {
   input: null,
   edges: '/labels/edges',
   embeddings: 'sha256:0',
+  model: {
+    weights: '/model.onnx',
+    sha256: '0'.repeat(64),
+    outputName: null,
+    dim: 512,
+    normalized: true,
+    precision: null,
+    mean: [127.5, 127.5, 127.5],
+    std: null,
+    channels: 'rgb',
+    width: 112,
+    height: 112,
+  },
   method: 'components',
   clusterThresh: 0.7,
   duplicateThresh: null,
@@ -86,6 +99,7 @@ describe('run.json', () => {
     ['of another version', JSON.stringify({ ...START, version: 2 })],
     ['without its counts', JSON.stringify({ ...START, version: 1 })],
     ['with a threshold that is none', JSON.stringify({ ...START, version: 1, clusterThresh: '0.7' })],
+    ['with a model that is none', JSON.stringify({ ...START, version: 1, model: { weights: 'x' } })],
   ])('is refused where it is %s', async (_what, text) => {
     const output = await temporaryFolder()
     await writeFile(join(output, 'run.json'), text)

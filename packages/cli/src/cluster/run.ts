@@ -5,6 +5,7 @@ import { openEdges, type EdgeSet } from '@facekit/edges'
 import type { ENGINES } from '@facekit/index-faiss'
 import { openFileSet, type FileSet } from '@facekit/io-npy'
 import { openLabels, type LabelSummary } from '@facekit/labels'
+import { modelOf } from '../embedding-model.js'
 import { orStopped } from '../interruption.js'
 import { checkFloor, labelEdges, warnOfThresholds, type LabelWish } from '../label/label-edges.js'
 import { chooseMethod, componentsThreshold, type ChosenMethod } from '../label/method.js'
@@ -72,6 +73,7 @@ export async function cluster(
   const { input } = options
   if (typeof input === 'string') await settleInput(input, talk)
   const given = typeof input === 'string' ? await orStopped(openFileSet(input), signal) : input
+  const model = given instanceof Readable ? null : await modelOf(given, talk)
   const openPending = async () => {
     const opened = await PendingFiles.in(edgesFolder(options.output), 'edges', { resume: options.resume })
     sayLeftover(opened, talk)
@@ -102,6 +104,7 @@ export async function cluster(
         startMs,
         input: typeof input === 'string' ? input : undefined,
         edges: options.keepEdges ? edges.folder : undefined,
+        model,
       },
       set,
       survey,

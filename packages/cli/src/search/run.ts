@@ -2,6 +2,7 @@ import { checkPartFits, OptionError, PendingFiles, sayPart } from '@facekit/core
 import type { DeviceWish } from '@facekit/devices'
 import type { ENGINES } from '@facekit/index-faiss'
 import { openFileSet } from '@facekit/io-npy'
+import { modelOf } from '../embedding-model.js'
 import { orStopped } from '../interruption.js'
 import { grouped } from '../progress.js'
 import { sayKept, sayLeftover, settleInput } from '../said-of-output.js'
@@ -52,6 +53,7 @@ export async function search(
   const chosen = await orStopped(chooseSearch(options.engine, options.device), signal)
   await settleInput(options.input, talk)
   const set = await orStopped(openFileSet(options.input), signal)
+  await modelOf(set, talk)
   const pending = await PendingFiles.in(options.output, 'edges', {
     resume: options.resume,
     part,
