@@ -6,7 +6,7 @@ FROM node:22-bookworm-slim AS build
 WORKDIR /facekit
 COPY . .
 RUN npm run pack
-# Elsewhere: in the clone npm goes by its .npmrc.
+# Elsewhere: in the clone npm takes the folder for one of its workspaces.
 WORKDIR /
 RUN ONNXRUNTIME_NODE_INSTALL=skip \
     npm install --global --prefix=/program --no-audit --no-fund /facekit/packed/facekit-[0-9]*.tgz

@@ -7,6 +7,10 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
+// The install script of onnxruntime-node would fetch its CUDA library from elsewhere than the npm registry (docs/gpu.md).
+// npm 10 runs it, and later ones go by "allowScripts" in package.json.
+const env = { ONNXRUNTIME_NODE_INSTALL: 'skip', ...process.env }
+
 /**
  * One line on stderr, since stdout belongs to what runs after the set-up; all that the command prints if it fails.
  *
@@ -16,7 +20,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 async function step(title, command) {
   process.stderr.write(`${title} …\n`)
   // By the shell, since npm is a script for it on Windows.
-  const child = spawn(command, { cwd: root, shell: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(command, { cwd: root, shell: true, env, stdio: ['ignore', 'pipe', 'pipe'] })
   /** @type {Buffer[]} */
   const printed = []
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes) => printed.push(bytes))

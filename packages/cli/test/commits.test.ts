@@ -98,7 +98,7 @@ describe('killed at any step of its commit over an older output', () => {
     await facekit(extractArgs(forward, older))
     await killAtEachStep(
       older,
-      (output) => extractArgs(backward, output),
+      (output) => [...extractArgs(backward, output), '--overwrite'],
       // Whoever reads it next.
       async (output) => {
         const { status, stderr } = await facekit(
@@ -206,20 +206,9 @@ describe('only what facekit made is removed', () => {
     await facekit(clusterArgs(embeddings, labels))
     expect(readdirSync(labels)).toContain('group_0000')
 
-    const again = await facekit([...extractArgs(crops, embeddings), '--json'])
+    const again = await facekit([...extractArgs(crops, embeddings), '--overwrite', '--json'])
     expect(again.stderr).toContain(`Left out the previews of a clustering in ${labels}`)
     expect(JSON.parse(again.stdout)).toMatchObject({ images: 20, embedded: 20 })
-  })
-
-  it('embeddings and labels share a folder', async () => {
-    const output = inFolder('shared')
-    await facekit(extractArgs(forward, output))
-    await facekit(clusterArgs(output, output))
-    await facekit(extractArgs(backward, output))
-    await facekit(clusterArgs(output, output))
-    expect(readdirSync(output)).toEqual(
-      expect.arrayContaining(['final_embs.npy', 'assignments.parquet', 'group_0000']),
-    )
   })
 })
 

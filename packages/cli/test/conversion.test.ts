@@ -37,6 +37,7 @@ const extract = (weights: string, output: string, ...more: string[]) =>
     inFolder(weights),
     '--output',
     inFolder(output),
+    '--overwrite',
     ...more,
   ])
 

@@ -39,7 +39,7 @@ describe('extract --provider', () => {
 
   it('cpu, and --no-use_gpu, take the CPU; both are not asked for together with a GPU', async () => {
     for (const more of [['--provider', 'cpu'], ['--no-use_gpu']]) {
-      const { status, stderr } = await extract(...more, '--output', inFolder('cpu'))
+      const { status, stderr } = await extract(...more, '--output', inFolder('cpu'), '--overwrite')
       expect(status, stderr).toBe(0)
       expect(stderr).toContain('on the CPU, as asked')
     }
@@ -106,7 +106,7 @@ describe('cluster --provider', () => {
   })
 
   it('says what auto took, and why', async () => {
-    const { status, stderr } = await cluster('auto')
+    const { status, stderr } = await cluster('auto-labels')
     expect(status, stderr).toBe(0)
     expect(stderr).toMatch(/search: .*, on (CUDA|WebGPU|the CPU \(no CUDA: .*; no WebGPU: .*\))/)
   })

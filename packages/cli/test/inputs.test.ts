@@ -91,7 +91,13 @@ describe('extract of a list', () => {
     await extract(inFolder('album'), 'kept')
     const before = contents(inFolder('kept'))
     const labelled = Array.from({ length: 1500 }, (_, i) => `album/person_${i % 2}/0.bmp ${i % 2}`)
-    const { status, stderr } = await extract(list('labels.txt', labelled), 'kept', '--batch-size', '400')
+    const { status, stderr } = await extract(
+      list('labels.txt', labelled),
+      'kept',
+      '--overwrite',
+      '--batch-size',
+      '400',
+    )
     const first = `${inFolder('album/person_0/0.bmp')} 0: no such file, but column 1 of the line is one: give --list-column 1`
     expect(stderr.match(/None of the first/g)).toHaveLength(1)
     expect(stderr).toContain(`None of the first 1,200 images has an embedding: the first, ${first}\n`)
@@ -100,7 +106,7 @@ describe('extract of a list', () => {
     expect(contents(inFolder('kept'))).toEqual(before)
 
     // The first line alone says nothing: it is the header.
-    expect((await extract(columns(), 'kept')).stderr).toMatch(
+    expect((await extract(columns(), 'kept', '--overwrite')).stderr).toMatch(
       /path,label: no such file; .*0\.bmp,0: no such file, but column 1 .*\[NONE_EMBEDDED\]/,
     )
     expect(contents(inFolder('kept'))).toEqual(before)

@@ -26,7 +26,7 @@ beforeAll(async () => {
 
 async function extract(weights: string, ...more: string[]): Promise<Outcome> {
   const args = ['extract', '--input', album, '--weights', weights, '--output', inFolder('embeddings')]
-  return facekit([...args, '--no-cache', ...more])
+  return facekit([...args, '--overwrite', '--no-cache', ...more])
 }
 
 /** The embeddings, and what was said. */

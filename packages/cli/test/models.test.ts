@@ -23,6 +23,7 @@ async function extract(model: string, ...more: string[]): Promise<Outcome> {
     model,
     '--output',
     inFolder('embeddings'),
+    '--overwrite',
     ...more,
   ])
 }

@@ -57,6 +57,7 @@ describe('extract', () => {
       'final_embs.npy',
       'final_fpaths.npy',
       'final_indices.npy',
+      'run.json',
     ])
     const [batch] = await embeddingsIn(output)
     expect(batch!.dim).toBe(192)
@@ -101,7 +102,7 @@ describe('extract', () => {
     ])
     const [batch] = await embeddingsIn(inFolder('failed'))
     expect([...batch!.indices]).toEqual([0, 3])
-    expect((await facekit([...args, '--strict'])).status).toBe(1)
+    expect((await facekit([...args, '--overwrite', '--strict'])).status).toBe(1)
   })
 
   it('takes an image whose embedding is no numbers for one that failed', async () => {
@@ -164,6 +165,7 @@ describe('extract', () => {
       '--json',
       '--batch-size',
       '100',
+      '--overwrite',
     ]
     const { status, stdout, stderr } = await shell(`LIST='${list}'; ${script}`, ...args)
     expect(status, stderr).toBe(0)
@@ -192,7 +194,7 @@ describe('extract', () => {
     const list = inFolder('unmounted.txt')
     writeFileSync(list, 'missing.jpg\nlist.txt\n')
     const args = ['extract', '--input', list, '--weights', model]
-    const { status, stderr } = await facekit([...args, '--output', output])
+    const { status, stderr } = await facekit([...args, '--output', output, '--overwrite'])
     expect(stderr).toContain(`all of them failed, the first, ${inFolder('missing.jpg')}: no such file`)
     expect(stderr).toContain('[NONE_EMBEDDED]')
     expect(status).toBe(3)
@@ -218,7 +220,7 @@ describe('extract', () => {
   it('removes what an earlier run left of a larger set, and says so', async () => {
     const output = inFolder('again')
     await facekit(extractArgs('--output', output, '--split-threshold', '25'))
-    const { stderr } = await facekit(extractArgs('--output', output))
+    const { stderr } = await facekit(extractArgs('--output', output, '--overwrite'))
     expect(stderr).toContain('Removed 9 files of an earlier run')
     expect((await openFileSet(output)).rows).toBe(60)
   })

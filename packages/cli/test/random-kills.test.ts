@@ -70,7 +70,7 @@ describe('killed at random moments', () => {
   }
 
   it.each([
-    ['extract', ['extract', '--input', album, '--weights', model]],
+    ['extract', ['extract', '--input', album, '--weights', model, '--overwrite']],
     ['cluster', ['cluster', '--input', embeddings, '--save_groups', '3']],
   ])('%s leaves no half-written file, and a run afterwards gives the same bytes', async (name, args) => {
     const random = seededRandom(name.length)

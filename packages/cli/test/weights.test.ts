@@ -74,6 +74,7 @@ async function extract(name: string, ...more: string[]): Promise<Extracted> {
     album,
     '--output',
     output,
+    '--overwrite',
     ...weights,
     ...more,
   ])

@@ -1,3 +1,5 @@
+import type { EmbeddingModel } from './embedding-run.js'
+
 /** What made labels: `run.json` beside them. */
 export interface LabelRun {
   /** Version of facekit. */
@@ -16,6 +18,8 @@ export interface LabelRun {
   edges: string | null
   /** `EmbeddingsFingerprint` of the embeddings. */
   embeddings: string
+  /** What made the embeddings; null where that is not recorded. */
+  model: EmbeddingModel | null
   method: string
   /** Cosine at or above which two images are (or may be) the same person. */
   clusterThresh: number

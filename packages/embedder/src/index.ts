@@ -1,5 +1,5 @@
 export { EmbedderError } from './errors.js'
 export { DEVICE_BATCH, openEmbedder } from './open-embedder.js'
-export type { Embedder, EmbedderOptions } from './open-embedder.js'
+export type { Embedder, EmbedderOptions, FedPixels } from './open-embedder.js'
 export type { ModelBytes } from './model-files.js'
 export { embed } from './embed.js'

@@ -1,5 +1,11 @@
 import { availableParallelism } from 'node:os'
-import { checkPositiveInteger, distinctDevices, type Device, type PixelFormat } from '@facekit/core'
+import {
+  checkPositiveInteger,
+  distinctDevices,
+  pixelNormalization,
+  type Device,
+  type PixelFormat,
+} from '@facekit/core'
 import { NORMALIZED, readModel, replaceInput } from '@facekit/onnx'
 import { chooseOutput, type OutputWish } from './choose-output.js'
 import { EmbedderError } from './errors.js'
@@ -42,6 +48,15 @@ export const DEVICE_BATCH = 128
  */
 const MAX_WEIGHTS_BYTES = 2 ** 30
 
+/** How pixels enter a model. */
+export interface FedPixels {
+  /** Subtracted from each of the three channels, 0–255, in the order of `channels`; null where the graph normalises uint8. */
+  mean: readonly number[] | null
+  /** What each is divided by then. */
+  std: readonly number[] | null
+  channels: 'rgb' | 'bgr'
+}
+
 /** A model ready to run, in threads of its own. */
 export interface Embedder {
   /** Size of the images that it takes. */
@@ -52,6 +67,8 @@ export interface Embedder {
   /** Length of an embedding. */
   readonly dim: number
   readonly normalized: boolean
+  /** What it is fed with. */
+  readonly pixels: FedPixels
   /** Images per forward pass where the model fixes that number. */
   readonly fixedBatch: number | undefined
   /** Forward passes at once. */
@@ -123,6 +140,10 @@ export async function openEmbedder(options: EmbedderOptions): Promise<Embedder> 
       freeSize: input.freeSize,
       dim: output.dim,
       normalized: normalize || normalizes,
+      pixels: {
+        ...(input.elementType === 'uint8' ? { mean: null, std: null } : pixelNormalization(feed)),
+        channels: feed.channels ?? 'rgb',
+      },
       fixedBatch,
       sessions: pool.size,
       modelHash: hash,

@@ -28,8 +28,8 @@ export interface ShardSetOptions {
   /** `false`: numbered sets of `splitThreshold` rows also where one would do. */
   merge?: boolean
   /**
-   * Where the shards are part of a larger set: the number of the first, and how many there are, whatever comes; those for
-   * which there are no rows are empty. They are never merged.
+   * Where the shards are part of a larger set: the number of the first, and how many there are at least, whatever comes;
+   * those for which there are no rows are empty. They are never merged.
    */
   place?: { firstShard: number; shards: number }
   /** Length of the rows, for when no batch comes to say it. Others are refused. */
@@ -276,7 +276,8 @@ function logPath(pending: PendingFiles): string {
 async function unnameShards(pending: PendingFiles, firstShard: number): Promise<void> {
   for (const name of await readdir(pending.folder)) {
     const { part, number = firstShard } = parseMember(name) ?? {}
-    if (part === undefined) continue
+    // Those before were taken over, and are again.
+    if (part === undefined || number < firstShard) continue
     const file = part === 'embs_norm' ? 'embs' : part
     await rename(join(pending.folder, name), scratchPath(pending, number - firstShard, file))
   }

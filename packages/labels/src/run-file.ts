@@ -1,13 +1,21 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { LabelRun } from '@facekit/core'
+import { parseEmbeddingModel, type LabelRun } from '@facekit/core'
 import { LabelError } from './errors.js'
 
 export const RUN_NAME = 'run.json'
 
 const VERSION = 1
 
-type Kind = 'string' | 'number' | 'count' | 'boolean' | 'strings' | 'string or null' | 'number or null'
+type Kind =
+  | 'string'
+  | 'number'
+  | 'count'
+  | 'boolean'
+  | 'strings'
+  | 'string or null'
+  | 'number or null'
+  | 'model or null'
 
 /** Whoever adds a field adds it here. */
 const FIELDS: Readonly<Record<keyof LabelRun, Kind>> = {
@@ -19,6 +27,7 @@ const FIELDS: Readonly<Record<keyof LabelRun, Kind>> = {
   input: 'string or null',
   edges: 'string or null',
   embeddings: 'string',
+  model: 'model or null',
   method: 'string',
   clusterThresh: 'number',
   duplicateThresh: 'number or null',
@@ -65,7 +74,17 @@ export async function readLabelRun(folder: string): Promise<LabelRun | undefined
 }
 
 function isOf(kind: Kind, value: unknown): boolean {
+  if (kind === 'model or null') return value === null || isModel(value)
   if (kind === 'strings') return Array.isArray(value) && value.every((word) => typeof word === 'string')
   if (kind === 'count') return Number.isSafeInteger(value) && (value as number) >= 0
   return (value === null && kind.endsWith('null')) || typeof value === kind.split(' ', 1)[0]
+}
+
+function isModel(value: unknown): boolean {
+  try {
+    parseEmbeddingModel(value)
+    return true
+  } catch {
+    return false
+  }
 }

@@ -22,6 +22,7 @@ const RUN: LabelRunStart = {
   input: null,
   edges: null,
   embeddings: 'sha256:0',
+  model: null,
   method: 'components',
   clusterThresh: 0.7,
   duplicateThresh: 0.9,

@@ -14,6 +14,19 @@ const START: LabelRunStart = {
   input: null,
   edges: '/labels/edges',
   embeddings: 'sha256:0',
+  model: {
+    weights: '/model.onnx',
+    sha256: '0'.repeat(64),
+    outputName: null,
+    dim: 512,
+    normalized: true,
+    precision: null,
+    mean: [127.5, 127.5, 127.5],
+    std: null,
+    channels: 'rgb',
+    width: 112,
+    height: 112,
+  },
   method: 'components',
   clusterThresh: 0.7,
   duplicateThresh: null,
@@ -106,6 +119,7 @@ describe('run.json', () => {
     ['with a threshold that is none', JSON.stringify({ ...WHOLE, clusterThresh: '0.7' })],
     ['with a number of images that is none', JSON.stringify({ ...WHOLE, images: 3.5 })],
     ['with a number below 0 for the next name', JSON.stringify({ ...WHOLE, nextName: -1 })],
+    ['with a model that is none', JSON.stringify({ ...WHOLE, model: { weights: 'x' } })],
   ])('is refused where it is %s', async (_what, text) => {
     const output = await temporaryFolder()
     await writeFile(join(output, 'run.json'), text)

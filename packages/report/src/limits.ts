@@ -33,6 +33,8 @@ export const LIMITS = {
   borderline: 12,
   /** Pairs nearest to a threshold from which these are chosen. */
   borderlineFound: 256,
+  /** Command lines of runs that made embeddings, the last ones. */
+  extracts: 4,
   reasons: 24,
   /** Paths of images that failed, for each reason. */
   failedPaths: 8,

@@ -1,4 +1,11 @@
-import type { BatchesOf, EdgeBatch, EmbeddingReader, FailedImage, LabelRun } from '@facekit/core'
+import type {
+  BatchesOf,
+  EdgeBatch,
+  EmbeddingReader,
+  EmbeddingRun,
+  FailedImage,
+  LabelRun,
+} from '@facekit/core'
 import type { EdgeSet } from '@facekit/edges'
 
 /** What a report is made from. What is not there is undefined, and its sections say so. */
@@ -9,6 +16,8 @@ export interface ReportSources {
   run: LabelRun | undefined
   /** What is recorded of the embeddings, in the words it was recorded in: the model, flags, and so on. */
   recorded: ReadonlyMap<string, string>
+  /** The runs that made the embeddings; none where that is not recorded. */
+  extracts: readonly EmbeddingRun[]
   embeddings: EmbeddingReader | undefined
   edges: EdgeSet | undefined
   strangers: Strangers | undefined

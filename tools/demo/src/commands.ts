@@ -21,7 +21,7 @@ export function foldersIn(output: string): DemoFolders {
 /** What the demo runs. */
 export function demoCommands({ album, embeddings, labels }: DemoFolders): string[][] {
   return [
-    ['extract', '--input', album, '--weights', MODEL, '--output', embeddings],
+    ['extract', '--input', album, '--weights', MODEL, '--output', embeddings, '--overwrite'],
     // Drawn faces are more alike than photographs: a higher bar for what is the same picture. The floor lets the report
     // show what lower thresholds would join.
     [

@@ -6,6 +6,7 @@ import type { ENGINES } from '@facekit/index-faiss'
 import { openFileSet, type FileSet } from '@facekit/io-npy'
 import { openLabels, type LabelSummary } from '@facekit/labels'
 import { CLUSTER_DEFAULTS, withDefaults } from '../defaults.js'
+import { modelOf } from '../embedding-model.js'
 import { orStopped } from '../interruption.js'
 import { chooseEarlierLabels, findEarlierLabels } from '../label/earlier-labels.js'
 import { checkFloor, labelEdges, warnOfThresholds, type LabelWish } from '../label/label-edges.js'
@@ -84,6 +85,7 @@ export async function cluster(
   const { input } = options
   if (typeof input === 'string') await settleInput(input, talk)
   const given = typeof input === 'string' ? await orStopped(openFileSet(input), signal) : { arrow: input }
+  const model = 'arrow' in given ? null : await modelOf(given, talk)
   const openPending = async (folder = edgesFolder(options.output)) => {
     const opened = await PendingFiles.in(folder, 'edges', { resume: options.resume })
     sayLeftover(opened, talk)
@@ -120,6 +122,7 @@ export async function cluster(
         startMs,
         input: typeof input === 'string' ? input : undefined,
         edges: options.keepEdges ? edges.folder : undefined,
+        model,
       },
       set,
       survey,

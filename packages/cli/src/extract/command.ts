@@ -84,6 +84,17 @@ export const flags = {
   strict: { type: 'boolean', default: false, describe: `Exit with ${EXIT.failedImages} if an image failed` },
   ...PART_FLAGS,
   ...RESUME_FLAG,
+  append: {
+    type: 'boolean',
+    default: false,
+    describe:
+      'Add the embeddings to those that are in --output, made by the same model in the same way: indices go on after theirs. Images given again are not looked for',
+  },
+  overwrite: {
+    type: 'boolean',
+    default: false,
+    describe: 'Replace the embeddings that are in --output; without this or --append they are refused',
+  },
   'retry-failed': {
     type: 'boolean',
     default: false,
@@ -101,6 +112,10 @@ export const examples: Examples = [
     '$0 extract --input list.txt --weights model.onnx --use-l2-norm',
     'A list of paths, embeddings of length 1',
   ],
+  [
+    '$0 extract --input next-week/ --weights model.onnx --output embeddings/ --append',
+    'Further images to embeddings that are there',
+  ],
   ['$0 extract --input crops/ --weights model.onnx | $0 cluster', 'Labels without files in between'],
 ]
 
@@ -110,18 +125,21 @@ export function builder(yargs: Argv): Argv<InferredOptionTypes<typeof flags>> {
 
 export async function handler(
   args: ArgumentsCamelCase<InferredOptionTypes<typeof flags>>,
-  { streams, signal }: CommandContext,
+  { streams, args: command, signal }: CommandContext,
 ): Promise<number> {
   const { extract } = await import('./run.js')
   const talk = createTalk(streams.stderr, args.quiet)
   const folder =
     args.output === '-' ? undefined : (args.output ?? (streams.stdout.isTTY ? DEFAULT_OUTPUT : undefined))
   const part = partOf(args, process.env)
-  const options = { ...args, part, output: folder ?? streams.stdout, device: deviceWish(args) }
+  const options = { ...args, command, part, output: folder ?? streams.stdout, device: deviceWish(args) }
   const summary = await asPart(folder ?? '', part, () => extract(options, talk, signal))
   const { embedded, images, failed } = summary
+  const where = folder === undefined ? '' : `: the embeddings are in ${folder}`
+  const failures =
+    folder === undefined || failed === 0 ? '' : `, what failed in ${join(folder, failuresNameOf(part))}`
   talk.info(
-    `Embedded ${embedded} of ${images} images${failed > 0 ? `, ${failed} failed${folder ? `: see ${join(folder, failuresNameOf(part))}` : ''}` : ''}`,
+    `Embedded ${embedded} of ${images} images${failed > 0 ? `, ${failed} failed` : ''}${where}${failures}`,
   )
   if (args.json) await printSummary(summary, streams, folder === undefined ? 'stderr' : 'stdout')
   return args.strict && failed > 0 ? EXIT.failedImages : EXIT.ok

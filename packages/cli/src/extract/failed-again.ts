@@ -6,20 +6,24 @@ import { failuresIn } from './failures-in.js'
  * The images that failed in the run that made a folder, to be tried again. What has no path,
  * such as a folder that could not be listed, is passed on as it failed.
  *
- * @param listFolder what relative paths were meant from, if these are of a list
+ * @param listFolderOf what relative paths were meant from, if an image is of a list, by its index
  */
 export function failedAgain(
   folder: string,
   batchSize: number,
-  listFolder: string | undefined,
+  listFolderOf: (index: number) => string | undefined,
 ): SourceOf<ListedBatch> {
   return batchSource(async function* (): AsyncGenerator<ListedBatch> {
     let failures: FailedImage[] = []
+    let listFolder: string | undefined
     for await (const failure of failuresIn(folder)) {
+      const itsFolder = listFolderOf(failure.index)
+      if (failures.length > 0 && (failures.length === batchSize || itsFolder !== listFolder)) {
+        yield toBatch(failures, listFolder)
+        failures = []
+      }
       failures.push(failure)
-      if (failures.length < batchSize) continue
-      yield toBatch(failures, listFolder)
-      failures = []
+      listFolder = itsFolder
     }
     if (failures.length > 0) yield toBatch(failures, listFolder)
   })

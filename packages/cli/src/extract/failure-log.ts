@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs'
 import {
   MarkedFile,
   nameOfPart,
@@ -22,8 +23,12 @@ export class FailureLog {
     this.#file = file
   }
 
-  static async create(pending: PendingFiles, name = FAILURES_NAME): Promise<FailureLog> {
-    return new FailureLog(await MarkedFile.create(pending.path(name)))
+  /** @param earlier a log whose lines come first */
+  static async create(pending: PendingFiles, name = FAILURES_NAME, earlier?: string): Promise<FailureLog> {
+    const file = await MarkedFile.create(pending.path(name))
+    if (earlier !== undefined)
+      for await (const chunk of createReadStream(earlier)) await file.append(chunk as Uint8Array)
+    return new FailureLog(file)
   }
 
   /** @throws FacekitError `RUN_DAMAGED` if the file does not hold what was marked */

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { Transform } from 'node:stream'
 import { runDiffers } from '@facekit/core'
-import type { ListedBatch } from '@facekit/preprocess'
+import { imageList, type ListedBatch } from '@facekit/preprocess'
 import { grouped } from '../progress.js'
+import type { RunInput } from './run-identity.js'
 
 /** A place in a list, at the end of a batch. */
 export interface ListPosition {
@@ -12,7 +13,21 @@ export interface ListPosition {
   chain: string
 }
 
-const START: ListPosition = { entries: 0, chain: '' }
+export const START: ListPosition = { entries: 0, chain: '' }
+
+/** The place at the end of a list, which is read: the chain of the run that embeds it in batches of the same size. */
+export async function endOf(
+  { input, listColumn }: RunInput,
+  batchSize: number,
+  signal: AbortSignal | undefined,
+): Promise<ListPosition> {
+  let position = START
+  for await (const batch of imageList(input, { batchSize, column: listColumn })) {
+    signal?.throwIfAborted()
+    position = after(position, batch as ListedBatch)
+  }
+  return position
+}
 
 /**
  * Sees to it that a run that goes on is of the list that it began with: the batches before the place where it goes on

@@ -1,5 +1,14 @@
-import type { BatchWriter, Committed, EmbeddingBatch, PendingFiles } from '@facekit/core'
+import { writeFile } from 'node:fs/promises'
+import {
+  EMBEDDING_RUNS_NAME,
+  formatEmbeddingRuns,
+  type BatchWriter,
+  type Committed,
+  type EmbeddingBatch,
+  type PendingFiles,
+} from '@facekit/core'
 import { checkUnchanged, readEmbeddings, ShardSet, type FileSet, type ShardSetOptions } from '@facekit/io-npy'
+import type { CountedRuns } from './counted-runs.js'
 import { FAILURES_NAME, FailureLog } from './failure-log.js'
 
 /**
@@ -9,14 +18,22 @@ import { FAILURES_NAME, FailureLog } from './failure-log.js'
 export class MergedSet implements BatchWriter<EmbeddingBatch> {
   readonly #pending: PendingFiles
   readonly #earlier: FileSet
+  readonly #runs: CountedRuns | undefined
   readonly #rows: EarlierRows
   readonly #shards: ShardSet
   #failures: FailureLog | undefined
   result: (Committed & { files: string[] }) | undefined
 
-  constructor(pending: PendingFiles, earlier: FileSet, options: ShardSetOptions) {
+  /** @param runs that made the earlier rows, where that is recorded */
+  constructor(
+    pending: PendingFiles,
+    earlier: FileSet,
+    runs: CountedRuns | undefined,
+    options: ShardSetOptions,
+  ) {
     this.#pending = pending
     this.#earlier = earlier
+    this.#runs = runs
     this.#rows = new EarlierRows(earlier)
     this.#shards = new ShardSet(pending, options)
   }
@@ -29,17 +46,24 @@ export class MergedSet implements BatchWriter<EmbeddingBatch> {
     for (const [row, index] of batch.indices.entries()) {
       await this.#take(index)
       await this.#append(rowsOf(batch, row, row + 1))
+      this.#runs?.embed(index)
     }
     await this.#failures!.add(batch.failed ?? [])
   }
 
   async finish(): Promise<void> {
     await this.#take(Infinity)
-    const files = await this.#shards.finish()
+    const shards = await this.#shards.finish()
     await this.#failures!.close()
+    const files = [...shards, FAILURES_NAME]
+    if (this.#runs) {
+      const made = formatEmbeddingRuns({ files: shards, runs: this.#runs.runs })
+      await writeFile(this.#pending.path(EMBEDDING_RUNS_NAME), made)
+      files.push(EMBEDDING_RUNS_NAME)
+    }
     await checkUnchanged(this.#earlier)
     const committed = await this.#pending.commit()
-    this.result = { files: [...files, FAILURES_NAME], ...committed }
+    this.result = { files, ...committed }
   }
 
   async discard(): Promise<void> {

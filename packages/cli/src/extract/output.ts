@@ -1,17 +1,17 @@
 import { Readable, Writable, type Duplex } from 'node:stream'
-import { OptionError, PendingFiles, WriterStream } from '@facekit/core'
+import { OptionError, WriterStream, type PendingFiles } from '@facekit/core'
 import type { EmbeddingBatch, RunIdentity } from '@facekit/core'
 import type { Embedder } from '@facekit/embedder'
 import { writeArrow } from '@facekit/io-arrow'
-import { openFileSet, type ShardSetOptions } from '@facekit/io-npy'
+import type { ShardSetOptions } from '@facekit/io-npy'
 import { tap, type Tap } from '../flow.js'
-import { grouped } from '../progress.js'
-import { sayCommitted, sayKept, sayLeftover } from '../said-of-output.js'
+import { sayCommitted } from '../said-of-output.js'
 import { sinkInto } from '../standard-streams.js'
 import type { Talk } from '../talk.js'
-import { countFailures } from './failed-again.js'
-import { RecordedSet } from './recorded-set.js'
-import { inputIdentity, unmergedRows, type RunInput } from './run-identity.js'
+import { indicesFrom } from './indices-from.js'
+import type { RecordedSet } from './recorded-set.js'
+import { unmergedRows, type RunInput } from './run-identity.js'
+import type { RunStart } from './run-start.js'
 
 /** A place for the embeddings of a run, held before the model is opened, which may take minutes. */
 export interface ExtractOutput {
@@ -21,9 +21,9 @@ export interface ExtractOutput {
    * What the flow goes into, now that the model is known.
    *
    * @param identity of the run, without its input
-   * @param batchSize in use
+   * @param run what will be said of it beside the embeddings
    */
-  begin(embedder: Embedder, identity: RunIdentity, batchSize: number): Promise<OutputFlow>
+  begin(embedder: Embedder, identity: RunIdentity, run: RunStart): Promise<OutputFlow>
   /**
    * Releases the place; what has not appeared does not.
    *
@@ -56,53 +56,24 @@ export interface FolderOutputOptions extends RunInput {
   mergeEmbs: boolean
   /** What becomes of an unfinished run; see `PendingFiles`. */
   resume?: boolean | undefined
+  /** Whether these embeddings are added to those that are there. */
+  append?: boolean | undefined
+  /** Whether they take the place of those that are there; refused where neither is said. */
+  overwrite?: boolean | undefined
 }
 
-/** NPY files and `failed.ndjson` in a folder; they appear together. */
-export async function folderOutput(
-  folder: string,
-  options: FolderOutputOptions,
-  talk: Talk,
-  signal: AbortSignal | undefined,
-): Promise<ExtractOutput> {
-  const pending = await PendingFiles.in(folder, 'embeddings', { resume: options.resume })
-  sayLeftover(pending, talk)
-  let set: RecordedSet | undefined
-  return {
-    async begin({ dim, normalized }, rest) {
-      const identity = { ...(await inputIdentity(options, signal)), ...rest }
-      if (options.resume && pending.isFinishedRun(identity)) {
-        const [{ rows }, failed] = [await openFileSet(folder), await countFailures(folder)]
-        return nothingToDo(pending, { images: rows + failed, failed })
-      }
-      const checkpoints = pending.checkpoints(identity)
-      const sayResumed = (images: number) =>
-        talk.info(`Going on after ${grouped(images)} images, once their files are checked`)
-      const opened = (set = await RecordedSet.open(
-        pending,
-        checkpoints,
-        shardSetOptions(options, dim, normalized),
-        sayResumed,
-      ))
-      return flowInto(opened, talk)
-    },
-    async close(error) {
-      await pending.discard()
-      if (set) sayKept(pending, error, talk)
-    },
-  }
-}
-
-export function flowInto(set: RecordedSet, talk: Talk): OutputFlow {
+/** @param onCommitted called once all is where it belongs */
+export function flowInto(set: RecordedSet, talk: Talk, onCommitted = () => {}): OutputFlow {
   return {
     resumed: set.resumed,
-    listStages: [set.list.stage()],
+    listStages: [set.list.stage(), ...(set.firstIndex > 0 ? [indicesFrom(set.firstIndex)] : [])],
     stages: [],
     sink: new WriterStream(set),
     isCommitted: () => set.result !== undefined,
     async finish() {
       const { files, ...committed } = set.result!
       sayCommitted(committed, talk)
+      onCommitted()
       return files
     },
   }
@@ -136,7 +107,16 @@ export function nothingToDo(pending: PendingFiles, resumed: OutputFlow['resumed'
  *
  * @throws OptionError for a run that is to be gone on with: what went into a pipe is gone
  */
-export function streamOutput(stream: Writable, { resume }: FolderOutputOptions, talk: Talk): ExtractOutput {
+export function streamOutput(
+  stream: Writable,
+  { resume, append, overwrite }: FolderOutputOptions,
+  talk: Talk,
+): ExtractOutput {
+  if (append || overwrite) {
+    throw new OptionError(
+      `Expected --output for --${append ? 'append' : 'overwrite'} but the embeddings go to stdout`,
+    )
+  }
   if (resume) {
     throw new OptionError(
       'Expected --output for --resume but the embeddings go to stdout. A pipe cannot be gone on with.',

@@ -49,7 +49,7 @@ export async function partOutput(
   sayLeftover(pending, talk)
   let set: RecordedSet | undefined
   return {
-    async begin({ dim, normalized }, rest, batchSize) {
+    async begin({ dim, normalized }, rest, run) {
       const of = { 'the list': list.sha256, ...rest }
       await checkPartsAgree(folder, 'embeddings', part, of, !options.resume)
       const finished = options.resume ? await finishedPart(folder, 'embeddings', part, of) : undefined
@@ -59,18 +59,18 @@ export async function partOutput(
         return nothingToDo(pending, { images, failed })
       }
       const { splitThreshold, ...shardOptions } = shardSetOptions(options, dim, normalized)
-      const share = shareOfPart(part, list.entries, batchSize, splitThreshold)
+      const share = shareOfPart(part, list.entries, run.batchSize, splitThreshold)
       const entries = share.end - share.first
       await pending.checkRoomFor(namesOfShards(share, normalized))
       const checkpoints = pending.checkpoints({ ...of, '--part': sayPart(part) })
       const opened = (set = await RecordedSet.open(
         pending,
         checkpoints,
-        { ...shardOptions, splitThreshold, place: share, part: { part, of, entries } },
+        { ...shardOptions, splitThreshold, place: share, run, part: { part, of, entries } },
         (images) => talk.info(`Going on after ${grouped(images)} images, once their files are checked`),
       ))
       talk.info(`Part ${sayPart(part)}: ${grouped(entries)} of ${grouped(list.entries)} images`)
-      const source = readWrittenList(list, { ...share, batchSize })
+      const source = readWrittenList(list, { ...share, batchSize: run.batchSize })
       return { ...flowInto(opened, talk), source, total: entries }
     },
     async close(error) {
@@ -118,12 +118,19 @@ async function holdsWholeSet(folder: string): Promise<boolean> {
 /** @throws OptionError for what a part cannot be combined with */
 export function checkPartOptions(
   output: unknown,
-  retryFailed: boolean | undefined,
+  {
+    retryFailed,
+    append,
+    overwrite,
+  }: { retryFailed?: boolean | undefined } & Pick<FolderOutputOptions, 'append' | 'overwrite'>,
 ): asserts output is string {
   if (typeof output !== 'string')
     throw new OptionError('Expected --output for --part: the folder that all parts share')
   if (retryFailed)
     throw new OptionError('Expected --part or --retry-failed, not both: make the part anew with --no-resume')
+  if (append) throw new OptionError('Expected --part or --append, not both: parts are a set of their own')
+  if (overwrite)
+    throw new OptionError('Expected --part or --overwrite, not both: without --resume a part is made anew')
 }
 
 function wholeSet(folder: string): FacekitError {

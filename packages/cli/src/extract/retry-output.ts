@@ -1,9 +1,9 @@
-import { dirname } from 'node:path'
 import {
   FacekitError,
   identityDifferences,
   partsIn,
   PendingFiles,
+  readEmbeddingRuns,
   sayPart,
   WriterStream,
   type Part,
@@ -12,10 +12,12 @@ import { openFileSet } from '@facekit/io-npy'
 import { grouped } from '../progress.js'
 import { sayCommitted, sayLeftover } from '../said-of-output.js'
 import type { Talk } from '../talk.js'
+import { withoutAppending } from './appending.js'
+import { CountedRuns } from './counted-runs.js'
 import { countFailures, failedAgain } from './failed-again.js'
 import { MergedSet } from './merged-set.js'
 import { nothingToDo, shardSetOptions, type ExtractOutput, type FolderOutputOptions } from './output.js'
-import { withoutInput } from './run-identity.js'
+import { listFolderOf, withoutInput } from './run-identity.js'
 
 /**
  * The embeddings of an earlier run, into which those are merged of images that had failed and do not fail any more.
@@ -34,24 +36,25 @@ export async function retryOutput(
   try {
     const earlier = pending.earlierIdentity
     if (!earlier) throw unknownRun(folder)
-    const { rest, read, isList, folder: meantFrom } = withoutInput(earlier)
+    const { rest, read, folder: meantFrom } = withoutInput(earlier)
     if (meantFrom !== undefined && meantFrom !== process.cwd())
       throw differentRun(folder, [`the working directory was ${meantFrom} and is ${process.cwd()}`])
     const set = await openFileSet(folder)
     const count = await countFailures(folder)
     talk.info(count > 0 ? `Trying again ${grouped(count)} images that failed` : `Nothing failed in ${folder}`)
-    const listFolder = !isList ? undefined : read.input === '-' ? process.cwd() : dirname(read.input)
+    const made = await readEmbeddingRuns(folder)
+    const runs = made && new CountedRuns(made.runs)
     return {
       read,
-      async begin({ dim, normalized }, identity, batchSize) {
-        const differences = identityDifferences(rest, identity)
+      async begin({ dim, normalized }, identity, { batchSize }) {
+        const differences = identityDifferences(...withoutAppending(rest, identity))
         if (differences.length > 0) throw differentRun(folder, differences)
         pending.identify(earlier)
         if (count === 0) return nothingToDo(pending, { images: set.rows, failed: 0 })
-        const merged = new MergedSet(pending, set, shardSetOptions(options, dim, normalized))
+        const merged = new MergedSet(pending, set, runs, shardSetOptions(options, dim, normalized))
         return {
           resumed: { images: set.rows, failed: 0 },
-          source: failedAgain(folder, batchSize, listFolder),
+          source: failedAgain(folder, batchSize, (index) => listFolderOf(runs?.of(index) ?? read)),
           total: set.rows + count,
           listStages: [],
           stages: [],

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import { isAbsolute, resolve } from 'node:path'
+import { dirname, isAbsolute, resolve } from 'node:path'
 import { hashFile, type Device, type RunIdentity } from '@facekit/core'
 import type { Embedder } from '@facekit/embedder'
 import type { FilledExtractOptions } from './run.js'
@@ -41,19 +41,32 @@ export async function inputIdentity(
 export function withoutInput(identity: RunIdentity): {
   rest: RunIdentity
   read: RunInput
-  isList: boolean
   folder: string | undefined
 } {
   const {
     [INPUT.input]: input = '-',
-    [INPUT.list]: list,
+    [INPUT.list]: _list,
     [INPUT.column]: column,
     [INPUT.folder]: folder,
     ...rest
   } = identity
   const read = { input: String(input), listColumn: column === undefined ? undefined : Number(column) }
-  const isList = list !== undefined || input === '-' || !isFolder(read.input)
-  return { rest, read, isList, folder: folder === undefined ? undefined : String(folder) }
+  return { rest, read, folder: folder === undefined ? undefined : String(folder) }
+}
+
+/** Whether an identity tells all images of the input and their order. */
+export function hasListHash(identity: RunIdentity): boolean {
+  return INPUT.list in identity
+}
+
+/** What relative paths in the output are meant from; undefined where all are absolute. */
+export function workingFolderOf({ [INPUT.folder]: folder }: RunIdentity): string | undefined {
+  return folder === undefined ? undefined : String(folder)
+}
+
+/** An identity of which relative paths are meant from a folder, if there is one. */
+export function withWorkingFolder(identity: RunIdentity, folder: string | undefined): RunIdentity {
+  return folder === undefined ? identity : { ...identity, [INPUT.folder]: folder }
 }
 
 /**
@@ -84,6 +97,12 @@ export function modelIdentity(
     '--provider': devices[0]?.provider ?? 'cpu',
     ...setIdentity(options),
   }
+}
+
+/** What relative paths of an input are meant from; undefined for a folder of images. */
+export function listFolderOf({ input }: { input: string }): string | undefined {
+  if (input === '-') return process.cwd()
+  return isFolder(input) ? undefined : dirname(input)
 }
 
 function isFolder(input: string): boolean {

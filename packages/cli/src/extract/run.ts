@@ -14,10 +14,12 @@ import type { WeightsOptions } from '../weights/options.js'
 import { canBeReadAgain, countImages, expectImages } from './count-images.js'
 import { describePassedOver } from './passed-over.js'
 import { someEmbedded } from './some-embedded.js'
-import { folderOutput, streamOutput, type ExtractOutput } from './output.js'
+import { folderOutput } from './folder-output.js'
+import { streamOutput, type ExtractOutput } from './output.js'
 import { checkPartOptions, partOutput } from './part-output.js'
 import { retryOutput } from './retry-output.js'
 import { modelIdentity } from './run-identity.js'
+import { runStart, sayPixels } from './run-start.js'
 
 /** What `extract` is asked for. What has a default may be left out. */
 export interface ExtractOptions extends WeightsOptions {
@@ -47,8 +49,14 @@ export interface ExtractOptions extends WeightsOptions {
   resume?: boolean | undefined
   /** Whether to try again what failed in the run that made the output; the input is not read then. */
   retryFailed?: boolean | undefined
+  /** Whether to add the embeddings to those that are in the output folder; those that are there are refused if undefined. */
+  append?: boolean | undefined
+  /** Whether to replace those that are in the output folder. */
+  overwrite?: boolean | undefined
   /** Which part of the images is embedded; all if undefined. */
   part?: Part | undefined
+  /** The words after the program's name, for `run.json`; none where a program calls. */
+  command?: readonly string[] | undefined
 }
 
 /** With what was left out. */
@@ -124,11 +132,13 @@ async function run(
   const batchSize = options.batchSize === 'auto' ? autoBatch(embedder, devices) : options.batchSize
   const { width, height, freeSize, dim, normalized } = embedder
   const size = `${width}×${height} pixels${freeSize && !options.size ? ' (the model leaves its size free: see --size)' : ''}`
-  talk.info(`${options.weights}: ${size} to ${dim} numbers, ${where}, ${batchSize} images at once`)
+  talk.info(
+    `${options.weights}: ${size} to ${dim} numbers, ${sayPixels(embedder.pixels)}, ${where}, ${batchSize} images at once`,
+  )
 
   const { input, listColumn } = options
   const identity = modelIdentity(options, embedder, devices, batchSize)
-  const target = await output.begin(embedder, identity, batchSize)
+  const target = await output.begin(embedder, identity, runStart(options, embedder, devices, batchSize))
   const startMs = Date.now()
   const progress = new Progress('extract', 'images', target.resumed.images)
   let { failed } = target.resumed
@@ -201,9 +211,9 @@ async function outputOf(
   talk: Talk,
   signal: AbortSignal | undefined,
 ): Promise<ExtractOutput> {
-  const { output, resume, retryFailed, part } = options
+  const { output, resume, retryFailed, append, overwrite, part } = options
   if (part) {
-    checkPartOptions(output, retryFailed)
+    checkPartOptions(output, options)
     return partOutput(output, part, options, talk, signal)
   }
   if (!retryFailed)
@@ -214,6 +224,8 @@ async function outputOf(
     throw new OptionError('Expected --output for --retry-failed: the folder of an earlier extract')
   // What it does is not recorded: it is little beside what was done before.
   if (resume) throw new OptionError('Expected --retry-failed or --resume, not both')
+  if (append || overwrite)
+    throw new OptionError(`Expected --retry-failed or --${append ? 'append' : 'overwrite'}, not both`)
   return retryOutput(output, options, talk)
 }
 

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import type { EmbeddingModel } from '@facekit/core'
 import type { FileSet } from '@facekit/io-npy'
 import type { LabelRunStart } from '@facekit/labels'
 import { ownVersion } from '../own-version.js'
@@ -13,6 +14,8 @@ export interface RunStartOptions extends LabelEdgesOptions {
   input: string | undefined
   /** Folder of the edges; undefined where they go. */
   edges: string | undefined
+  /** What made the embeddings; null where that is not recorded. */
+  model: EmbeddingModel | null
 }
 
 /** What is said of a run beside its labels. */
@@ -22,6 +25,7 @@ export function runStart(options: RunStartOptions, { rows }: FileSet, survey: Su
     startMs,
     input,
     edges,
+    model,
     method,
     clusterThresh,
     removeDuplicates,
@@ -35,6 +39,7 @@ export function runStart(options: RunStartOptions, { rows }: FileSet, survey: Su
     input: input === undefined ? null : resolve(input),
     edges: edges === undefined ? null : resolve(edges),
     embeddings: survey.fingerprint,
+    model,
     method,
     clusterThresh,
     duplicateThresh: removeDuplicates ? duplicateThresh : null,

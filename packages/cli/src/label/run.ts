@@ -2,6 +2,7 @@ import { checkEdges, EdgeError, openEdges } from '@facekit/edges'
 import { openFileSet } from '@facekit/io-npy'
 import { openLabels, type LabelSummary } from '@facekit/labels'
 import { LABEL_DEFAULTS, withDefaults } from '../defaults.js'
+import { modelOf } from '../embedding-model.js'
 import { orStopped } from '../interruption.js'
 import { defaultMemoryLimit, labelMemory } from '../memory.js'
 import { grouped } from '../progress.js'
@@ -55,6 +56,7 @@ export async function label(
   const wish = withDefaults(given, { ...LABEL_DEFAULTS, memoryLimit: defaultMemoryLimit() })
   await settleInput(wish.input, talk)
   const set = await orStopped(openFileSet(wish.input), signal)
+  const model = await modelOf(set, talk)
   const parts = await orStopped(findParts(wish.edges, talk), signal)
   const there = parts ?? (await orStopped(openEdges(wish.edges), signal))
   const notOf = whyNotOf(set, there)
@@ -76,7 +78,7 @@ export async function label(
     const edges = parts ? await joinParts(parts, wish.memoryLimit, talk, signal) : await openEdges(wish.edges)
     talk.info(`${grouped(set.rows)} embeddings of ${set.dim} numbers, ${grouped(edges.edges)} edges`)
     await checkEdges(edges, signal)
-    const run = runStart({ ...options, startMs }, set, survey)
+    const run = runStart({ ...options, startMs, model }, set, survey)
     const labelled = { ...options, earlier }
     const summary = await labelEdges(set, edges, survey.unusable, labelled, pending, run, talk, signal)
     return {

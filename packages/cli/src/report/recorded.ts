@@ -1,4 +1,5 @@
 import { identityIn } from '@facekit/core'
+import { withoutAppending } from '../extract/appending.js'
 
 /**
  * What is known of how embeddings were made: the hash of the model, and the options that `extract` records in
@@ -6,10 +7,8 @@ import { identityIn } from '@facekit/core'
  */
 export async function recordedOf(folder: string): Promise<Map<string, string>> {
   const identity = await identityIn(folder, 'embeddings').catch(() => undefined)
+  const [recorded] = withoutAppending(identity ?? {}, {})
   return new Map(
-    Object.entries(identity ?? {}).map(([name, value]) => [
-      name === 'the model' ? 'Model' : name,
-      String(value),
-    ]),
+    Object.entries(recorded).map(([name, value]) => [name === 'the model' ? 'Model' : name, String(value)]),
   )
 }

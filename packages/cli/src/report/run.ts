@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { isAbsolute, join, resolve } from 'node:path'
-import { PendingFiles, type LabelRun } from '@facekit/core'
+import { PendingFiles, readEmbeddingRuns, type LabelRun } from '@facekit/core'
 import { checkEdges, EdgeError, type EdgeSet } from '@facekit/edges'
 import { calibrate, findBridges } from '@facekit/graph'
 import { openFileSet, UnitRows } from '@facekit/io-npy'
@@ -94,6 +94,7 @@ export async function report(
       labels,
       run,
       recorded: input === undefined ? new Map() : await recordedOf(input),
+      extracts: input === undefined ? [] : ((await readEmbeddingRuns(input))?.runs ?? []),
       embeddings,
       edges,
       strangers: embeddings && (await calibrate(embeddings, { seed: options.seed, signal })),

@@ -4,6 +4,7 @@ import type { DeviceWish } from '@facekit/devices'
 import type { ENGINES } from '@facekit/index-faiss'
 import { openFileSet } from '@facekit/io-npy'
 import { SEARCH_DEFAULTS, withDefaults } from '../defaults.js'
+import { modelOf } from '../embedding-model.js'
 import { orStopped } from '../interruption.js'
 import { defaultMemoryLimit } from '../memory.js'
 import { grouped } from '../progress.js'
@@ -73,6 +74,7 @@ export async function search(
   const chosen = await orStopped(chooseSearch(options.engine, options.device), signal)
   await settleInput(options.input, talk)
   const set = await orStopped(openFileSet(options.input), signal)
+  await modelOf(set, talk)
   const pending = await PendingFiles.in(options.output, 'edges', {
     resume: options.resume,
     part,

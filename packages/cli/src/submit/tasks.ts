@@ -13,7 +13,7 @@ const FLAGS_OF: Readonly<Record<Stage, Flags>> = {
 
 /** What the scripts say themselves, and what is for people who watch. */
 const NOT_PASSED_ON = new Set(
-  'input output edges part parts resume retry-failed dry-run quiet json'.split(' '),
+  'input output edges part parts resume append overwrite retry-failed dry-run quiet json'.split(' '),
 )
 
 /** Flags of all stages, as they are typed: each stage looks at its own, and has its own defaults. */

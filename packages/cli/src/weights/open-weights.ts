@@ -1,5 +1,5 @@
-import { OptionError, type Device } from '@facekit/core'
-import { openEmbedder, type Embedder } from '@facekit/embedder'
+import { OptionError, pixelNormalization, type Device } from '@facekit/core'
+import { openEmbedder, type Embedder, type EmbedderOptions } from '@facekit/embedder'
 import { isTorchFile, type Precision } from '@facekit/iresnet'
 import type { Talk } from '../talk.js'
 import { chooseIresnetOutput } from './choose-output.js'
@@ -30,7 +30,7 @@ export interface OpenWeightsOptions extends FilledWeightsOptions {
  * @throws FacekitError
  */
 export async function openWeights(options: OpenWeightsOptions, talk: Talk): Promise<Embedder> {
-  const { weights, precision, devices, deviceBatch, signal } = options
+  const { weights, precision, devices, deviceBatch } = options
   const running = {
     devices,
     ...(deviceBatch !== undefined && { deviceBatch }),
@@ -56,6 +56,18 @@ export async function openWeights(options: OpenWeightsOptions, talk: Talk): Prom
       size,
     })
   }
+  const { pixelMean: mean, pixelStd: std, channels = 'rgb' } = options
+  const embedder = await openConverted(options, running, talk)
+  // The graph that the weights were turned into does it, as it was told.
+  return { ...embedder, pixels: { ...pixelNormalization({ mean, std }), channels } }
+}
+
+async function openConverted(
+  options: OpenWeightsOptions,
+  running: Partial<EmbedderOptions>,
+  talk: Talk,
+): Promise<Embedder> {
+  const { weights, precision, devices, signal } = options
   const calibration = pictureSource(options.calibration)
   const once = sayingOnce(talk)
   const convert = async (wanted: Precision) =>

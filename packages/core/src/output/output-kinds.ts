@@ -18,7 +18,7 @@ export const OUTPUT_KINDS = {
   },
   embeddings: {
     files:
-      /^(?:final_(?:fpaths|indices|embs|embs_norm)\.npy|(?:fpaths|indices|embs|embs_norm)_\d+\.npy|failed\.ndjson|part_\d+_of_\d+\.(?:json|failed\.ndjson))$/,
+      /^(?:final_(?:fpaths|indices|embs|embs_norm)\.npy|(?:fpaths|indices|embs|embs_norm)_\d+\.npy|failed\.ndjson|run\.json|part_\d+_of_\d+\.(?:json|failed\.ndjson))$/,
     folders: NONE,
     filesInFolders: NONE,
   },

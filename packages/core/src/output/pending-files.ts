@@ -277,9 +277,13 @@ export class PendingFiles {
       const path = join(this.output, name)
       const foreign = await whyForeign(this.kind, this.earlierFiles, name, path)
       if (foreign === undefined) continue
+      const [owner] =
+        [...this.#record].find(([, { files }]) => !this.earlierFiles.has(name) && files.has(name)) ?? []
       throw new FacekitError(
         'OUTPUT_EXISTS',
-        `Expected room for ${path} but what stands there ${foreign}. Move it away, or choose another folder for the output.`,
+        owner
+          ? `Expected room for ${path} but it is of the ${owner} that are there. Choose another folder for the ${this.kind}.`
+          : `Expected room for ${path} but what stands there ${foreign}. Move it away, or choose another folder for the output.`,
       )
     }
   }

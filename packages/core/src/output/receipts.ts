@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parseEmbeddingRun, type EmbeddingRun } from '../embedding-run.js'
 import { FacekitError } from '../errors.js'
 import { isNameOf, isOutputKind, type OutputKind } from './output-kinds.js'
 import { nameOfPart, parsePartName, sayPart, type Part } from './part.js'
@@ -20,6 +21,8 @@ export interface Receipt {
   /** Of work, over all runs that it took. */
   seconds: number
   files: readonly PartFile[]
+  /** What made it, where it holds embeddings and says so. */
+  run?: EmbeddingRun
 }
 
 /** A file of a part, as its receipt says it. */
@@ -39,7 +42,7 @@ export function receiptName(part: Part): string {
 }
 
 /** A receipt as the JSON text of its file. */
-export function formatReceipt({ kind, part, of, counts, seconds, files }: Receipt): string {
+export function formatReceipt({ kind, part, of, counts, seconds, files, run }: Receipt): string {
   const receipt = {
     version: VERSION,
     kind,
@@ -49,6 +52,7 @@ export function formatReceipt({ kind, part, of, counts, seconds, files }: Receip
     counts,
     seconds: Number(seconds.toFixed(3)),
     files,
+    ...(run && { run }),
   }
   return `${JSON.stringify(receipt, undefined, 2)}\n`
 }
@@ -220,7 +224,7 @@ function partMissing(folder: string, kind: OutputKind, of: number, missing: read
 function parse(text: string, kind: OutputKind, expected: Part): Receipt {
   const receipt = JSON.parse(text) as unknown
   if (!isObject(receipt)) throw new Error('it holds no receipt')
-  const { version, part: number, parts, of, counts, seconds, files } = receipt
+  const { version, part: number, parts, of, counts, seconds, files, run } = receipt
   if (typeof version === 'number' && version > VERSION)
     throw new Error(`it is of version ${version}, of a facekit that is newer than this one`)
   if (version !== VERSION || typeof receipt['kind'] !== 'string' || !isOutputKind(receipt['kind']))
@@ -230,12 +234,13 @@ function parse(text: string, kind: OutputKind, expected: Part): Receipt {
     throw new Error(`it is of part ${String(number)}/${String(parts)}`)
   if (!isCounts(counts) || typeof seconds !== 'number' || !Array.isArray(files))
     throw new Error('something is missing in it')
-  const known = files.map((file: unknown) => {
+  const partFiles = files.map((file: unknown) => {
     if (!isPartFile(file) || !isNameOf(kind, file.name))
       throw new Error('it names a file that is none of a part')
     return file
   })
-  return { kind, part: expected, of: parseIdentity(of), counts, seconds, files: known }
+  const known = { kind, part: expected, of: parseIdentity(of), counts, seconds, files: partFiles }
+  return run === undefined ? known : { ...known, run: parseEmbeddingRun(run) }
 }
 
 function isCounts(value: unknown): value is Record<string, number> {

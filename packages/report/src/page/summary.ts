@@ -1,5 +1,6 @@
 import type { ReportFacts } from '../gather/gather.js'
-import { LOW_COHESION } from '../limits.js'
+import type { EmbeddingRun } from '@facekit/core'
+import { LIMITS, LOW_COHESION } from '../limits.js'
 import type { ReportSources } from '../sources.js'
 import { shortText } from './face.js'
 import { runTogetherAt } from './distributions.js'
@@ -10,7 +11,7 @@ import { facts, type Section } from './section.js'
 const UNKNOWN = html`<span class="unknown">not recorded</span>`
 
 export function summarySection(sources: ReportSources, report: ReportFacts): Section {
-  const { run, recorded, strangers, edges } = sources
+  const { run, recorded, extracts, strangers, edges } = sources
   const { classes, failures } = report
   const { rows, labelled, duplicates, singletons, sizes } = classes
   const unusable = rows - labelled - duplicates
@@ -45,10 +46,7 @@ export function summarySection(sources: ReportSources, report: ReportFacts): Sec
             ['Strangers end at', strangers?.threshold.toFixed(3)],
             ['Edges', edges && `${grouped(edges.edges)} from ${edges.floor.toFixed(3)} up`],
             ['Unusable embeddings', unusable > 0 ? grouped(unusable) : undefined],
-            [
-              'Made',
-              run ? html`<time datetime="${run.startedAt}">${dateText(run.startedAt)}</time>` : UNKNOWN,
-            ],
+            ['Made', run ? timeMarkup(run.startedAt) : UNKNOWN],
             ['Took', run ? duration(run.seconds) : UNKNOWN],
             ['facekit', run?.facekit ?? UNKNOWN],
           ])}
@@ -56,11 +54,37 @@ export function summarySection(sources: ReportSources, report: ReportFacts): Sec
         <div>
           <h3>Embeddings</h3>
           ${recorded.size > 0 ? facts([...recorded].map(([name, value]) => [name, shortText(value)] as const)) : UNKNOWN}
+          ${extracts.length > 0 && extractFacts(extracts)}
         </div>
       </div>
-      <h3>Command</h3>
-      ${run && run.command.length > 0 ? html`<pre><code>${commandMarkup(run.command)}</code></pre>` : UNKNOWN}`,
+      <h3>Commands</h3>
+      ${extracts
+        .filter(({ command }) => command.length > 0)
+        .slice(-LIMITS.extracts)
+        .map(({ command }) => commandLine(command))}
+      ${run && run.command.length > 0 ? commandLine(run.command) : UNKNOWN}`,
   }
+}
+
+/** Of all runs that made the embeddings: those of parts went on side by side. */
+function extractFacts(extracts: readonly EmbeddingRun[]): Html {
+  const sum = (of: (run: EmbeddingRun) => number) => extracts.reduce((all, run) => all + of(run), 0)
+  const last = extracts.reduce((latest, run) => (run.startedAt > latest.startedAt ? run : latest))
+  return facts([
+    ['Runs', extracts.length > 1 ? grouped(extracts.length) : undefined],
+    ['Images', grouped(sum(({ images }) => images))],
+    ['Made', timeMarkup(last.startedAt)],
+    ['Took', duration(sum(({ seconds }) => seconds))],
+    ['facekit', shortText(last.facekit)],
+  ])
+}
+
+function timeMarkup(iso: string): Html {
+  return html`<time datetime="${iso}">${dateText(iso)}</time>`
+}
+
+function commandLine(words: readonly string[]): Html {
+  return html`<pre><code>${commandMarkup(words)}</code></pre>`
 }
 
 /** Where strangers end differs by less from one draw to another. */
