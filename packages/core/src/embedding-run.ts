@@ -105,7 +105,11 @@ export function parseEmbeddingRun(value: unknown): EmbeddingRun {
   return run as unknown as EmbeddingRun
 }
 
-/** @throws Error that says which field is wrong */
+/**
+ * Checks what was read from JSON.
+ *
+ * @throws Error that says which field is wrong
+ */
 export function parseEmbeddingModel(value: unknown): EmbeddingModel {
   const model = Object(value) as Record<string, unknown>
   const wrong = wrongField(MODEL_FIELDS, model)

@@ -18,6 +18,7 @@ export interface EmbeddingRuns {
   runs: readonly EmbeddingRun[]
 }
 
+/** The JSON text of `run.json`. */
 export function formatEmbeddingRuns({ files, runs }: EmbeddingRuns): string {
   return `${JSON.stringify({ version: VERSION, files, runs }, undefined, 2)}\n`
 }

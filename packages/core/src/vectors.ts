@@ -36,6 +36,11 @@ export async function readRows(
   }
 }
 
+/**
+ * Rows of embeddings by their numbers, each dim × float32 of length 1.
+ *
+ * @param rows in any order
+ */
 export async function readVectors(
   embeddings: EmbeddingReader,
   rows: Iterable<number>,
@@ -46,6 +51,7 @@ export async function readVectors(
   return vectors
 }
 
+/** The inner product of two vectors of the same length, summed in one order everywhere. */
 export function dot(a: Float32Array, b: Float32Array): number {
   // Four sums: additions of one have to wait for one another.
   let [s0, s1, s2, s3] = [0, 0, 0, 0]
@@ -60,6 +66,7 @@ export function dot(a: Float32Array, b: Float32Array): number {
   return s0 + s1 + (s2 + s3)
 }
 
+/** Adds a vector to another one of the same length. */
 export function add(into: Float32Array, vector: Float32Array): void {
   for (let i = 0; i < into.length; i++) into[i]! += vector[i]!
 }

@@ -20,6 +20,7 @@ const CHAIN_SHARE = 0.3
 /** In smaller classes these are pairs of few images. */
 const LEAST_CHAIN = 20
 
+/** The largest class of a clustering, and what tells whether it is one person. */
 export interface LargestClass {
   class: string
   images: number

@@ -47,13 +47,25 @@ const PROMISES: Readonly<Record<string, readonly (readonly [file: string, test: 
     ],
 
   // Outputs
-  '`extract --output` writes `final_fpaths.npy` (unicode), `final_indices.npy` (int64, position in the input), `final_embs.npy` or `final_embs_norm.npy` (float32, n×dim), or `fpaths_{i}.npy`, `indices_{i}.npy`, `embs_{i}.npy` or `embs_norm_{i}.npy` where the set is split; and `failed.ndjson`, one line (`index`, `path`, `reason`) per image that could not be decoded, or whose embedding holds NaN or infinity.':
+  '`extract --output` writes `final_fpaths.npy` (unicode), `final_indices.npy` (int64, position in the input), `final_embs.npy` or `final_embs_norm.npy` (float32, n×dim), or `fpaths_{i}.npy`, `indices_{i}.npy`, `embs_{i}.npy` or `embs_norm_{i}.npy` where the set is split; and `failed.ndjson`, one line (`index`, `path`, `reason`) per image that could not be decoded, or whose embedding holds NaN or infinity; and `run.json`: what made them, one entry for each input: version, command line, model with SHA-256, mean, std, counts, seconds (of parts, in each receipt).':
     [
       ['cli/test/pipeline.test.ts', 'writes the contract’s files, rows in the order of the input'],
       ['cli/test/pipeline.test.ts', 'splits, and writes a set per batch, under the contract’s names'],
       ['io-npy/test/numpy.test.ts', 'a file set, empty or not'],
       ['cli/test/pipeline.test.ts', 'takes an image whose embedding is no numbers for one that failed'],
+      ['cli/test/append.test.ts', 'says what made them'],
     ],
+  '`extract` never replaces embeddings unasked: `--overwrite` does, `--append` adds to them.': [
+    ['cli/test/append.test.ts', 'are refused unless it is said what becomes of them: %j'],
+    ['cli/test/append.test.ts', 'are replaced by --overwrite, which says what it replaced'],
+    ['cli/test/append.test.ts', 'gives of a %s set what one extract of both lists gives'],
+  ],
+  'An append that dies leaves the set of before, and goes on with `--resume`.': [
+    [
+      'cli/test/append.test.ts',
+      'at any step, of a %s set, leaves the old set or the new one, and comes to the same',
+    ],
+  ],
   'A folder that cannot be listed is one line of `failed.ndjson`, at the position where it stood, and a warning; so is, without a warning, each image whose name is not UTF-8.':
     [
       ['cli/test/inputs.test.ts', 'goes on where a folder in it cannot be listed'],
@@ -68,9 +80,11 @@ const PROMISES: Readonly<Record<string, readonly (readonly [file: string, test: 
   '`cluster` writes, with C classes and D images that stay (`12K` for 12,345):': [
     ['labels/test/label-files.test.ts', '%i classes of %i images'],
   ],
-  '`fr_train_{C}_class_{D}_data_classes.npy`: names of the classes, `group_0000` the largest;': [
-    ['cli/test/pipeline.test.ts', 'finds the people and the duplicates, in the contract’s files'],
-  ],
+  '`fr_train_{C}_class_{D}_data_classes.npy`: names of the classes, by number; `group_0000` the largest, unless names were kept;':
+    [
+      ['cli/test/pipeline.test.ts', 'finds the people and the duplicates, in the contract’s files'],
+      ['labels/test/keep-names.test.ts', 'are in all files, with gaps'],
+    ],
   "`fr_train_{C}_class_{D}_data_data_list.npy`: `{'folder': class, 'file_path': path}` per image that stays, in the order of the input (`np.load(…, allow_pickle=True)`);":
     [
       ['cli/test/pipeline.test.ts', 'finds the people and the duplicates, in the contract’s files'],
@@ -79,11 +93,16 @@ const PROMISES: Readonly<Record<string, readonly (readonly [file: string, test: 
   '`clustering_result.txt`: how many classes have how many images;': [
     ['labels/test/label-files.test.ts', 'with removedDuplicates %s'],
   ],
-  "`assignments.parquet`: every image with `path`, `index`, `class`, `duplicate_of`, for DuckDB or pandas: `select class, count(*) from 'labels/assignments.parquet' group by class`;":
+  "`assignments.parquet`: every image with `path`, `index`, `class`, `duplicate_of`, for DuckDB or pandas: `select class, count(*) from 'labels/assignments.parquet' where class is not null group by class order by 2 desc`;":
     [['labels/test/assignments.test.ts', 'it(']],
-  '`group_0000/` and so on: previews of the largest classes, named as the classes are;': [
-    ['labels/test/previews.test.ts', 'of the largest %i of 3 classes'],
-  ],
+  '`group_0000/` and so on: previews of the largest classes, named as the classes are: the five most typical images, then the five least;':
+    [
+      ['labels/test/previews.test.ts', 'of the largest %i of 3 classes'],
+      [
+        'labels/test/previews.test.ts',
+        'show the five most typical images of a class and the five least, and decode no others',
+      ],
+    ],
   '`edges/`: what `search` writes, unless `--no-keep-edges` is given.': [
     ['cli/test/stored-edges.test.ts', 'are those of a full run, byte for byte: of people'],
     [
@@ -97,9 +116,29 @@ const PROMISES: Readonly<Record<string, readonly (readonly [file: string, test: 
       ['edges/test/edge-set.test.ts', 'are found by their size, or by what is in them'],
       ['cli/test/stored-edges.test.ts', 'searches where embeddings have changed'],
     ],
-  '`run.json`: what made them: version, command line, thresholds, method, counts, seconds;': [
-    ['labels/test/read-labels.test.ts', 'says what made the labels'],
-  ],
+  '`run.json`: what made them: version, command line, the model of the embeddings, thresholds, method, counts, seconds, and the number of the next new class;':
+    [
+      ['labels/test/read-labels.test.ts', 'says what made the labels'],
+      ['cli/test/append.test.ts', 'goes into that of labels, where it is there'],
+    ],
+  '`duplicates.csv`: each removed image, the image that stays, their cosine, both positions in the input; not with `--no-remove_duplicates`;':
+    [
+      [
+        'labels/test/duplicates.test.ts',
+        'names each removed image, what stays in its place, and their cosine, in the order of the rows',
+      ],
+      [
+        'labels/test/duplicates.test.ts',
+        'is a head alone where there are none, and not there where nobody looked for them',
+      ],
+    ],
+  '`changes.csv`, where names of earlier labels were kept: `earlier,now,change,images`, what was kept, merged, split and new;':
+    [['labels/test/keep-names.test.ts', 'go by the rule, week after week']],
+  "**Names stay.** Where images were added to those that the labels in the folder are of, and from then on, a class keeps the name of the earlier class of which it holds most images, unless another class holds more of that one's; other classes get numbers that were never given.":
+    [
+      ['labels/test/keep-names.test.ts', 'go by the rule, week after week'],
+      ['cli/test/kept-names.test.ts', 'leave persons their names, and new ones get new names'],
+    ],
   'A part leaves `part_{i}_of_{n}.json`, which says what it is, beside its shards (`embs_{j}.npy` and so on, numbered through all parts) and `part_{i}_of_{n}.failed.ndjson`; of edges, `part_{i}_of_{n}.parquet`, until they are joined.':
     [
       ['cli/test/extract-parts.test.ts', 'of a list in %i are the rows, failures and labels of one run'],
@@ -173,7 +212,7 @@ const PROMISES: Readonly<Record<string, readonly (readonly [file: string, test: 
     ['cli/test/resume-extract.test.ts', 'cannot be gone on with'],
   ],
 
-  '**Only what facekit made is replaced or removed.** `extract`, `search` and `cluster` each keep a record of the files that they made, with their sizes, in `.facekit.json` beside them; the next run into the same folder takes the place of exactly these, and says which files of other names it removed.':
+  '**Only what facekit made is replaced or removed.** `extract`, `search` and `cluster` each keep a record of the files that they made, with their sizes, in `.facekit.json` beside them; the next run into the same folder, of `extract` with `--overwrite` or `--append`, takes the place of exactly these, and says which files of other names it removed.':
     [
       [
         'cli/test/pipeline.test.ts',
@@ -190,6 +229,9 @@ const PROMISES: Readonly<Record<string, readonly (readonly [file: string, test: 
     ],
   '`convert` writes one file, in place of a file that is there, but never of its weights, a device or a pipe.':
     [['cli/test/weights.test.ts', 'replaces neither the weights nor what is no file']],
+  'Embeddings and labels each have a `run.json`, and a folder of their own.': [
+    ['cli/test/append.test.ts', 'is not that of labels: the folder is not shared'],
+  ],
   'Previews inside the input of `extract` are known by that record and left out, with a line that says so.': [
     ['cli/test/commits.test.ts', 'previews inside the input do not become input'],
   ],

@@ -35,7 +35,7 @@ export const LABEL_FLAGS = {
   'keep-names': {
     type: 'boolean',
     describe:
-      'Classes keep the names of the labels that are there; --no-keep-names numbers them by size  [default: where images were added to those of the labels, and from then on]',
+      'Classes keep the names of the labels that are there; --no-keep-names numbers them by size  [default: where images were added, and from then on]',
   },
   'names-of': {
     type: 'string',
