@@ -28,10 +28,12 @@ export class Progress {
     return this.#endMs !== undefined
   }
 
+  /** Stops the clock: the rate stays what it was. */
   finish(): void {
     this.#endMs = Date.now()
   }
 
+  /** One line for people: how far it is, how fast, and how long it takes, or took. */
   describe(): string {
     const seconds = ((this.#endMs ?? Date.now()) - this.#startMs) / 1000
     const rate = (this.count - this.#from) / Math.max(0.001, seconds)

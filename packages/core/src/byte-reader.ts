@@ -16,7 +16,7 @@ const LINE_FEED = 0x0a
 
 /**
  * Reads an input from front to back in small items. `prefetch` waits for the input; the others take what it brought,
- * so that a loop over millions of items does not wait for a promise per item.
+ * so that a loop over millions of items does not wait for a promise per item. What it did not bring fails as truncated.
  */
 export class ByteReader {
   readonly #input: ByteInput
@@ -42,6 +42,7 @@ export class ByteReader {
     return this.#input.end - this.position
   }
 
+  /** Whether `prefetch` brought so many that were not taken yet. */
   has(bytes: number): boolean {
     return this.#buffer.length - this.#at >= bytes
   }
@@ -64,32 +65,37 @@ export class ByteReader {
     this.#at = 0
   }
 
+  /** Takes one byte. */
   uint8(): number {
     return this.#buffer.readUInt8(this.#advance(1))
   }
 
+  /** Takes 2 bytes, little-endian. */
   uint16(): number {
     return this.#buffer.readUInt16LE(this.#advance(2))
   }
 
+  /** Takes 4 bytes, little-endian. */
   uint32(): number {
     return this.#buffer.readUInt32LE(this.#advance(4))
   }
 
+  /** Takes 4 bytes, little-endian, in two's complement. */
   int32(): number {
     return this.#buffer.readInt32LE(this.#advance(4))
   }
 
-  /** Inexact above 2⁵³, where it is too large for every use anyway. */
+  /** Takes 8 bytes, little-endian. Inexact above 2⁵³, where it is too large for every use anyway. */
   uint64(): number {
     return this.uint32() + this.uint32() * 2 ** 32
   }
 
+  /** Takes 8 bytes, big-endian. */
   float64BE(): number {
     return this.#buffer.readDoubleBE(this.#advance(8))
   }
 
-  /** Valid until the next `prefetch`. */
+  /** Takes so many; valid until the next `prefetch`. */
   bytes(length: number): Buffer {
     const start = this.#advance(length)
     return this.#buffer.subarray(start, start + length)

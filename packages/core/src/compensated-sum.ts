@@ -6,6 +6,7 @@ export class CompensatedSum {
   #sum = 0
   #lost = 0
 
+  /** Adds a number. */
   add(value: number): void {
     const sum = this.#sum + value
     this.#lost += Math.abs(this.#sum) >= Math.abs(value) ? this.#sum - sum + value : value - sum + this.#sum

@@ -34,6 +34,7 @@ export class ScratchFile {
     this.#isOpen = false
   }
 
+  /** Closes and removes the file; one that is gone is no error. */
   remove(): void {
     this.close()
     rmSync(this.path, { force: true })

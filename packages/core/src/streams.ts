@@ -2,6 +2,7 @@ import type { Duplex, Readable, Writable } from 'node:stream'
 
 /** A `Readable` whose batches have a type where they are iterated or collected. */
 export interface SourceOf<Out> extends Readable {
+  /** Its batches, in order; whoever leaves the loop destroys the stream. */
   [Symbol.asyncIterator](): Iteration<Out>
   iterator(options?: { destroyOnReturn?: boolean }): Iteration<Out>
   toArray(options?: { signal?: AbortSignal }): Promise<Out[]>
@@ -18,6 +19,7 @@ export interface SinkOf<In> extends Writable {
 
 /** A `Duplex` of batches: what a stage is that has others before and after it. */
 export interface StageOf<In, Out> extends Duplex {
+  /** Its batches, in order; whoever leaves the loop destroys the stream. */
   [Symbol.asyncIterator]: SourceOf<Out>[typeof Symbol.asyncIterator]
   iterator: SourceOf<Out>['iterator']
   toArray: SourceOf<Out>['toArray']

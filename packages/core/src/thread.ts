@@ -58,6 +58,7 @@ export interface Thread<Service> {
 export interface ThreadOptions<Note> {
   /** For the system's tools, and for messages. */
   name: string
+  /** Hears what the service says by `notify`. */
   onNote?: (note: Note) => void
   /** Classes of errors, beside those of core, that keep their class when they cross. */
   errors?: readonly ErrorClass[]

@@ -2,7 +2,9 @@ import { Writable } from 'node:stream'
 
 /** What a `WriterStream` writes with: one step at a time, in this order. */
 export interface BatchWriter<Batch> {
+  /** Makes room for what is written; called once, before all else. */
   open(): Promise<void>
+  /** Takes one batch; the next one comes when this one is written. */
   write(batch: Batch): Promise<void>
   /** Makes what was written visible. */
   finish(): Promise<void>
@@ -24,18 +26,22 @@ export class WriterStream<Batch> extends Writable {
     this.#writer = writer
   }
 
+  /** @internal */
   override _construct(callback: (error?: Error | null) => void): void {
     this.#run(() => this.#writer.open(), callback)
   }
 
+  /** @internal */
   override _write(batch: Batch, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     this.#run(() => this.#writer.write(batch), callback)
   }
 
+  /** @internal */
   override _final(callback: (error?: Error | null) => void): void {
     this.#run(() => this.#writer.finish(), callback)
   }
 
+  /** @internal */
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     void this.#underWay.then(async () => {
       await this.#writer.discard().then(

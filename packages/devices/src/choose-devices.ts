@@ -23,8 +23,11 @@ export interface ChosenDevices {
 
 /** How devices are found; tests put others in their place. */
 export interface DeviceProbes {
+  /** Whether a device works, or why not. */
   probe: (device: Device) => Promise<ProbeReply>
+  /** How many devices CUDA has, at least one. */
   cudaDevices: () => number
+  /** Whether WebGPU would run on hardware. */
   hasGraphicsHardware: () => boolean
 }
 

@@ -126,7 +126,11 @@ export class EdgeCollector {
     yield* selectEdges(sorted, { rows, listLength, ends, memoryBytes: this.#listBytes })
   }
 
-  /** @param keepPieces leaves the pieces to whoever goes on */
+  /**
+   * Gives back the memory, and removes the files.
+   *
+   * @param keepPieces leaves them to whoever goes on
+   */
   async close(keepPieces: boolean): Promise<void> {
     this.#pairs.take()
     this.#pairs.shrink()

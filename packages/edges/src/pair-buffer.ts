@@ -17,6 +17,7 @@ export class PairBuffer {
     this.#listLength = listLength
   }
 
+  /** Adds a pair; now and then, those go that no list can hold. */
   add(source: number, target: number, cosine: number): void {
     this.#pairs.add(source, target, cosine)
     if (this.#pairs.count >= this.#pruneAt && this.#listLength < Infinity) this.#prune()

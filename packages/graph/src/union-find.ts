@@ -25,6 +25,7 @@ export class UnionFind {
     return at
   }
 
+  /** Joins the components of two rows. */
   union(a: number, b: number): void {
     const rootA = this.find(a)
     const rootB = this.find(b)

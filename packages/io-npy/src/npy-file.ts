@@ -144,6 +144,7 @@ export class NpyFile {
     return strings
   }
 
+  /** Closes the file: nothing can be read any more. May be called again. */
   async close(): Promise<void> {
     await this.#handle.close()
   }

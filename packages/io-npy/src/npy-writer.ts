@@ -58,7 +58,12 @@ export class NpyWriter {
     return rowBytes === 0 ? 0 : (this.#target.bytes - headerBytes) / rowBytes
   }
 
-  /** @param data whole rows, row-major, in the byte order of `descr` */
+  /**
+   * Writes rows at the end.
+   *
+   * @param data whole rows, row-major, in the byte order of `descr`
+   * @throws NpyError `NPY_BATCH` where it is no number of rows, `NPY_WRITE`
+   */
   async append(data: ArrayBufferView): Promise<void> {
     const { descr, rowShape, rowBytes } = this.#layout
     if (data.byteLength === 0) return

@@ -41,6 +41,7 @@ export class UnitRows implements EmbeddingReader {
     for (let row = 0; row < end - start; row++) toUnit(into.subarray(row * dim, (row + 1) * dim))
   }
 
+  /** Closes the files. May be called again. */
   async close(): Promise<void> {
     for (const file of this.#open.values()) await file.close()
     this.#open.clear()

@@ -29,8 +29,9 @@ export interface UnpickleOptions {
   globals?: Pick<ReadonlyMap<string, GlobalCall | null>, 'get'>
   /** What stands for a persistent id; without it, such ids are an error. */
   persistentLoad?: (id: PickleValue) => PickleValue
-  /** Lists and dicts that keep their values as the caller wants. */
+  /** Makes a list that keeps its values as the caller wants. */
   newList?: () => PickleList
+  /** Makes a dict that keeps its values as the caller wants. */
   newDict?: () => PickleDict
   limits?: Partial<PickleLimits>
 }

@@ -84,6 +84,7 @@ export class PickleList extends PickleContainer {
     return 'a list'
   }
 
+  /** Adds items at the end, in their order. */
   append(items: readonly PickleValue[]): void {
     for (const item of items) this.#items.push(item)
   }
@@ -101,6 +102,7 @@ export class PickleSet extends PickleContainer {
     return 'a set'
   }
 
+  /** Adds items; strings and numbers are the same by value, all else by identity. */
   add(items: readonly PickleValue[]): void {
     for (const item of items) this.#items.add(item)
   }
@@ -120,6 +122,7 @@ export class PickleDict extends PickleContainer {
     return 'a dict'
   }
 
+  /** Sets a key, in the place of the same one. */
   set(key: PickleValue, value: PickleValue): void {
     this.#entries ??= new Map()
     this.#entries.set(key, value)

@@ -6,6 +6,7 @@ export class Counts {
   total = 0
   readonly #ofKind = new Map<string, number>()
 
+  /** Counts one. A kind beyond the first `MAX_KINDS` counts in `total` alone. */
   add(kind: string): void {
     this.total++
     if (this.#ofKind.size < MAX_KINDS || this.#ofKind.has(kind))

@@ -33,6 +33,7 @@ export interface ReportSources {
 /** The images of labels; rows are positions among the embeddings. */
 export interface LabelledRows {
   rows: number
+  /** All rows, ascending, some at a time. */
   batches(): AsyncIterable<{
     firstRow: number
     /** n × uint32: positions in the original input. */
@@ -42,7 +43,11 @@ export interface LabelledRows {
     /** n × float64: the index of the image that stays in its place, or -1. */
     duplicateOf: Float64Array
   }>
-  /** @param rows ascending */
+  /**
+   * Where images are: a path for each of `rows`, in their order.
+   *
+   * @param rows ascending
+   */
   paths(rows: readonly number[]): Promise<string[]>
 }
 

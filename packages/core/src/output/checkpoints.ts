@@ -18,7 +18,11 @@ export interface Checkpoints {
   readonly hasRecord: boolean
   /** Whether it is time to record. */
   readonly isDue: boolean
-  /** @param settle brings all that it returns onto the disk; what it returns becomes JSON */
+  /**
+   * Records how far the run is, in the place of what was recorded before.
+   *
+   * @param settle brings all that it returns onto the disk; what it returns becomes JSON
+   */
   record(settle: () => Promise<object>): Promise<void>
 }
 

@@ -70,6 +70,7 @@ export class MarkedFile {
     return this.#bytes
   }
 
+  /** Writes at the end. @throws the error of the system */
   async append(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length;) {
       const length = Math.min(CHUNK_BYTES, bytes.length - at)

@@ -45,6 +45,11 @@ export class OneFile implements PendingFile {
     this.scratchPath = join(claim.folder, 'scratch')
   }
 
+  /**
+   * Claims a hidden folder beside `file`, with room for it.
+   *
+   * @throws FacekitError as `writeAtomically`
+   */
   static async at(file: string): Promise<OneFile> {
     await checkRoom(file)
     // Its own name may be as long as a file system takes.
@@ -54,6 +59,11 @@ export class OneFile implements PendingFile {
     return new OneFile(file, claim)
   }
 
+  /**
+   * Gives the file its name, once it is on the disk.
+   *
+   * @throws FacekitError `OUTPUT_EXISTS`, `OUTPUT_BUSY` if another process took this one for gone
+   */
   async commit(): Promise<void> {
     await checkRoom(this.#file)
     await this.#claim.check()

@@ -41,6 +41,7 @@ export interface CommunityOptions {
   memoryBytes?: number
   /** An existing folder; whoever gave it removes it. To be given with `memoryBytes`. */
   scratchFolder?: string
+  /** Called where a step begins. */
   onProgress?: (step: CommunityStep) => void
 }
 

@@ -9,5 +9,6 @@ export interface StateDict {
   readonly prefix?: string
   /** Tensors that stood beside them, by their names in the file: of a classifier, usually. */
   readonly leftOut?: readonly string[]
+  /** Closes the file: no numbers can be read any more. */
   close(): Promise<void>
 }
