@@ -205,8 +205,10 @@ describe('extract --append', () => {
         command: expect.arrayContaining(['--append']) as string[],
       },
     ])
-    // Once more.
-    await succeed(extractArgs(first, output, '--append', ...all))
+    const before = (input: string) => `${input} was embedded into ${output} before: `
+    expect(stderr).not.toContain(before(second))
+    const again = await succeed(extractArgs(first, output, '--append', ...all))
+    expect(again.stderr).toContain(before(first))
     expect((await runsIn(output)).map(({ images }) => images)).toEqual([FIRST, SECOND, FIRST])
     expect((await rowsIn(output)).slice(69).map((row) => (row as [number])[0])).toEqual(
       (await rowsIn(await folderOf(first, ...all))).map((row) => (row as [number])[0] + FIRST + SECOND),
