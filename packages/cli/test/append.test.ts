@@ -639,6 +639,7 @@ describe('run.json beside embeddings', () => {
     expect(text).toContain(`facekit extract --input ${first}`)
     expect(text).toContain(`facekit extract --input ${second}`)
     expect(text).toMatch(/<dt>Runs<\/dt>\s*<dd>2<\/dd>/)
+    expect(text).toContain(`${first}, ${second}</dd>`)
     const [, last] = await runsIn(output)
     expect(text).toContain(`<time datetime="${last!.startedAt}">`)
   })
