@@ -50,8 +50,15 @@ export function sayPlanned(
   earlier: readonly string[],
   talk: Talk,
 ): void {
-  const replaced = earlier.length > 0 ? `, in the place of ${listed(earlier)} of an earlier one` : ''
-  talk.info(`A run without --dry-run writes ${listed(files)} to ${output}${replaced}`)
+  const replaced = earlier.length > 0 ? `, in the place of ${listedByKind(earlier)} of an earlier one` : ''
+  talk.info(`A run without --dry-run writes ${listedByKind(files)} to ${output}${replaced}`)
+}
+
+/** Folders of previews are many, and told by their number. */
+function listedByKind(names: readonly string[]): string {
+  const files = names.filter((name) => name.includes('.'))
+  const folders = names.length - files.length
+  return listed(files) + (folders > 0 ? ` and folders of previews (${folders})` : '')
 }
 
 function listed(names: readonly string[]): string {

@@ -22,7 +22,7 @@ const TERMINAL_INTERVAL_MS = 200
 const LINE_INTERVAL_MS = 5000
 /** Begins the line of a terminal anew. */
 export const CLEAR_LINE = '\r\x1b[K'
-/** Where a terminal does not say how wide it is. */
+/** Where a terminal does not say how wide it is, or says 0. */
 const TERMINAL_COLUMNS = 80
 
 export function createTalk(stderr: Output, quiet: boolean): Talk {
@@ -46,7 +46,7 @@ export function createTalk(stderr: Output, quiet: boolean): Talk {
       if (terminal && progress.sharesTerminal && !progress.finished) return
       lastMs = now
       if (!terminal) return say(progress.describe())
-      const line = printable(progress.describe()).slice(0, (stderr.columns ?? TERMINAL_COLUMNS) - 1)
+      const line = printable(progress.describe()).slice(0, (stderr.columns || TERMINAL_COLUMNS) - 1)
       stderr.write(`${CLEAR_LINE}${line}${progress.finished ? '\n' : ''}`)
     },
   }

@@ -205,8 +205,10 @@ describe('extract --append', () => {
         command: expect.arrayContaining(['--append']) as string[],
       },
     ])
-    // Once more.
-    await succeed(extractArgs(first, output, '--append', ...all))
+    const before = (input: string) => `${input} was embedded into ${output} before: `
+    expect(stderr).not.toContain(before(second))
+    const again = await succeed(extractArgs(first, output, '--append', ...all))
+    expect(again.stderr).toContain(before(first))
     expect((await runsIn(output)).map(({ images }) => images)).toEqual([FIRST, SECOND, FIRST])
     expect((await rowsIn(output)).slice(69).map((row) => (row as [number])[0])).toEqual(
       (await rowsIn(await folderOf(first, ...all))).map((row) => (row as [number])[0] + FIRST + SECOND),
@@ -637,6 +639,7 @@ describe('run.json beside embeddings', () => {
     expect(text).toContain(`facekit extract --input ${first}`)
     expect(text).toContain(`facekit extract --input ${second}`)
     expect(text).toMatch(/<dt>Runs<\/dt>\s*<dd>2<\/dd>/)
+    expect(text).toContain(`${first}, ${second}</dd>`)
     const [, last] = await runsIn(output)
     expect(text).toContain(`<time datetime="${last!.startedAt}">`)
   })

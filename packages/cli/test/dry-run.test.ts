@@ -52,8 +52,8 @@ describe('cluster --dry-run', () => {
     expect(dry.stderr).toContain(
       `to ${output}, in the place of assignments.parquet, clustering_result.txt, duplicates.csv, fr_train_12_class_57_data_classes.npy`,
     )
-    expect(dry.stderr).toContain('report.html of an earlier one')
-    expect(dry.stderr).toContain(`nothing written to ${output}`)
+    expect(dry.stderr).toContain('report.html and folders of previews (2) of an earlier one')
+    expect(dry.stderr).toContain(`no labels written to ${output}`)
     const real = await ran(other)
     expect(real.summary).toMatchObject({ dryRun: false, edgesReused: true })
     expect(comesTo(dry.stdout)).toEqual(comesTo(real.stdout))

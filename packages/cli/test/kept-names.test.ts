@@ -218,6 +218,14 @@ describe('names stay', () => {
     for (const [person, name] of await namesIn(fresh)) expect(names.get(person)).toBe(name)
   })
 
+  it('and a threshold that is another one is told', async () => {
+    const told = `The labels in ${output} were made with --cluster_thresh 0.7, and these with --cluster_thresh 0.8: `
+    expect(await onFresh(week(2))).not.toContain('The labels in')
+    expect(await onFresh(week(2), '--cluster_thresh', '0.8')).toContain(told)
+    const dry = await clustered(week(3), output, '--dry-run')
+    expect(dry).toMatch(/It would keep the names of \d+ classes; \d+ new, \d+ merged, \d+ split\n/)
+  })
+
   it('not where labels are of other images, which one line says', async () => {
     await writeFirst(inFolder('others'), 300, new People(300, DIM, { seed: 2 }))
     expect(await onFresh(inFolder('others'))).toContain(

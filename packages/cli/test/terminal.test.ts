@@ -119,6 +119,15 @@ describe('a terminal', () => {
     expectHarmless(lines.join(''))
   })
 
+  it('that says it is 0 columns wide is shown whole lines', () => {
+    const stderr = new PassThrough({ encoding: 'utf8' })
+    const talk = createTalk(Object.assign(stderr, { isTTY: true, columns: 0 }), false)
+    const progress = new Progress('extract', 'images')
+    progress.finish()
+    talk.progress(progress)
+    expect(String(stderr.read())).toMatch(/ in 0\.0 s\n$/)
+  })
+
   it('is not told to do anything by the names of GPUs', async () => {
     const adapter = { name: NAME, memoryBytes: undefined, source: 'vulkaninfo' } as const
     const examination = { ...(await examine()), adapters: [adapter] }

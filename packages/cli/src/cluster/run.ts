@@ -114,7 +114,7 @@ export async function cluster(
     const firsts = earlier && [earlier.run.images]
     const found = await findEdges(set, { ...options, floor, firsts }, chosen, pending, talk, signal)
     const { survey, edges } = found
-    const named = { ...labelled, earlier: chooseEarlierLabels(earlier, set.rows, survey, talk) }
+    const named = { ...labelled, earlier: chooseEarlierLabels(earlier, set.rows, survey, labelled, talk) }
     await pending.discard()
     const run = runStart(
       {

@@ -31,6 +31,7 @@ import {
 } from './output.js'
 import { RecordedSet } from './recorded-set.js'
 import { hasListHash, inputIdentity } from './run-identity.js'
+import type { RunStart } from './run-start.js'
 
 /**
  * NPY files, `failed.ndjson` and `run.json` in a folder; they appear together. Embeddings that are there stay, unless it is
@@ -83,7 +84,7 @@ export async function folderOutput(
           { ...shardSetOptions(options, dim, normalized), run, earlier },
           (images) => talk.info(`Going on after ${grouped(images)} images, once their files are checked`),
         ))
-        if (earlier) sayAppending(folder, earlier, lastDigitsDiffer(earlier, run), talk)
+        if (earlier) sayAppending(folder, earlier, run, talk)
         return flowInto(opened, talk, () => {
           if (there !== undefined && !earlier) talk.info(`Replaced ${there} that were in ${folder}`)
         })
@@ -139,14 +140,15 @@ async function countsOf(folder: string): Promise<{ images: number; failed: numbe
   return { images: rows + failed, failed }
 }
 
-function sayAppending(
-  folder: string,
-  { set, images }: EarlierSet,
-  lastDigits: string | undefined,
-  talk: Talk,
-): void {
+function sayAppending(folder: string, earlier: EarlierSet, run: RunStart, talk: Talk): void {
+  const { set, images, runs } = earlier
   talk.info(
     `Appending to ${grouped(set.rows)} embeddings in ${folder}: indices go on from ${grouped(images)}`,
   )
+  if (run.input !== '-' && runs.some(({ input }) => input === run.input))
+    talk.warn(
+      `${run.input} was embedded into ${folder} before: what is still in it is embedded again, and cluster removes it as duplicates`,
+    )
+  const lastDigits = lastDigitsDiffer(earlier, run)
   if (lastDigits) talk.info(`Last digits of embeddings may differ: ${lastDigits}`)
 }

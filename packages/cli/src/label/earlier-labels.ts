@@ -4,6 +4,7 @@ import { grouped } from '../progress.js'
 import { settleInput } from '../said-of-output.js'
 import type { Survey } from '../search/survey.js'
 import type { Talk } from '../talk.js'
+import type { ChosenMethod } from './method.js'
 
 export interface NamesWish {
   /** Whether classes keep the names of earlier labels; if left out, it follows from what these are of. */
@@ -63,6 +64,7 @@ export function chooseEarlierLabels(
   found: FoundLabels | undefined,
   rows: number,
   { fingerprintOf }: Survey,
+  method: ChosenMethod,
   talk: Talk,
 ): EarlierLabels | undefined {
   if (!found) return undefined
@@ -73,7 +75,18 @@ export function chooseEarlierLabels(
     return numberAnew('they are of other embeddings', folder, isAsked, talk)
   if (isOfOneSet(found, rows)) return undefined
   talk.info(`Keeping the names of the labels of ${grouped(images)} images in ${folder}`)
+  const [before, now] = [sayMethod(run), sayMethod(method)]
+  // Whoever leaves a flag out, the next week, gets its default.
+  if (before !== now)
+    talk.warn(
+      `The labels in ${folder} were made with ${before}, and these with ${now}: that alone splits and merges classes`,
+    )
   return { folder, images, nextName }
+}
+
+/** The cosine of communities is found anew, and is another one by a little each time. */
+function sayMethod({ method, clusterThresh }: Pick<LabelRun, 'method' | 'clusterThresh'>): string {
+  return method === 'components' ? `--cluster_thresh ${clusterThresh}` : `--method ${method}`
 }
 
 /** Labels of one set by one threshold after the other are numbered by size each time. */
@@ -82,7 +95,7 @@ function isOfOneSet({ run, isAsked }: FoundLabels, rows: number): boolean {
 }
 
 function ofMore({ images }: LabelRun, rows: number): string {
-  return `they are of ${images} images, and there are ${rows}`
+  return `they are of ${grouped(images)} images, and there are ${grouped(rows)}`
 }
 
 /** @param talk hears why earlier labels do not serve, where there are some */

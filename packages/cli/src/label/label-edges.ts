@@ -132,19 +132,19 @@ export async function labelEdges(
   }
   // It is of labels that are no more.
   const report = await filesMadeIn(pending.output, 'report')
+  const { failedPreviews, previewsGivenUp, changes } = labels.result
+  const said =
+    changes &&
+    `the names of ${grouped(changes.kept)} classes; ${grouped(changes.new)} new, ${grouped(changes.merged)} merged, ${grouped(changes.split)} split`
   if (dryRun) {
-    const there = new Set([...pending.earlierFiles.keys()].map((name) => name.split('/', 1)[0]!))
-    sayPlanned(pending.output, labels.result.files, [...there, ...report], talk)
+    const there = [...pending.earlierFiles.keys()].map((name) => name.split('/', 1)[0]!)
+    sayPlanned(pending.output, labels.result.files, [...new Set(there), ...report], talk)
+    if (said) talk.info(`It would keep ${said}`)
     return labels.result
   }
   if (report.length > 0) await removeOutput(pending.output, 'report')
-  const { failedPreviews, previewsGivenUp, changes } = labels.result
   sayCommitted(labels.result, talk)
-  if (changes) {
-    talk.info(
-      `Kept the names of ${grouped(changes.kept)} classes; ${grouped(changes.new)} new, ${grouped(changes.merged)} merged, ${grouped(changes.split)} split: see ${join(pending.output, 'changes.csv')}`,
-    )
-  }
+  if (said) talk.info(`Kept ${said}: see ${join(pending.output, 'changes.csv')}`)
   if (failedPreviews > 0) {
     talk.warn(
       `Left out of the previews: ${grouped(failedPreviews)} images that cannot be read, or not in a quarter of --memory-limit`,

@@ -74,7 +74,7 @@ export async function label(
     const survey = await surveyEmbeddings(set, talk, signal, found && [found.run.images])
     if (survey.fingerprint !== there.fingerprint)
       throw otherEdges(options, 'they are of embeddings with other numbers')
-    const earlier = chooseEarlierLabels(found, set.rows, survey, talk)
+    const earlier = chooseEarlierLabels(found, set.rows, survey, chosen, talk)
     const edges = parts ? await joinParts(parts, wish.memoryLimit, talk, signal) : await openEdges(wish.edges)
     talk.info(`${grouped(set.rows)} embeddings of ${set.dim} numbers, ${grouped(edges.edges)} edges`)
     await checkEdges(edges, signal)

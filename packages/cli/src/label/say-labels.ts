@@ -12,9 +12,9 @@ export interface SaidLabels extends LabelSummary, ChosenMethod {
 /** What labels came to, at the end of a command. */
 export function sayLabels(summary: SaidLabels, output: string, talk: Talk): void {
   const { images, classes, singletons, labelled, duplicates, dryRun, seconds } = summary
-  const where = dryRun ? `nothing written to ${output}` : `see ${output}`
+  const where = dryRun ? `no labels written to ${output}` : `see ${output}`
   talk.info(
-    `${images} images: ${classes} classes (${singletons} singletons) of ${labelled} images, ${duplicates} duplicates removed, in ${seconds.toFixed(1)} s: ${where}`,
+    `${grouped(images)} images: ${grouped(classes)} classes (${grouped(singletons)} singletons) of ${grouped(labelled)} images, ${grouped(duplicates)} duplicates removed, in ${seconds.toFixed(1)} s: ${where}`,
   )
   sayLargest(summary, output, talk)
 }

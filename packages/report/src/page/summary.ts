@@ -14,6 +14,8 @@ export function summarySection(sources: ReportSources, report: ReportFacts): Sec
   const { run, recorded, extracts, strangers, edges } = sources
   const { classes, failures } = report
   const { rows, labelled, duplicates, singletons, sizes } = classes
+  // Recorded is the last one that was appended.
+  const inputs = [...new Set(extracts.map(({ input }) => input))].join(', ')
   const unusable = rows - labelled - duplicates
   const tiles = [
     ['images', rows],
@@ -53,7 +55,7 @@ export function summarySection(sources: ReportSources, report: ReportFacts): Sec
         </div>
         <div>
           <h3>Embeddings</h3>
-          ${recorded.size > 0 ? facts([...recorded].map(([name, value]) => [name, shortText(value)] as const)) : UNKNOWN}
+          ${recorded.size > 0 ? facts([...recorded].map(([name, value]) => [name, shortText(name === '--input' && inputs ? inputs : value)] as const)) : UNKNOWN}
           ${extracts.length > 0 && extractFacts(extracts)}
         </div>
       </div>
