@@ -361,7 +361,8 @@ describe('an append that dies', () => {
     },
   )
 
-  it('while its files are moved is not made twice by the same command', async () => {
+  /** An append that is killed when only its files are to be moved. */
+  async function killedWhileMoving(input: string): Promise<string> {
     const older = await folderOf(first)
     const journal = (output: string) => join(output, '.facekit-run', 'commit.json')
     let output = newFolder()
@@ -370,12 +371,34 @@ describe('an append that dies', () => {
       output = newFolder()
       cpSync(older, output, { recursive: true, preserveTimestamps: true })
       const env = { NODE_OPTIONS: `--import ${KILL_AT}`, FACEKIT_KILL_AT: String(step) }
-      expect((await builtFacekit(extractArgs(second, output, '--append'), { env })).status).toBe(null)
+      expect((await builtFacekit(extractArgs(input, output, '--append'), { env })).status).toBe(null)
     }
+    return output
+  }
+
+  it('while its files are moved is not made twice by the same command', async () => {
+    const output = await killedWhileMoving(second)
     const { stderr } = await succeed(extractArgs(second, output, '--append'))
     expect(stderr).toContain('are there already')
     expect(await runsIn(output)).toHaveLength(2)
   })
+
+  it.each([[], ['--resume']])(
+    'while its files are moved is not taken for one of other images in the same folder: %j',
+    async (...flags) => {
+      const incoming = inFolder(`incoming-${flags.length}`)
+      cpSync(join(album, 'person_0'), incoming, { recursive: true })
+      const output = await killedWhileMoving(incoming)
+      rmSync(incoming, { recursive: true })
+      cpSync(join(album, 'person_1'), incoming, { recursive: true })
+      rmSync(join(incoming, '0.bmp'))
+      const args = extractArgs(incoming, output, '--append', ...flags)
+      await succeed(args)
+      expect(await runsIn(output)).toMatchObject([{ images: FIRST }, { images: 5 }, { images: 4 }])
+      const { stderr } = await succeed([...extractArgs(incoming, output, '--append'), '--resume'])
+      expect(stderr).toContain('are there already')
+    },
+  )
 
   it('is gone on with as what it is, and nothing else', async () => {
     const output = await folderOf(first)

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
@@ -147,6 +147,45 @@ describe('images that are added week after week', () => {
     }
     expect(kills).toBeGreaterThan(2)
   }, 600_000)
+
+  /** Labels, over those of before, of a run that is killed while it moves them. */
+  async function killedWhileMoving(input: string, before: string | undefined): Promise<string> {
+    const output = inFolder(`killed-of-${basename(input)}`)
+    const journal = join(output, '.facekit-run', 'commit.json')
+    for (let step = 20; !existsSync(journal); step += 3) {
+      rmSync(output, { recursive: true, force: true })
+      if (before) cpSync(before, output, { recursive: true })
+      // Edges are there, and only the labels are moved.
+      const args = ['label', '--input', input, '--edges', inFolder('edges'), '--output', output]
+      const env = { NODE_OPTIONS: `--import ${KILL_AT}`, FACEKIT_KILL_AT: String(step) }
+      expect((await builtFacekit([...args, '--save_groups', '0'], { env })).status).toBe(null)
+    }
+    return output
+  }
+
+  const changesIn = (folder: string) =>
+    readFileSync(join(folder, 'changes.csv'), 'utf8')
+      .trim()
+      .split('\n')
+      .slice(1)
+      .map((line) => line.split(','))
+
+  it('are told from labels that were killed while they were moved', async () => {
+    await succeed(['search', '--input', week(0), '--output', inFolder('edges')])
+    // There are no changes yet that could be lost.
+    const first = await killedWhileMoving(week(0), undefined)
+    await clustered(week(0), first, '--keep-names')
+    expect(new Set(changesIn(first).map(([, , change]) => change))).toEqual(new Set(['kept']))
+
+    await succeed(['search', '--input', week(2), '--output', inFolder('edges')])
+    const output = await killedWhileMoving(week(2), first)
+    const stderr = await clustered(week(3), output)
+    expect(stderr).toContain('; 0 new, 0 merged, 0 split')
+    // Those of the week before are another matter.
+    const changes = changesIn(output)
+    expect(changes.reduce((sum, [, , , images]) => sum + Number(images), 0)).toBe(WEEKS[2])
+    expect(new Set(changes.map(([, , change]) => change))).toEqual(new Set(['kept']))
+  }, 300_000)
 })
 
 describe('names stay', () => {

@@ -239,7 +239,8 @@ async function writeAll(
   const { classes, labelled, duplicates } = outcome
   const [classesName, dataListName] = arrayNames(outcome)
 
-  if (earlier && changes) outcome.changes = await writeChangesOf(pending, earlier, changes())
+  if (earlier && changes)
+    outcome.changes = await writeChangesOf(pending, earlier, clustering.classOf.length, changes())
   await arrays.writeStrings(pending.path(classesName), classNames(named.numbers))
   await arrays.writeRecords(pending.path(dataListName), labelled, dataList(paths, named))
   await writeFile(
@@ -325,13 +326,15 @@ async function nameClasses(
 async function writeChangesOf(
   pending: PendingFiles,
   earlier: EarlierLabels,
+  rows: number,
   changes: Iterable<Change>,
 ): Promise<ChangeCounts> {
   const file = pending.path(CHANGES_NAME)
   const counts = await writeChanges(file, changes)
   // The labels that are there are those of this run, which was killed when it moved them: what it changed is not to be lost.
-  const isRepeated = pending.leftover === 'finished' && earlier.folder === pending.output
-  if (isRepeated && counts.merged + counts.split + counts.new === 0)
+  const isRepeated =
+    pending.leftover === 'finished' && earlier.folder === pending.output && earlier.images === rows
+  if (isRepeated && counts.merged + counts.split + counts.new === 0 && pending.earlierFiles.has(CHANGES_NAME))
     await copyFile(join(earlier.folder, CHANGES_NAME), file)
   return counts
 }

@@ -117,8 +117,8 @@ async function isThere(
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   if (!earlierIdentity || differencesFrom(earlierIdentity, identity, append).length > 0) return false
-  if (leftover === 'finished') return append || resume
-  if (!resume) return false
+  // One that appends and was killed goes on without a word.
+  if (!resume && !(append && leftover === 'finished')) return false
   if (hasListHash(identity)) return true
   // A folder may hold others by now. What comes through a pipe comes once, to be appended.
   if (append && !canBeReadAgain(input)) return false
