@@ -21,6 +21,7 @@ import { openFileSet, readEmbeddings } from '@facekit/io-npy'
 import { KILL_AT, rounds, seededRandom } from '@facekit/testing'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { drawAlbum, writeBlockModel, writeSlowModel } from './album.js'
+import { writePeople } from './people.js'
 import { builtFacekit, contents, facekit, outcomeOf, startWith, temporaryFolder } from './program.js'
 
 const inFolder = temporaryFolder()
@@ -624,6 +625,15 @@ describe('run.json beside embeddings', () => {
     const stderr = await refused(['cluster', '--input', output, '--output', labels], 'EMBEDDING_RUNS')
     expect(stderr).toContain(file)
     expect(existsSync(labels)).toBe(false)
+  })
+
+  it.each(['{"lr":0.1}', 'no JSON'])('of others, %s, is none, and stays', async (text) => {
+    const [output, labels] = [newFolder(), newFolder()]
+    await writePeople(output, 40, 8)
+    writeFileSync(join(output, 'run.json'), text)
+    await succeed(['cluster', '--input', output, '--output', labels])
+    expect(labelRunIn(labels).model).toBe(null)
+    expect(readFileSync(join(output, 'run.json'), 'utf8')).toBe(text)
   })
 
   it('goes into that of labels, where it is there', async () => {

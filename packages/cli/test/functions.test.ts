@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import yargs, { type Options } from 'yargs'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
@@ -134,5 +134,26 @@ describe('the functions of the commands', () => {
     await extract({ input: crops, weights, output: inFolder('heard') }, talk)
     expect(lines.join('\n')).toContain('112×112 pixels to 192 numbers')
     expect(last).toMatchObject({ count: 20, total: 20, finished: true })
+  })
+})
+
+describe('of what is no such option, in JavaScript', () => {
+  // As JavaScript has it, where no type says no.
+  const given = (options: object) => options as never
+  it.each([
+    ['cluster', { clusterThresh: '0.8' }, 'clusterThresh'],
+    ['cluster', { method: 'x' }, 'method'],
+    ['cluster', { engine: 'x' }, 'engine'],
+    ['cluster', { saveGroups: -1 }, 'saveGroups'],
+    ['label', { duplicateThresh: NaN, edges: 'edges' }, 'duplicateThresh'],
+    ['extract', { numWorkers: 0 }, 'numWorkers'],
+    ['extract', { batchSize: 1.5 }, 'batchSize'],
+    ['extract', { output: undefined }, 'output'],
+  ] as const)('%s refuses %j at once', async (name, options, named) => {
+    const output = inFolder('refused')
+    const all = given({ input: crops, weights, output, ...options })
+    const made = { cluster, label, extract }[name](all)
+    await expect(made).rejects.toMatchObject({ code: 'OPTION', message: expect.stringContaining(named) })
+    expect(existsSync(output)).toBe(false)
   })
 })

@@ -39,15 +39,28 @@ export async function readEmbeddingRuns(folder: string): Promise<EmbeddingRuns |
   // Labels may be beside embeddings of an older facekit.
   if ((await filesMadeIn(folder, 'labels')).includes(EMBEDDING_RUNS_NAME)) return undefined
   const file = join(folder, EMBEDDING_RUNS_NAME)
+  let text: string | undefined
   try {
-    return parse(await readFile(file, 'utf8'))
+    text = await readFile(file, 'utf8')
+    return parse(text)
   } catch (cause) {
     if (['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? '')) return undefined
+    // The name is a common one.
+    const isOurs = (await filesMadeIn(folder, 'embeddings')).includes(EMBEDDING_RUNS_NAME)
+    if (!isOurs && text !== undefined && !hasRuns(text)) return undefined
     throw new FacekitError(
       'EMBEDDING_RUNS',
       `Expected what made these embeddings in ${file} but ${(cause as Error).message}. Remove it, and they count as embeddings of an older facekit.`,
       { cause },
     )
+  }
+}
+
+function hasRuns(text: string): boolean {
+  try {
+    return Object.hasOwn(Object(JSON.parse(text)) as object, 'runs')
+  } catch {
+    return false
   }
 }
 

@@ -19,7 +19,8 @@ export function checkPositiveInteger(name: string, value: number): number {
  * @throws OptionError unless `value` is a cosine, that is in [-1, 1].
  */
 export function checkCosine(name: string, value: number): number {
-  if (!(value >= -1 && value <= 1)) {
+  // Whoever calls from JavaScript may give a text.
+  if (typeof value !== 'number' || !(value >= -1 && value <= 1)) {
     throw new OptionError(`Expected a cosine between -1 and 1 for ${name} but received ${value}`)
   }
   return value

@@ -5,6 +5,7 @@ import { openEdges, type EdgeSet } from '@facekit/edges'
 import type { ENGINES } from '@facekit/index-faiss'
 import { openFileSet, type FileSet } from '@facekit/io-npy'
 import { openLabels, type LabelSummary } from '@facekit/labels'
+import { checkLabelOptions } from '../check-options.js'
 import { CLUSTER_DEFAULTS, withDefaults } from '../defaults.js'
 import { modelOf } from '../embedding-model.js'
 import { orStopped } from '../interruption.js'
@@ -76,6 +77,7 @@ export async function cluster(
     threads: availableParallelism(),
     memoryLimit: defaultMemoryLimit(),
   })
+  checkLabelOptions(options)
   const { method, clusterThresh, dryRun } = options
   // What can be said at once is said at once.
   if (method === 'components')

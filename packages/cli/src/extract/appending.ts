@@ -50,7 +50,11 @@ export async function openEarlierSet(folder: string, identity: RunIdentity | und
 /** @throws FacekitError `APPEND_UNKNOWN` for a set that is made in parts */
 export async function expectNoParts(folder: string): Promise<void> {
   const [part] = await partsIn(folder)
-  if (part) throw unknownOrigin(folder, `they are made in ${part.of} parts, which are a set of their own`)
+  if (!part) return
+  throw new FacekitError(
+    'APPEND_UNKNOWN',
+    `Expected embeddings in ${folder} that can be appended to but they are made in ${part.of} parts, which are a set of their own. Choose another folder.`,
+  )
 }
 
 /** Names in the identity of a run that say what it appends to. */

@@ -5,6 +5,7 @@ import { chooseDevices, type DeviceWish } from '@facekit/devices'
 import { DEVICE_BATCH, embed, type Embedder } from '@facekit/embedder'
 import { checkInput, imageList, preprocess } from '@facekit/preprocess'
 import { EXTRACT_DEFAULTS, withDefaults, type Filled } from '../defaults.js'
+import { checkExtractOptions } from '../check-options.js'
 import { flow, tap } from '../flow.js'
 import { orStopped } from '../interruption.js'
 import { grouped, Progress } from '../progress.js'
@@ -95,6 +96,7 @@ export async function extract(
   signal?: AbortSignal,
 ): Promise<ExtractSummary> {
   const options = withDefaults(given, EXTRACT_DEFAULTS)
+  checkExtractOptions(options)
   if (!options.retryFailed && !options.part) {
     await checkInput(options.input, options.listColumn)
     await expectImages(options.input, signal)

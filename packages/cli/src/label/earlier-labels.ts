@@ -69,10 +69,10 @@ export function chooseEarlierLabels(
 ): EarlierLabels | undefined {
   if (!found) return undefined
   const { folder, run, isAsked } = found
-  const { images, embeddings, nextName } = run
-  if (images > rows) return numberAnew(ofMore(run, rows), folder, isAsked, talk)
+  const { images, embeddings, nextName, keptNames } = run
+  if (images > rows) return numberAnew(ofMore(run, rows), folder, isAsked, talk, keptNames)
   if (fingerprintOf(images) !== embeddings)
-    return numberAnew('they are of other embeddings', folder, isAsked, talk)
+    return numberAnew('they are of other embeddings', folder, isAsked, talk, keptNames)
   if (isOfOneSet(found, rows)) return undefined
   talk.info(`Keeping the names of the labels of ${grouped(images)} images in ${folder}`)
   const [before, now] = [sayMethod(run), sayMethod(method)]
@@ -98,12 +98,23 @@ function ofMore({ images }: LabelRun, rows: number): string {
   return `they are of ${grouped(images)} images, and there are ${grouped(rows)}`
 }
 
-/** @param talk hears why earlier labels do not serve, where there are some */
-function numberAnew(why: string, folder: string, isAsked: boolean, talk?: Talk): undefined {
+/**
+ * @param talk hears why earlier labels do not serve, where there are some
+ * @param keptNames whether names were kept until now: whoever relies on them must hear it
+ */
+function numberAnew(
+  why: string,
+  folder: string,
+  isAsked: boolean,
+  talk?: Talk,
+  keptNames = false,
+): undefined {
   if (isAsked) {
     throw new OptionError(
       `Expected labels of these embeddings, or of the first of them, in ${folder} to keep their names but ${why}. Name the folder by --names-of, or number classes anew: --no-keep-names.`,
     )
   }
-  talk?.info(`Numbering classes anew, since the names of the labels in ${folder} cannot stay: ${why}`)
+  const line = `Numbering classes anew, since the names of the labels in ${folder} cannot stay: ${why}`
+  if (keptNames) talk?.warn(line)
+  else talk?.info(line)
 }

@@ -1,6 +1,7 @@
 import { checkEdges, EdgeError, openEdges } from '@facekit/edges'
 import { openFileSet } from '@facekit/io-npy'
 import { openLabels, type LabelSummary } from '@facekit/labels'
+import { checkLabelOptions } from '../check-options.js'
 import { LABEL_DEFAULTS, withDefaults } from '../defaults.js'
 import { modelOf } from '../embedding-model.js'
 import { orStopped } from '../interruption.js'
@@ -54,6 +55,7 @@ export async function label(
 ): Promise<LabelRunSummary> {
   const startMs = Date.now()
   const wish = withDefaults(given, { ...LABEL_DEFAULTS, memoryLimit: defaultMemoryLimit() })
+  checkLabelOptions(wish)
   await settleInput(wish.input, talk)
   const set = await orStopped(openFileSet(wish.input), signal)
   const model = await modelOf(set, talk)

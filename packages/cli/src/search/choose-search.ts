@@ -1,6 +1,6 @@
-import { OptionError, type Device } from '@facekit/core'
+import { checkOneOf, OptionError, type Device } from '@facekit/core'
 import { chooseDevices, type DeviceWish } from '@facekit/devices'
-import { chooseEngine, type Engine, type ENGINES } from '@facekit/index-faiss'
+import { chooseEngine, ENGINES, type Engine } from '@facekit/index-faiss'
 
 /** What searches, and on what. */
 export interface ChosenSearch {
@@ -17,6 +17,7 @@ export async function chooseSearch(
   engineWish: (typeof ENGINES)[number],
   device: DeviceWish,
 ): Promise<ChosenSearch> {
+  checkOneOf('engine', engineWish, ENGINES)
   const { provider } = device
   const isForCpu = engineWish === 'tiles' || engineWish === 'faiss'
   if (isForCpu && (provider === 'cuda' || provider === 'webgpu')) {
