@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os'
 import { Gallery, regionOfAdded, searchNeighbors } from '@facekit/index-faiss'
 import { compare, People } from '@facekit/testing'
 
-const [rows = 131_072, percent = 10, dim = 512] = process.argv.slice(2).map(Number)
+const [rows = 262_144, percent = 10, dim = 512] = process.argv.slice(2).map(Number)
 const first = Math.round(rows / (1 + percent / 100))
 
 const people = new People(rows, dim)
