@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -8,6 +8,7 @@ import { openEdges } from '@facekit/edges'
 import { openFileSet, readEmbeddings, shardEmbeddings } from '@facekit/io-npy'
 import { KILL_AT, People, rounds, seededRandom } from '@facekit/testing'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { search as searchAll } from '../src/index.js'
 import { builtFacekit, contents, facekit, temporaryFolder } from './program.js'
 
 const inFolder = temporaryFolder()
@@ -174,6 +175,26 @@ describe('a search of added embeddings', () => {
     expect(await succeed('cluster', '--input', all, '--output', labels)).toContain('taking the edges')
   })
 })
+
+it.each(['embeddings of', 'Screening by'])(
+  'a search is told that files changed places meanwhile, as an append changes them: after “%s”',
+  async (line) => {
+    const [input, output] = [inFolder('moved'), inFolder('of-moved')]
+    for (const folder of [input, output]) rmSync(folder, { recursive: true, force: true })
+    await writeFirst(input, new People(20_000, 64).batches(), 20_000)
+    const talk = {
+      info(text: string) {
+        const from = join(input, 'final_embs.npy')
+        if (text.includes(line) && existsSync(from)) renameSync(from, join(input, 'embs_0.npy'))
+      },
+      warn() {},
+      progress() {},
+    }
+    const options = { input, output, memoryLimit: 32 * 2 ** 20, threads: 1 }
+    await expect(searchAll(options, talk)).rejects.toMatchObject({ code: 'FILE_SET_CHANGED' })
+    expect(existsSync(join(output, 'edges.json'))).toBe(false)
+  },
+)
 
 /** Changes a bit. */
 function flip(file: string, at = 200): void {

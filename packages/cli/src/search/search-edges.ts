@@ -96,12 +96,8 @@ export async function searchEdges(
   })
   const wanted = earlier ? [...firsts, earlier.rows] : firsts
   const hash = new EmbeddingsFingerprint(wanted.map((first) => first * dim))
-  await flow(
-    readEmbeddings(set),
-    [tap(({ embeddings }: EmbeddingBatch) => hash.add(embeddings))],
-    gatherGallery(gallery),
-    signal,
-  )
+  const hashed = tap(({ embeddings }: EmbeddingBatch) => hash.add(embeddings))
+  await ofSet(set, flow(readEmbeddings(set), [hashed], gatherGallery(gallery), signal), signal)
   const survey = {
     fingerprint: hash.finish(),
     fingerprintOf: (first: number) => hash.of(first * dim),
@@ -142,7 +138,7 @@ export async function searchEdges(
     ...info,
     ...(part && region && { part: { ...part, pairs: pairsInRegion(region) } }),
   })
-  await flow(
+  const searching = flow(
     searchNeighbors(gallery, {
       engine: search.engine,
       devices: search.devices,
@@ -186,7 +182,16 @@ export async function searchEdges(
     signal,
     () => writer.isCommitted,
   )
+  await ofSet(set, searching, signal)
   const { edges, files, removed } = writer.result
   sayCommitted(writer.result, talk)
   return { edges, survey, gpus, files, removed }
+}
+
+/** What fails since another set took the place of one that is read is told as that. */
+async function ofSet<T>(set: FileSet, work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  return work.catch(async (error: unknown) => {
+    if (!signal?.aborted) await checkUnchanged(set)
+    throw error
+  })
 }
