@@ -1,9 +1,7 @@
 import { FacekitError, modelDifferences, readEmbeddingRuns, type EmbeddingModel } from '@facekit/core'
 import { namesOf, type FileSet } from '@facekit/io-npy'
+import { listed } from './said-of-output.js'
 import type { Talk } from './talk.js'
-
-/** Names in a line. */
-const MOST_LISTED = 6
 
 /**
  * The model that made a set, if that is recorded. Files that no run made are named.
@@ -26,9 +24,7 @@ export async function modelOf(set: FileSet, talk: Talk): Promise<EmbeddingModel 
   const known = new Set(made.files)
   const unknown = namesOf(set).filter((name) => !known.has(name))
   if (unknown.length > 0) {
-    const more = unknown.length - MOST_LISTED
-    const listed = unknown.slice(0, MOST_LISTED).join(', ') + (more > 0 ? ` and ${more} more` : '')
-    talk.warn(`No run that is recorded in ${folder} made ${listed}: they may be of another model`)
+    talk.warn(`No run that is recorded in ${folder} made ${listed(unknown)}: they may be of another model`)
   }
   return first.model
 }

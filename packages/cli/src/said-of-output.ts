@@ -61,7 +61,8 @@ function listedByKind(names: readonly string[]): string {
   return listed(files) + (folders > 0 ? ` and folders of previews (${folders})` : '')
 }
 
-function listed(names: readonly string[]): string {
+/** Names in a line, as far as it holds them. */
+export function listed(names: readonly string[]): string {
   const more = names.length - MOST_LISTED
   return names.slice(0, MOST_LISTED).join(', ') + (more > 0 ? ` and ${more} more` : '')
 }

@@ -7,7 +7,9 @@ export type FieldKind =
   | 'strings'
   | 'object'
   | 'string or null'
+  | 'number or null'
   | 'count or null'
+  | 'object or null'
   | 'numbers or null'
 
 /**
@@ -35,9 +37,12 @@ function isOf(kind: FieldKind, value: unknown): boolean {
     case 'count or null':
       return Number.isSafeInteger(value) && Number(value) >= 0
     case 'object':
+    case 'object or null':
       return typeof value === 'object' && !Array.isArray(value)
     case 'string or null':
       return typeof value === 'string'
+    case 'number or null':
+      return typeof value === 'number'
     default:
       return typeof value === kind
   }

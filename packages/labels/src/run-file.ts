@@ -1,24 +1,14 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseEmbeddingModel, type LabelRun } from '@facekit/core'
+import { parseEmbeddingModel, wrongField, type FieldKind, type LabelRun } from '@facekit/core'
 import { LabelError } from './errors.js'
 
 export const RUN_NAME = 'run.json'
 
 const VERSION = 1
 
-type Kind =
-  | 'string'
-  | 'number'
-  | 'count'
-  | 'boolean'
-  | 'strings'
-  | 'string or null'
-  | 'number or null'
-  | 'model or null'
-
 /** Whoever adds a field adds it here. */
-const FIELDS: Readonly<Record<keyof LabelRun, Kind>> = {
+const FIELDS: Readonly<Record<keyof LabelRun, FieldKind>> = {
   facekit: 'string',
   command: 'strings',
   folder: 'string',
@@ -27,7 +17,7 @@ const FIELDS: Readonly<Record<keyof LabelRun, Kind>> = {
   input: 'string or null',
   edges: 'string or null',
   embeddings: 'string',
-  model: 'model or null',
+  model: 'object or null',
   method: 'string',
   clusterThresh: 'number',
   duplicateThresh: 'number or null',
@@ -67,24 +57,13 @@ export async function readLabelRun(folder: string): Promise<LabelRun | undefined
   }
   if (run['version'] !== VERSION)
     throw wrong(`its version is ${JSON.stringify(run['version'])}, not ${VERSION}`)
-  for (const [name, kind] of Object.entries(FIELDS))
-    if (!isOf(kind, run[name])) throw wrong(`${name} is ${JSON.stringify(run[name])}, not a ${kind}`)
+  const field = wrongField(FIELDS, run)
+  if (field !== undefined) throw wrong(field)
+  try {
+    if (run['model'] !== null) parseEmbeddingModel(run['model'])
+  } catch (cause) {
+    throw wrong((cause as Error).message, cause)
+  }
   // Every field was looked at.
   return run as unknown as LabelRun
-}
-
-function isOf(kind: Kind, value: unknown): boolean {
-  if (kind === 'model or null') return value === null || isModel(value)
-  if (kind === 'strings') return Array.isArray(value) && value.every((word) => typeof word === 'string')
-  if (kind === 'count') return Number.isSafeInteger(value) && (value as number) >= 0
-  return (value === null && kind.endsWith('null')) || typeof value === kind.split(' ', 1)[0]
-}
-
-function isModel(value: unknown): boolean {
-  try {
-    parseEmbeddingModel(value)
-    return true
-  } catch {
-    return false
-  }
 }

@@ -24,7 +24,7 @@ export async function endOf(
   let position = START
   for await (const batch of imageList(input, { batchSize, column: listColumn })) {
     signal?.throwIfAborted()
-    position = after(position, batch as ListedBatch)
+    position = after(position, batch)
   }
   return position
 }
